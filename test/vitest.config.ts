@@ -1,0 +1,94 @@
+/** Test projects: node (default), slow, browser. GUISE_TEST_DIST=1 proves dist instead of src. @module */
+import { fileURLToPath } from 'node:url'
+import { playwright } from '@vitest/browser-playwright'
+import { defineConfig } from 'vitest/config'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const entries = ['node', 'lmdb', 'holder', 'evaluate', 'testing']
+const fromDist = process.env['GUISE_TEST_DIST'] === '1'
+
+function entryFile(name: string): string {
+  return `${root}${fromDist ? `dist/${name}.js` : `src/${name}.ts`}`
+}
+
+const resolve = {
+  alias: [
+    ...entries.map((name) => ({ find: new RegExp(`^guise/${name}$`), replacement: entryFile(name) })),
+    { find: /^guise$/, replacement: entryFile('index') },
+    // White-box tests follow the same switch, so that a class is never loaded twice.
+    ...(fromDist
+      ? [{ find: /^(?:\.\.\/)+src\/(.*)\.ts$/, replacement: `${root}dist/$1.js` }]
+      : []),
+  ],
+}
+
+const slow = ['test/**/*.slow.test.ts']
+const browser = ['test/runtime/**/*.test.ts', 'test/vectors/**/*.test.ts']
+
+export default defineConfig({
+  root,
+  resolve,
+  test: {
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      reporter: ['text-summary', 'json-summary', 'json'],
+      reportsDirectory: 'coverage',
+    },
+    projects: [
+      {
+        root,
+        resolve,
+        test: {
+          name: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: ['**/node_modules/**', ...slow],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        root,
+        resolve,
+        test: {
+          name: 'slow',
+          include: slow,
+          testTimeout: 1_800_000,
+          hookTimeout: 600_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        root,
+        resolve,
+        test: {
+          name: 'browser',
+          include: browser,
+          exclude: ['**/node_modules/**', ...slow],
+          testTimeout: 60_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                executablePath: process.env['GUISE_CHROMIUM'] ?? '/usr/bin/chromium',
+                args: [
+                  '--no-sandbox',
+                  '--disable-gpu',
+                  '--disable-quic',
+                  '--no-first-run',
+                  '--disable-background-networking',
+                  '--disable-component-update',
+                  '--disable-sync',
+                ],
+              },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+    ],
+  },
+})
