@@ -1,0 +1,118 @@
+/** Operating points: a threshold and what it was measured on (SPEC §12.2). @module */
+
+import type { ModelId, TransformId } from '../base/brand.ts'
+import { fromHex, toHex } from '../base/bytes.ts'
+import { checkInteger, checkObject, checkOneOf, checkText } from '../base/check.ts'
+import { PolicyError } from './errors.ts'
+
+/** A measured rate with its two-sided 95 % interval; all three are fractions in [0, 1]. */
+export interface Rate {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+  /** Number of comparisons that the rate was counted over. */
+  readonly trials: number
+  readonly confidence: 0.95
+}
+
+/** Stored bits per template. */
+export type Bits = 64 | 128 | 256 | 512 | 1024
+
+/**
+ * Where a vault draws the line, and the measurement that justifies it. No default exists: a threshold means
+ * nothing without the model, suite and number of bits it was measured with.
+ */
+export interface OperatingPoint {
+  readonly model: ModelId
+  /** Hash of the model's mean, 64 hexadecimal digits. */
+  readonly meanHash: string
+  readonly suite: TransformId
+  readonly bits: Bits
+  /** What kind of probe it holds for; `any` unless calibration was made by class. */
+  readonly probeClass: string
+  /** Similarity in ten-thousandths, an integer from 1 to 10,000 (SPEC §7). */
+  readonly threshold: number
+  readonly falseMatchRate: Rate
+  /** What it was measured on, in words: data set, number of subjects, date. */
+  readonly source: string
+}
+
+/** What a vault expects its operating points to fit. */
+export interface OperatingContext {
+  readonly model: ModelId
+  readonly meanHash: Uint8Array
+  readonly suite: TransformId
+  readonly bits: Bits
+}
+
+/** SP 800-63B-4 §3.2.3: a false match rate of 1 in 10,000 or better. */
+export const HIGHEST_FALSE_MATCH_RATE = 1e-4
+
+const BITS: readonly Bits[] = [64, 128, 256, 512, 1024]
+const MODEL_ID = /^[a-z0-9][a-z0-9._-]{0,62}@[a-z0-9][a-z0-9._-]{0,30}$/
+const WORD = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/
+
+/** A checked copy. Throws `ERR_POLICY_OPERATING_POINT` when a field is malformed or claims more than 3/n. */
+export function checkOperatingPoint(value: unknown): OperatingPoint {
+  const point = checkObject(value, 'an operating point', refuse)
+  const meanHash = checkText(point['meanHash'], 'meanHash', { maxBytes: 64 }, refuse)
+  if (fromHex(meanHash)?.length !== 32) throw refuse('meanHash must be 64 hexadecimal digits')
+  return Object.freeze({
+    model: checkText(point['model'], 'model', { maxBytes: 95, pattern: MODEL_ID }, refuse) as ModelId,
+    meanHash,
+    suite: checkOneOf(point['suite'], 'suite', ['B4', 'B6'], refuse) as string as TransformId,
+    bits: checkOneOf(point['bits'], 'bits', BITS, refuse),
+    probeClass: checkText(point['probeClass'], 'probeClass', { maxBytes: 64, pattern: WORD }, refuse),
+    threshold: checkInteger(point['threshold'], 'threshold', [1, 10_000], refuse),
+    falseMatchRate: checkRate(point['falseMatchRate']),
+    source: checkText(point['source'], 'source', { maxBytes: 1024 }, refuse),
+  })
+}
+
+/**
+ * The vault's operating points by probe class. Throws `ERR_POLICY_OPERATING_POINT` when there is none, when one
+ * does not fit `context`, when two serve one class, or when a rate is above 1 in 10,000 and `allowHighRate` is false.
+ */
+export function fitOperatingPoints(
+  values: unknown,
+  context: OperatingContext,
+  allowHighRate: boolean,
+): ReadonlyMap<string, OperatingPoint> {
+  if (!Array.isArray(values) || values.length === 0) throw refuse('at least one operating point is needed')
+  const meanHash = toHex(context.meanHash)
+  const points = new Map<string, OperatingPoint>()
+  for (const value of values as readonly unknown[]) {
+    const point = checkOperatingPoint(value)
+    if (point.model !== context.model) throw refuse('an operating point was measured with another model')
+    if (point.meanHash !== meanHash) throw refuse('an operating point was measured with another mean')
+    if (point.suite !== context.suite) throw refuse('an operating point was measured with another suite')
+    if (point.bits !== context.bits) throw refuse('an operating point was measured with another number of bits')
+    if (points.has(point.probeClass)) throw refuse('two operating points serve one probe class')
+    if (point.falseMatchRate.value > HIGHEST_FALSE_MATCH_RATE && !allowHighRate) {
+      throw refuse('an operating point has a false match rate above 1 in 10,000')
+    }
+    points.set(point.probeClass, point)
+  }
+  return points
+}
+
+function checkRate(value: unknown): Rate {
+  const rate = checkObject(value, 'falseMatchRate', refuse)
+  const trials = checkInteger(rate['trials'], 'trials', [1, Number.MAX_SAFE_INTEGER], refuse)
+  const low = checkFraction(rate['low'], 'low')
+  const middle = checkFraction(rate['value'], 'value')
+  const high = checkFraction(rate['high'], 'high')
+  if (rate['confidence'] !== 0.95) throw refuse('confidence must be 0.95')
+  if (low > middle || middle > high) throw refuse('the interval must contain the rate')
+  if (middle < 3 / trials) throw refuse('the rate is finer than 3 / trials, which the trials cannot show')
+  return Object.freeze({ value: middle, low, high, trials, confidence: 0.95 })
+}
+
+function checkFraction(value: unknown, name: string): number {
+  if (typeof value !== 'number' || !(value >= 0 && value <= 1)) throw refuse(`${name} must be between 0 and 1`)
+  return value
+}
+
+function refuse(why: string): PolicyError {
+  return new PolicyError('ERR_POLICY_OPERATING_POINT', why)
+}
