@@ -1,0 +1,140 @@
+/** Deterministic CBOR: one encoding per value, and a decoder that accepts no other (RFC 8949 §4.2.1). @module */
+
+import { encode, Tokenizer, Type } from 'cborg'
+import { compareBytes, concatBytes, utf8 } from './bytes.ts'
+import type { Reject } from './errors.ts'
+
+/**
+ * What a structure may consist of: integers 0 to 2^53 − 1, text, true, false, null, bytes and arrays of these,
+ * nested at most 16 deep. No maps, floats, negative numbers or tags: arrays of fixed arity have one encoding
+ * by construction and cost an eighth of maps.
+ */
+export type CborValue = number | string | boolean | null | Uint8Array | readonly CborValue[]
+
+const MAX_DEPTH = 16
+
+const TOKENIZER_OPTIONS = {
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowNaN: false,
+  allowInfinity: false,
+  allowBigInt: false,
+  retainStringBytes: true,
+} as const
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * The one deterministic encoding of `value`, in a new buffer owned by the caller. The codec keeps copies that
+ * nobody wipes: secrets do not belong into CBOR. Throws `TypeError` when `value` is not a `CborValue`.
+ */
+export function encodeCbor(value: CborValue): Uint8Array {
+  checkValue(value, 0)
+  // On Node the codec answers with a window on a pool that it shares with others.
+  return concatBytes(encode(value))
+}
+
+/**
+ * The value that `bytes` encode. Whatever `encodeCbor` would not have written is refused: other types, longer
+ * forms, bad UTF-8, trailing bytes. Byte strings in the result are copies.
+ *
+ * @param maxBytes longer input is refused before a byte of it is read
+ * @param reject makes the error that is thrown for every malformed input
+ */
+export function decodeCbor(bytes: Uint8Array, maxBytes: number, reject: Reject): CborValue {
+  if (bytes.length > maxBytes) throw reject(`the encoding is longer than ${maxBytes} bytes`)
+  let value: CborValue
+  try {
+    // A plain view: the codec copies with `slice`, which on a Buffer would only lend the input.
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    value = readItem(new Tokenizer(view, TOKENIZER_OPTIONS), bytes.length, 0)
+  } catch {
+    throw reject('the encoding is malformed')
+  }
+  if (compareBytes(encode(value), bytes) !== 0) throw reject('the encoding is not deterministic')
+  return value
+}
+
+/** `value` as an array of exactly `length` items. */
+export function asArray(value: CborValue | undefined, length: number, reject: Reject): readonly CborValue[] {
+  if (!Array.isArray(value) || value.length !== length) throw reject(`expected an array of ${length} items`)
+  return value
+}
+
+/** `value` as a byte string of exactly `length` bytes, or within `[min, max]`. */
+export function asBytes(
+  value: CborValue | undefined,
+  length: number | readonly [min: number, max: number],
+  reject: Reject,
+): Uint8Array {
+  const [min, max] = typeof length === 'number' ? [length, length] : length
+  if (!(value instanceof Uint8Array) || value.length < min || value.length > max) {
+    throw reject(`expected ${min === max ? min : `${min} to ${max}`} bytes`)
+  }
+  return value
+}
+
+/** `value` as an integer from 0 to `max`. */
+export function asUint(value: CborValue | undefined, max: number, reject: Reject): number {
+  if (typeof value !== 'number' || value > max) throw reject(`expected an integer up to ${max}`)
+  return value
+}
+
+/** `value` as a text of at most `maxBytes` UTF-8 bytes. */
+export function asText(value: CborValue | undefined, maxBytes: number, reject: Reject): string {
+  if (typeof value !== 'string' || (utf8(value)?.length ?? Number.POSITIVE_INFINITY) > maxBytes) {
+    throw reject(`expected a text of at most ${maxBytes} bytes`)
+  }
+  return value
+}
+
+/** `value` as true or false. */
+export function asBoolean(value: CborValue | undefined, reject: Reject): boolean {
+  if (typeof value !== 'boolean') throw reject('expected true or false')
+  return value
+}
+
+/** Reads one item; throws whatever is wrong with it. An array claims at most one item for each byte of input. */
+function readItem(tokens: Tokenizer, sizeBytes: number, depth: number): CborValue {
+  const { type, value, byteValue } = tokens.next()
+  switch (type) {
+    case Type.uint:
+    case Type.bytes:
+    case Type.true:
+    case Type.false:
+    case Type.null:
+      return value
+    case Type.string:
+      // The codec's own text replaces bad UTF-8 and drops a leading byte order mark.
+      return decoder.decode(byteValue)
+    case Type.array:
+      return readItems(tokens, value, sizeBytes, depth + 1)
+    default:
+      throw new TypeError('unsupported type')
+  }
+}
+
+function readItems(tokens: Tokenizer, count: number, sizeBytes: number, depth: number): CborValue[] {
+  if (count > sizeBytes || depth > MAX_DEPTH) throw new TypeError('too large')
+  const items: CborValue[] = []
+  for (let i = 0; i < count; i++) items.push(readItem(tokens, sizeBytes, depth))
+  return items
+}
+
+function checkValue(value: CborValue, depth: number): void {
+  switch (typeof value) {
+    case 'boolean':
+      return
+    case 'number':
+      if (Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)) return
+      throw new TypeError('a number in CBOR is an integer from 0 to 2^53 - 1')
+    case 'string':
+      if (utf8(value) !== undefined) return
+      throw new TypeError('a text in CBOR is well-formed Unicode')
+    default:
+      if (value === null || value instanceof Uint8Array) return
+  }
+  if (!Array.isArray(value) || depth === MAX_DEPTH) throw new TypeError('not a CBOR value')
+  for (const item of value) checkValue(item, depth + 1)
+}

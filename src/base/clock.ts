@@ -1,0 +1,96 @@
+/** The one place that reads time: wall clock and a clock that survives a restart of the process. @module */
+
+import { secretBytes } from './bytes.ts'
+
+/** Where time comes from; a test passes its own. */
+export interface Clock {
+  /** Wall clock: integer milliseconds since 1970-01-01T00:00:00Z. May jump either way. */
+  nowMs(): number
+
+  /**
+   * Steady clock: `ms` never goes down while `origin` stays the same, whatever happens to the wall clock.
+   * `origin` (16 bytes, a copy) names the boot or the process that `ms` counts from: readings with different
+   * origins cannot be compared.
+   */
+  steady(): { readonly origin: Uint8Array; readonly ms: number }
+}
+
+/** What the host offers for a clock; `undefined` members are missing on this host. */
+export interface ClockHost {
+  wallMs(): number
+  /** Milliseconds since some start of the process, fractions allowed, never going down. */
+  processMs(): number
+  /** 16 bytes that name the boot of this machine. */
+  readonly bootId: Uint8Array | undefined
+  /** Seconds since that boot, sleep included. */
+  readonly uptimeSeconds: (() => number) | undefined
+}
+
+/** Reading the uptime costs a system call; between two readings the process clock fills in. */
+const UPTIME_VALID_MS = 1000
+
+/**
+ * The clock of this machine: `Date.now` and, on Linux under Node, the time since boot, named by a hash of the
+ * boot id; elsewhere `performance.now`, named by a random origin per process.
+ */
+export const systemClock: Clock = /* @__PURE__ */ createClock(/* @__PURE__ */ readHost())
+
+/** A clock over the given host. */
+export function createClock(host: ClockHost): Clock {
+  const { bootId, uptimeSeconds } = host
+  if (bootId === undefined || uptimeSeconds === undefined) {
+    const origin = globalThis.crypto.getRandomValues(secretBytes(16))
+    return {
+      nowMs: () => Math.trunc(host.wallMs()),
+      steady: () => ({ origin: Uint8Array.from(origin), ms: Math.trunc(host.processMs()) }),
+    }
+  }
+  let baseMs = 0
+  let readAtMs = Number.NEGATIVE_INFINITY
+  let lastMs = 0
+  return {
+    nowMs: () => Math.trunc(host.wallMs()),
+    steady: () => {
+      const processMs = host.processMs()
+      if (processMs - readAtMs >= UPTIME_VALID_MS) {
+        baseMs = uptimeSeconds() * 1000
+        readAtMs = processMs
+      }
+      // The uptime counts in hundredths of a second, so a fresh reading may lie a little behind the last answer.
+      lastMs = Math.max(lastMs, Math.trunc(baseMs + processMs - readAtMs))
+      return { origin: Uint8Array.from(bootId), ms: lastMs }
+    },
+  }
+}
+
+/** The parts of Node that the clock asks for; every one may be missing. */
+interface NodeProcess {
+  readonly platform?: string
+  getBuiltinModule?(id: string): unknown
+}
+interface NodeModules {
+  readonly fs: { readFileSync(path: string, encoding: 'utf8'): string }
+  readonly os: { uptime(): number }
+  readonly crypto: { createHash(name: 'sha256'): { update(text: string): { digest(): Uint8Array } } }
+}
+
+/** What this host offers. `process` is a parameter for tests; a browser has none. */
+export function readHost(
+  process: NodeProcess | undefined = (globalThis as { readonly process?: NodeProcess }).process,
+): ClockHost {
+  const host = { wallMs: () => Date.now(), processMs: () => performance.now() }
+  const none: ClockHost = { ...host, bootId: undefined, uptimeSeconds: undefined }
+  if (process?.platform !== 'linux' || process.getBuiltinModule === undefined) return none
+  try {
+    const load = <Name extends keyof NodeModules>(name: Name): NodeModules[Name] =>
+      process.getBuiltinModule?.(`node:${name}`) as NodeModules[Name]
+    const os = load('os')
+    os.uptime()
+    // The boot id identifies the machine's run to anyone who reads it, so only a hash with our label leaves here.
+    const text = load('fs').readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    const digest = load('crypto').createHash('sha256').update(`guise/v1/boot ${text}`).digest()
+    return { ...host, bootId: Uint8Array.from(digest.subarray(0, 16)), uptimeSeconds: () => os.uptime() }
+  } catch {
+    return none
+  }
+}

@@ -1,0 +1,62 @@
+/** Mutual exclusion per key inside one process, first come, first served. @module */
+
+/**
+ * Runs tasks of the same key one after the other and tasks of different keys side by side.
+ * A key that nobody holds takes no memory.
+ */
+export class KeyedMutex {
+  /** One entry per held key: those who wait for it, in the order they came. */
+  readonly #queues = new Map<string, Set<() => void>>()
+
+  /** How many keys are held now. */
+  get size(): number {
+    return this.#queues.size
+  }
+
+  /**
+   * Runs `task` when every earlier task of `key` has settled, and settles as it does.
+   *
+   * @param signal ends the waiting with its reason; a task that has started is not stopped by it
+   */
+  async run<T>(key: string, task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted()
+    let queue = this.#queues.get(key)
+    if (queue === undefined) {
+      queue = new Set()
+      this.#queues.set(key, queue)
+    } else {
+      await turn(queue, signal)
+    }
+    try {
+      return await task()
+    } finally {
+      this.#release(key, queue)
+    }
+  }
+
+  #release(key: string, queue: Set<() => void>): void {
+    const [next] = queue
+    if (next === undefined) {
+      this.#queues.delete(key)
+    } else {
+      queue.delete(next)
+      next()
+    }
+  }
+}
+
+/** Resolves when the caller is let in; rejects with the signal's reason and leaves the queue when aborted first. */
+function turn(queue: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const enter = (): void => {
+      signal?.removeEventListener('abort', giveUp)
+      resolve()
+    }
+    const giveUp = (): void => {
+      queue.delete(enter)
+      reject(signal?.reason)
+    }
+    queue.add(enter)
+    signal?.addEventListener('abort', giveUp, { once: true })
+  })
+}
