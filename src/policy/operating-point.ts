@@ -71,7 +71,8 @@ export function checkOperatingPoint(value: unknown): OperatingPoint {
 
 /**
  * The vault's operating points by probe class. Throws `ERR_POLICY_OPERATING_POINT` when there is none, when one
- * does not fit `context`, when two serve one class, or when a rate is above 1 in 10,000 and `allowHighRate` is false.
+ * does not fit `context`, when two serve one class, or when one does not show a rate of 1 in 10,000 or better over
+ * at least 30,000 comparisons and `allowHighRate` is false.
  */
 export function fitOperatingPoints(
   values: unknown,
@@ -88,12 +89,17 @@ export function fitOperatingPoints(
     if (point.suite !== context.suite) throw refuse('an operating point was measured with another suite')
     if (point.bits !== context.bits) throw refuse('an operating point was measured with another number of bits')
     if (points.has(point.probeClass)) throw refuse('two operating points serve one probe class')
-    if (point.falseMatchRate.value > HIGHEST_FALSE_MATCH_RATE && !allowHighRate) {
-      throw refuse('an operating point has a false match rate above 1 in 10,000')
+    if (!allowHighRate && !showsLowRate(point.falseMatchRate)) {
+      throw refuse('an operating point does not show a false match rate of 1 in 10,000 or better')
     }
     points.set(point.probeClass, point)
   }
   return points
+}
+
+/** Below 3 / rate comparisons even a count of zero shows nothing (rule of three). */
+function showsLowRate(rate: Rate): boolean {
+  return rate.value <= HIGHEST_FALSE_MATCH_RATE && rate.trials * HIGHEST_FALSE_MATCH_RATE >= 3
 }
 
 function checkRate(value: unknown): Rate {
@@ -104,7 +110,7 @@ function checkRate(value: unknown): Rate {
   const high = checkFraction(rate['high'], 'high')
   if (rate['confidence'] !== 0.95) throw refuse('confidence must be 0.95')
   if (low > middle || middle > high) throw refuse('the interval must contain the rate')
-  if (middle < 3 / trials) throw refuse('the rate is finer than 3 / trials, which the trials cannot show')
+  if (high < 3 / trials) throw refuse('the upper bound is finer than 3 / trials, which the trials cannot show')
   return Object.freeze({ value: middle, low, high, trials, confidence: 0.95 })
 }
 

@@ -1,0 +1,95 @@
+/** Attempt limits: what a counter allows now, and what an answer does to it (SPEC §12.3). @module */
+
+import { equalBytes } from '../base/bytes.ts'
+import { checkInteger, checkObject } from '../base/check.ts'
+import { PolicyError } from './errors.ts'
+
+/** Limits of comparisons; the defaults are those of SP 800-63B-4 §3.2.3. */
+export interface AttemptPolicy {
+  /** Failures in a row before a delay is enforced, 1 to 100. Default 5. */
+  readonly consecutive: number
+  /** Least time after a failure once `consecutive` is reached, in milliseconds. Default 30,000. */
+  readonly delayMs: number
+  /** Failures in a row after which nothing is compared until `rebind`. Default 50. */
+  readonly total: number
+  /** Failures of one template generation, never reset, after which only `reissue` helps. Default 500. */
+  readonly generation: number
+  /** Failures of the whole realm within one hour, over all processes. Default 10,000. */
+  readonly realmPerHour: number
+}
+
+/** What is counted for one scope. */
+export interface AttemptCount {
+  /** Failures since the last match or rebind. */
+  readonly run: number
+  /** Failures of this generation. */
+  readonly failures: number
+  /** Wall-clock instant of the last failure, 0 for none. */
+  readonly lastMs: number
+  /** The steady clock of the last failure: its 16-byte name and its reading. */
+  readonly origin: Uint8Array
+  readonly steadyMs: number
+}
+
+/** An instant on both clocks. */
+export interface Instant {
+  readonly nowMs: number
+  readonly origin: Uint8Array
+  readonly steadyMs: number
+}
+
+export type Gate =
+  | { readonly gate: 'open' }
+  | { readonly gate: 'throttled'; readonly waitMs: number; readonly restart: boolean }
+  | { readonly gate: 'locked' }
+
+export const DEFAULT_ATTEMPTS: AttemptPolicy = Object.freeze({
+  consecutive: 5,
+  delayMs: 30_000,
+  total: 50,
+  generation: 500,
+  realmPerHour: 10_000,
+})
+
+/** A checked copy; absent fields take the default. Throws `ERR_POLICY_ATTEMPTS`. */
+export function checkAttemptPolicy(value: Partial<AttemptPolicy> | undefined): AttemptPolicy {
+  const given = value === undefined ? {} : checkObject(value, 'attempts', refuse)
+  const field = (name: keyof AttemptPolicy, range: readonly [number, number]): number =>
+    given[name] === undefined ? DEFAULT_ATTEMPTS[name] : checkInteger(given[name], `attempts.${name}`, range, refuse)
+  const policy: AttemptPolicy = Object.freeze({
+    consecutive: field('consecutive', [1, 100]),
+    delayMs: field('delayMs', [1000, 86_400_000]),
+    total: field('total', [1, 1000]),
+    generation: field('generation', [1, 100_000]),
+    realmPerHour: field('realmPerHour', [1, 1_000_000_000]),
+  })
+  if (policy.total < policy.consecutive) throw refuse('attempts.total must not be below attempts.consecutive')
+  if (policy.generation < policy.total) throw refuse('attempts.generation must not be below attempts.total')
+  return policy
+}
+
+/** What the count allows now. `restart` asks that the wait be counted anew from now (SPEC §12.3). */
+export function attemptGate(count: AttemptCount, policy: AttemptPolicy, now: Instant): Gate {
+  if (count.failures >= policy.generation || count.run >= policy.total) return { gate: 'locked' }
+  if (count.run < policy.consecutive) return { gate: 'open' }
+  const elapsedMs = equalBytes(count.origin, now.origin) ? now.steadyMs - count.steadyMs : now.nowMs - count.lastMs
+  if (elapsedMs >= policy.delayMs) return { gate: 'open' }
+  const restart = elapsedMs < 0
+  return { gate: 'throttled', waitMs: restart ? policy.delayMs : policy.delayMs - elapsedMs, restart }
+}
+
+/** The count after an answer. */
+export function countAnswer(count: AttemptCount, matched: boolean, now: Instant): AttemptCount {
+  if (matched) return { ...count, run: 0 }
+  return {
+    run: count.run + 1,
+    failures: count.failures + 1,
+    lastMs: now.nowMs,
+    origin: now.origin,
+    steadyMs: now.steadyMs,
+  }
+}
+
+function refuse(why: string): PolicyError {
+  return new PolicyError('ERR_POLICY_ATTEMPTS', why)
+}
