@@ -16,9 +16,7 @@ const resolve = {
     ...entries.map((name) => ({ find: new RegExp(`^guise/${name}$`), replacement: entryFile(name) })),
     { find: /^guise$/, replacement: entryFile('index') },
     // White-box tests follow the same switch, so that a class is never loaded twice.
-    ...(fromDist
-      ? [{ find: /^(?:\.\.\/)+src\/(.*)\.ts$/, replacement: `${root}dist/$1.js` }]
-      : []),
+    ...(fromDist ? [{ find: /^(?:\.\.\/)+src\/(.*)\.ts$/, replacement: `${root}dist/$1.js` }] : []),
   ],
 }
 
