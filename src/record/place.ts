@@ -1,0 +1,72 @@
+/** Where rows lie in the store: keys under the realm's prefix (SPEC §9, §10.2). @module */
+
+import type { Realm } from '../base/brand.ts'
+import { concatBytes } from '../base/bytes.ts'
+import { realmPrefix } from '../base/identifier.ts'
+
+/** Sixteen bytes that no handle ever is: below them lie rows that belong to no subject. */
+const NOBODY: Uint8Array = new Uint8Array(16).fill(0xff)
+
+/** Names one generation of one record. */
+export interface RecordName {
+  readonly realm: Realm
+  /** 16 bytes. */
+  readonly handle: Uint8Array
+  /** 16 bytes. */
+  readonly record: Uint8Array
+  /** 20 bytes: counter and 16 random bytes. */
+  readonly generation: Uint8Array
+}
+
+/** Attempt scope of a subject with all unbound devices together. */
+export const SCOPE_UNBOUND = 1
+
+export function referenceKey(realm: Realm, record: Uint8Array): Uint8Array {
+  return concatBytes(realmPrefix(realm), record)
+}
+
+export function secretKey(realm: Realm, record: Uint8Array, generation: Uint8Array): Uint8Array {
+  return concatBytes(realmPrefix(realm), record, generation)
+}
+
+export function stateKey(realm: Realm, handle: Uint8Array): Uint8Array {
+  return concatBytes(realmPrefix(realm), handle)
+}
+
+export function attemptsKey(realm: Realm, handle: Uint8Array, scope: number): Uint8Array {
+  return concatBytes(realmPrefix(realm), handle, Uint8Array.of(scope))
+}
+
+export function realmAttemptsKey(realm: Realm, writer: Uint8Array): Uint8Array {
+  return concatBytes(realmPrefix(realm), NOBODY, writer)
+}
+
+/** Where the realm's per-writer counters begin. */
+export function realmAttemptsStart(realm: Realm): Uint8Array {
+  return concatBytes(realmPrefix(realm), NOBODY)
+}
+
+export function unfinishedKey(realm: Realm, record: Uint8Array, generation: Uint8Array): Uint8Array {
+  return concatBytes(realmPrefix(realm), NOBODY, record, generation)
+}
+
+/** Where the realm's unfinished work begins. */
+export function unfinishedStart(realm: Realm): Uint8Array {
+  return concatBytes(realmPrefix(realm), NOBODY)
+}
+
+/** True when a key lies under the realm's prefix, and not among the rows that belong to no subject. */
+export function isSubjectKey(realm: Realm, key: Uint8Array): boolean {
+  const prefix = realmPrefix(realm)
+  return startsWith(key, prefix) && !startsWith(key.subarray(prefix.length), NOBODY)
+}
+
+/** True when `key` begins with `prefix`. */
+export function startsWith(key: Uint8Array, prefix: Uint8Array): boolean {
+  return key.length >= prefix.length && prefix.every((byte, index) => key[index] === byte)
+}
+
+/** True for a handle that may be used: not the sixteen bytes above. */
+export function isHandle(handle: Uint8Array): boolean {
+  return handle.some((byte) => byte !== 0xff)
+}

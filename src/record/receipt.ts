@@ -1,0 +1,67 @@
+/** Erasure receipts: what was erased, and when it became unreachable, signed (SPEC §11.3). @module */
+
+import type { Realm } from '../base/brand.ts'
+import { asBytes, asText, asUint, encodeCbor } from '../base/cbor.ts'
+import { signEd25519, verifyEd25519 } from '../crypto/sign.ts'
+import { malformed, RecordError } from './errors.ts'
+import { decodeStructure, FORMAT, KIND, MAX_MILLIS, MAX_U32 } from './row.ts'
+
+/** The signed statement of an erasure. */
+export interface ReceiptBody {
+  readonly realm: Realm
+  readonly record: Uint8Array
+  readonly generation: Uint8Array
+  readonly unreachableMs: number
+  /** First and last epoch that ever wrapped the secret. */
+  readonly since: number
+  readonly last: number
+  /** How long the realm takes at most to destroy those epochs, in milliseconds. */
+  readonly boundMs: number
+  readonly keyVersion: number
+}
+
+const MAX_RECEIPT_BYTES = 256
+
+/** The statement's bytes and their Ed25519 signature. `seed` (32 bytes) is borrowed. */
+export function signReceipt(body: ReceiptBody, seed: Uint8Array): { bytes: Uint8Array; signature: Uint8Array } {
+  const { realm, record, generation, unreachableMs, since, last, boundMs, keyVersion } = body
+  const bytes = encodeCbor([
+    FORMAT,
+    KIND.receipt,
+    realm,
+    record,
+    generation,
+    unreachableMs,
+    since,
+    last,
+    boundMs,
+    keyVersion,
+  ])
+  return { bytes, signature: signEd25519(bytes, seed) }
+}
+
+/**
+ * The statement, after strict verification (RFC 8032, no cofactor leniency) under the realm's receipt key.
+ * Throws `ERR_RECORD_MAC` when the signature does not fit, `ERR_RECORD_FORMAT` when the bytes are not a receipt.
+ */
+export function readReceipt(bytes: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): ReceiptBody {
+  if (bytes.length > MAX_RECEIPT_BYTES) throw malformed('too long')
+  if (!verifyEd25519(signature, bytes, publicKey)) {
+    throw new RecordError('ERR_RECORD_MAC', 'the signature of a receipt does not fit')
+  }
+  const [, , realm, record, generation, unreachable, since, last, bound, keyVersion] = decodeStructure(
+    bytes,
+    KIND.receipt,
+    10,
+  )
+  return {
+    realm: asText(realm, 64, malformed) as Realm,
+    record: asBytes(record, 16, malformed),
+    generation: asBytes(generation, 20, malformed),
+    unreachableMs: asUint(unreachable, MAX_MILLIS, malformed),
+    since: asUint(since, MAX_U32, malformed),
+    last: asUint(last, MAX_U32, malformed),
+    boundMs: asUint(bound, MAX_MILLIS, malformed),
+    keyVersion: asUint(keyVersion, MAX_U32, malformed),
+  }
+}

@@ -1,0 +1,96 @@
+/** The secret row: the record secret, wrapped twice (SPEC §9.2). @module */
+
+import type { Realm } from '../base/brand.ts'
+import { equalBytes, readU32be, u32be } from '../base/bytes.ts'
+import { asArray, asBytes, asText, asUint, decodeCbor, encodeCbor } from '../base/cbor.ts'
+import { malformed, misplaced, RecordError } from './errors.ts'
+import { decodeStructure, FORMAT, KIND, MAX_ROW_BYTES } from './row.ts'
+
+/** What the outer wrap binds. */
+export interface SecretHeader {
+  readonly realm: Realm
+  /** 16 bytes. */
+  readonly record: Uint8Array
+  /** 20 bytes. */
+  readonly generation: Uint8Array
+  /** The epoch whose key wraps it now. */
+  readonly epoch: number
+  /** The first epoch that ever wrapped it. */
+  readonly since: number
+  /** 0 operator, 1 quorum, 2 holder, 3 quorum and holder. */
+  readonly profile: number
+  /** Version of the custody key inside. */
+  readonly keyVersion: number
+}
+
+/** A parsed secret row. */
+export interface SecretRow extends SecretHeader {
+  readonly header: Uint8Array
+  readonly nonce: Uint8Array
+  readonly commitment: Uint8Array
+  readonly ciphertext: Uint8Array
+}
+
+/** Length of one slot: nonce, commitment, wrapped record secret and tag. */
+export const SLOT_BYTES = 104
+const TAG_BYTES = 16
+const PROFILES = 4
+
+/** Slots of a profile: four where the person's devices hold shares, one elsewhere. */
+export function slotsOf(profile: number): 1 | 4 {
+  return profile >= 2 ? 4 : 1
+}
+
+/** The header's bytes: associated data of the outer wrap. */
+export function secretHeader(header: SecretHeader): Uint8Array {
+  const { realm, record, generation, epoch, since, profile, keyVersion } = header
+  return encodeCbor([
+    FORMAT,
+    KIND.secret,
+    realm,
+    record,
+    generation,
+    u32be(epoch),
+    u32be(since),
+    profile,
+    u32be(keyVersion),
+  ])
+}
+
+/** The row's bytes. */
+export function encodeSecretRow(row: Pick<SecretRow, 'header' | 'nonce' | 'commitment' | 'ciphertext'>): Uint8Array {
+  return encodeCbor([row.header, row.nonce, row.commitment, row.ciphertext])
+}
+
+/**
+ * Parses a row and checks that it lies where it belongs. Until the wrap has been opened nothing of it is authentic.
+ *
+ * @param place what the key says; `generation` is left out by whoever reads every row of a realm
+ */
+export function decodeSecretRow(
+  bytes: Uint8Array,
+  place: { readonly realm: Realm; readonly record: Uint8Array; readonly generation: Uint8Array },
+): SecretRow {
+  const [first, nonce, commitment, ciphertext] = asArray(decodeCbor(bytes, MAX_ROW_BYTES, malformed), 4, malformed)
+  const header = asBytes(first, [1, 512], malformed)
+  const items = decodeStructure(header, KIND.secret, 9)
+  const [, , realm, record, generation, epoch, since, profileItem, keyVersion] = items
+  if (asText(realm, 64, malformed) !== place.realm) throw misplaced('another realm')
+  if (!equalBytes(asBytes(record, 16, malformed), place.record)) throw misplaced('another record')
+  if (!equalBytes(asBytes(generation, 20, malformed), place.generation)) throw misplaced('another generation')
+  const profile = asUint(profileItem, 255, malformed)
+  if (profile >= PROFILES) throw new RecordError('ERR_RECORD_VERSION', 'the custody profile of a wrap is unknown')
+  return {
+    header,
+    nonce: asBytes(nonce, 24, malformed),
+    commitment: asBytes(commitment, 32, malformed),
+    ciphertext: asBytes(ciphertext, slotsOf(profile) * SLOT_BYTES + TAG_BYTES, malformed),
+    realm: place.realm,
+    record: place.record,
+    generation: place.generation,
+    epoch: readU32be(asBytes(epoch, 4, malformed)),
+    since: readU32be(asBytes(since, 4, malformed)),
+    profile,
+    keyVersion: readU32be(asBytes(keyVersion, 4, malformed)),
+  }
+}

@@ -1,0 +1,143 @@
+/** The state row: everything about a record that may change, under a tag (SPEC §9.3). @module */
+
+import type { Realm } from '../base/brand.ts'
+import { equalBytes } from '../base/bytes.ts'
+import { asBoolean, asBytes, asText, asUint, type CborValue } from '../base/cbor.ts'
+import { basisFromCbor, basisToCbor, type StoredBasis } from '../policy/basis.ts'
+import { type State, STATES } from '../policy/states.ts'
+import { malformed, misplaced } from './errors.ts'
+import { authenticate, FORMAT, KIND, type KeyForVersion, MAX_MILLIS, MAX_U32, readAuthenticated } from './row.ts'
+
+/** A finished write, remembered so that a retry with the same operation id is not done twice (SPEC §11.6). */
+export interface Operation {
+  /** 16 bytes. */
+  readonly digest: Uint8Array
+  /** The verb in the state row; the outcome in the attempts row. */
+  readonly code: number
+}
+
+/** The contents of a state row. */
+export interface StateRow {
+  readonly realm: Realm
+  readonly handle: Uint8Array
+  readonly record: Uint8Array
+  readonly generation: Uint8Array
+  /** Grows by one with every change. */
+  readonly version: number
+  readonly state: State
+  /** True when code and key were once stolen together; survives reissue. */
+  readonly exposed: boolean
+  readonly profile: number
+  /** Identifiers of the person's devices by slot, 16 bytes each, zero bytes for a free slot. */
+  readonly devices: readonly Uint8Array[]
+  readonly keyVersion: number
+  readonly model: string
+  readonly bits: number
+  readonly basis: StoredBasis | null
+  /** First and last epoch known to have wrapped this generation's secret. */
+  readonly since: number
+  readonly last: number
+  readonly changedMs: number
+  /** Index of the revocation reason, 0 for none. */
+  readonly reason: number
+  readonly operations: readonly Operation[]
+}
+
+const SHAPE = { kind: KIND.state, arity: 20, label: 'guise/v1/state', versionAt: 11 } as const
+const MOST_DEVICES = 4
+const MOST_OPERATIONS = 4
+
+/** The row's bytes under the state key of `row.keyVersion`. */
+export function encodeStateRow(row: StateRow, key: Uint8Array): Uint8Array {
+  return authenticate(
+    [
+      FORMAT,
+      KIND.state,
+      row.realm,
+      row.handle,
+      row.record,
+      row.generation,
+      row.version,
+      STATES.indexOf(row.state),
+      row.exposed,
+      row.profile,
+      row.devices,
+      row.keyVersion,
+      row.model,
+      row.bits,
+      row.basis === null ? null : basisToCbor(row.basis),
+      row.since,
+      row.last,
+      row.changedMs,
+      row.reason,
+      operationsToCbor(row.operations),
+    ],
+    SHAPE.label,
+    key,
+  )
+}
+
+/** Reads a row, checks its tag and that it is this subject's. */
+export function decodeStateRow(
+  bytes: Uint8Array,
+  place: { readonly realm: Realm; readonly handle: Uint8Array },
+  keyFor: KeyForVersion,
+): StateRow {
+  const items = readAuthenticated(bytes, SHAPE, keyFor)
+  const [, , realm, handle, record, generation, version, state, exposed, profile] = items
+  const [devices, keyVersion, model, bits, basis, since, last, changed, reason, operations] = items.slice(10)
+  if (asText(realm, 64, malformed) !== place.realm) throw misplaced('another realm')
+  if (!equalBytes(asBytes(handle, 16, malformed), place.handle)) throw misplaced('another subject')
+  return {
+    realm: place.realm,
+    handle: place.handle,
+    record: asBytes(record, 16, malformed),
+    generation: asBytes(generation, 20, malformed),
+    version: asUint(version, Number.MAX_SAFE_INTEGER, malformed),
+    state: STATES[asUint(state, STATES.length - 1, malformed)] as State,
+    exposed: asBoolean(exposed, malformed),
+    profile: asUint(profile, 3, malformed),
+    devices: listOf(devices, MOST_DEVICES).map((device) => asBytes(device, 16, malformed)),
+    keyVersion: asUint(keyVersion, MAX_U32, malformed),
+    model: asText(model, 95, malformed),
+    bits: asUint(bits, 1024, malformed),
+    basis: basis === null ? null : basisFromCbor(basis, malformed),
+    since: asUint(since, MAX_U32, malformed),
+    last: asUint(last, MAX_U32, malformed),
+    changedMs: asUint(changed, MAX_MILLIS, malformed),
+    reason: asUint(reason, 255, malformed),
+    operations: operationsFromCbor(operations, MOST_OPERATIONS),
+  }
+}
+
+/** The list with one more at its end; the oldest falls off. */
+export function rememberOperation(
+  list: readonly Operation[],
+  operation: Operation | undefined,
+  most: number = MOST_OPERATIONS,
+): readonly Operation[] {
+  return operation === undefined ? list : [...list, operation].slice(-most)
+}
+
+/** The remembered operation with this digest. */
+export function findOperation(list: readonly Operation[], digest: Uint8Array): Operation | undefined {
+  return list.find((operation) => equalBytes(operation.digest, digest))
+}
+
+/** The CBOR form of remembered operations. */
+export function operationsToCbor(list: readonly Operation[]): CborValue {
+  return list.map(({ digest, code }) => [digest, code])
+}
+
+/** Reads remembered operations back. */
+export function operationsFromCbor(value: CborValue | undefined, most: number): readonly Operation[] {
+  return listOf(value, most).map((item) => {
+    const [digest, code] = listOf(item, 2)
+    return { digest: asBytes(digest, 16, malformed), code: asUint(code, 255, malformed) }
+  })
+}
+
+function listOf(value: CborValue | undefined, most: number): readonly CborValue[] {
+  if (!Array.isArray(value) || value.length > most) throw malformed(`expected a list of at most ${most}`)
+  return value as readonly CborValue[]
+}

@@ -1,0 +1,78 @@
+/** Sealing a template code under its record secret, rotation key included (SPEC §8). @module */
+
+import { concatBytes, equalBytes, labelBytes, wipe } from '../base/bytes.ts'
+import { aeadDecrypt, aeadEncrypt } from '../crypto/aead.ts'
+import { hkdf } from '../crypto/kdf.ts'
+import { randomBytes } from '../crypto/random.ts'
+import { SealError, sealFailure } from './errors.ts'
+
+/** A sealed code as the reference row keeps it. */
+export interface SealedCode {
+  /** 24 bytes. */
+  readonly nonce: Uint8Array
+  /** 32 bytes. */
+  readonly commitment: Uint8Array
+  /** The code and a 16-byte tag. */
+  readonly ciphertext: Uint8Array
+}
+
+const LABEL = labelBytes('guise/v1/record')
+const NONCE_BYTES = 24
+const KEY_BYTES = 32
+const TAG_BYTES = 16
+
+/**
+ * Seals the code that `makeCode` computes from the rotation key. The rotation key exists only during that call;
+ * it and the code are wiped before this returns.
+ *
+ * @param recordSecret 32 bytes, borrowed; seals one code, once (SEAL-5)
+ * @param header the reference row's header, bound as associated data and in the derivation
+ */
+export function sealCode(
+  recordSecret: Uint8Array,
+  header: Uint8Array,
+  makeCode: (rotationKey: Uint8Array) => Uint8Array,
+): SealedCode {
+  const nonce = randomBytes(NONCE_BYTES)
+  const keys = deriveKeys(recordSecret, nonce, header)
+  let code: Uint8Array | undefined
+  try {
+    code = makeCode(keys.subarray(0, KEY_BYTES))
+    const ciphertext = aeadEncrypt(keys.subarray(KEY_BYTES, 2 * KEY_BYTES), nonce, header, code)
+    return { nonce, commitment: concatBytes(keys.subarray(2 * KEY_BYTES)), ciphertext }
+  } finally {
+    wipe(keys, code)
+  }
+}
+
+/**
+ * Opens a sealed code and lends it to `use` together with the rotation key; both are wiped when `use` returns.
+ * Throws `ERR_SEAL_OPEN`, and only that, when it does not open.
+ *
+ * @param codeBytes the length that the code must have, m / 8
+ */
+export function openCode<Result>(
+  recordSecret: Uint8Array,
+  header: Uint8Array,
+  sealed: SealedCode,
+  codeBytes: number,
+  use: (code: Uint8Array, rotationKey: Uint8Array) => Result,
+): Result {
+  const { nonce, commitment, ciphertext } = sealed
+  if (nonce.length !== NONCE_BYTES || ciphertext.length !== codeBytes + TAG_BYTES) throw sealFailure()
+  const keys = deriveKeys(recordSecret, nonce, header)
+  let code: Uint8Array | undefined
+  try {
+    if (!equalBytes(keys.subarray(2 * KEY_BYTES), commitment)) throw sealFailure()
+    code = aeadDecrypt(keys.subarray(KEY_BYTES, 2 * KEY_BYTES), nonce, header, ciphertext)
+    if (code === undefined) throw sealFailure()
+    return use(code, keys.subarray(0, KEY_BYTES))
+  } finally {
+    wipe(keys, code)
+  }
+}
+
+function deriveKeys(recordSecret: Uint8Array, nonce: Uint8Array, header: Uint8Array): Uint8Array {
+  if (recordSecret.length !== KEY_BYTES) throw new SealError('ERR_SEAL_INPUT', 'a record secret has 32 bytes')
+  return hkdf(recordSecret, concatBytes(LABEL, nonce, header), 3 * KEY_BYTES)
+}
