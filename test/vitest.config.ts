@@ -1,7 +1,9 @@
-/** Test projects: node (default), slow, browser. GUISE_TEST_DIST=1 proves dist instead of src. @module */
+/** Test projects: node (default), slow, browser, vectors (writes them). GUISE_TEST_DIST=1 proves dist instead of src. @module */
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
+import { TallyReporter } from './reporter.ts'
+import { readmeExamples } from './tidy/readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const entries = ['node', 'lmdb', 'holder', 'evaluate', 'testing']
@@ -20,6 +22,8 @@ const resolve = {
   ],
 }
 
+/** Where a branch that no test takes is a hole in the vault. */
+const core = ['base', 'crypto', 'embedding', 'transform', 'template', 'compare', 'seal', 'record']
 const slow = ['test/**/*.slow.test.ts']
 const browser = ['test/runtime/**/*.test.ts', 'test/vectors/**/*.test.ts']
 
@@ -32,13 +36,24 @@ export default defineConfig({
       include: ['src/**/*.ts'],
       reporter: ['text-summary', 'json-summary', 'json'],
       reportsDirectory: 'coverage',
+      thresholds: {
+        branches: 95,
+        functions: 95,
+        lines: 95,
+        statements: 95,
+        ...Object.fromEntries(core.map((folder) => [`src/${folder}/**`, { branches: 100 }])),
+      },
     },
+    reporters: ['default', new TallyReporter()],
     projects: [
       {
         root,
         resolve,
+        plugins: [readmeExamples(root)],
         test: {
           name: 'node',
+          // Examples and commands work in a folder of their own, which only a process has.
+          pool: 'forks',
           include: ['test/**/*.test.ts'],
           exclude: ['**/node_modules/**', ...slow],
           testTimeout: 20_000,
@@ -55,6 +70,16 @@ export default defineConfig({
           testTimeout: 1_800_000,
           hookTimeout: 600_000,
           maxWorkers: 2,
+        },
+      },
+      {
+        root,
+        resolve,
+        test: {
+          name: 'vectors',
+          include: ['test/vectors/**/*.generate.ts'],
+          testTimeout: 600_000,
+          maxWorkers: 1,
         },
       },
       {

@@ -1,4 +1,6 @@
 /** The examples of README.md that are marked to run. @module */
+import { readFileSync } from 'node:fs'
+import type { Plugin } from 'vitest/config'
 
 export interface Example {
   /** From 1, in order of the text. */
@@ -8,6 +10,7 @@ export interface Example {
 }
 
 const FENCE = /^```ts run\n([\s\S]*?)^```$/gm
+const MODULE = /README\.(\d+)\.ts$/
 
 /** Blocks fenced as `ts run`. */
 export function examplesIn(markdown: string): Example[] {
@@ -16,4 +19,17 @@ export function examplesIn(markdown: string): Example[] {
     line: markdown.slice(0, match.index).split('\n').length,
     code: match[1] ?? '',
   }))
+}
+
+/** What `README.1.ts` and its like are to the test runner: the text of README.md at this moment. */
+export function readmeExamples(root: string): Plugin {
+  return {
+    name: 'readme-examples',
+    enforce: 'pre',
+    resolveId: (id) => (MODULE.test(id) ? `${root}${MODULE.exec(id)?.[0]}` : undefined),
+    load: (id) => {
+      const number = Number(MODULE.exec(id)?.[1])
+      return examplesIn(readFileSync(`${root}README.md`, 'utf8')).find((one) => one.number === number)?.code
+    },
+  }
 }

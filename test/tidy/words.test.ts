@@ -37,7 +37,7 @@ describe('errors', () => {
       { 'src/seal/errors.ts': home, 'src/seal/a.ts': `// 'ERR_SEAL_OPEN'` },
       'is never used',
     ],
-    ['a folder without errors.ts', { 'src/seal/a.ts': '' }, '0 classes'],
+    ['a folder that throws without errors.ts', { 'src/seal/a.ts': 'throw new KeysError()' }, '0 classes'],
     [
       'two classes',
       { 'src/seal/errors.ts': `${home}\nclass OtherError extends GuiseError {}`, 'src/seal/a.ts': use },

@@ -2,11 +2,12 @@
 import { FLOORS, folderOf } from './floors.ts'
 import { codeOnly, lineAt, sources, type Tree, textOf } from './tree.ts'
 
-/** Floors that are no chapter: shared tools, and the command that only speaks for the others. */
-const NO_ERRORS = new Set(['base', 'cli'])
 /** Chapters of the specification that no folder stands for. */
 const NO_FOLDER = new Set(['conventions'])
 
+/** No chapters: in base a wrong call is a plain error, and what a command refuses ends as text. */
+const NO_CODES = /^src\/(?:base|cli)\//
+const THROWS = /\bthrow\s+new\b/
 const CODE = /(['"`])(ERR_[A-Z0-9_]+)\1/g
 
 /** Every folder has one errors.ts, with codes of its own name, each used, and no code is used that none lists. */
@@ -34,19 +35,21 @@ export function errorFaults(tree: Tree): string[] {
   return [...faults, ...errorHomeFaults(tree)]
 }
 
-/** Error classes live in errors.ts, one for a folder, and every chapter has one. */
+/** Error classes live in errors.ts, one for a folder; a folder that throws has its own. */
 function errorHomeFaults(tree: Tree): string[] {
   const faults: string[] = []
-  const folders = new Set(sources(tree).map(folderOf))
   for (const folder of FLOORS.keys()) {
-    if (!folders.has(folder) || NO_ERRORS.has(folder)) continue
     const path = `src/${folder}/errors.ts`
+    const throws =
+      !NO_CODES.test(path) &&
+      sources(tree, `src/${folder}`).some((file) => THROWS.test(codeOnly(textOf(tree, file))))
     const classes = codeOnly(textOf(tree, path)).match(/\bclass\s+\w+\s+extends\s+GuiseError\b/g) ?? []
-    if (classes.length !== 1)
-      faults.push(`${path}: ${classes.length} classes that extend GuiseError, not one`)
+    const right = Number(throws || (tree.has(path) && !NO_CODES.test(path)))
+    if (classes.length !== right)
+      faults.push(`${path}: ${classes.length} classes that extend GuiseError, not ${right}`)
   }
   for (const path of sources(tree)) {
-    if (path.endsWith('/errors.ts')) continue
+    if (path.endsWith('/errors.ts') || NO_CODES.test(path)) continue
     const code = codeOnly(textOf(tree, path))
     for (const match of code.matchAll(/\bclass\s+\w+\s+extends\s+\w*Error\b/g))
       faults.push(`${path}:${lineAt(code, match.index)}: an error class outside errors.ts`)
@@ -65,7 +68,8 @@ const TITLE = /(?:\b(?:test|it)(?:\.\w+)?|\))\(\s*(['"`])([A-Z]+-\d+)\b/g
 
 /** Every requirement of SPEC.md has a test whose title starts with its id; every such test names a requirement. */
 export function tracingFaults(tree: Tree): string[] {
-  const spec = tree.get('SPEC.md')
+  // In a code span an id is an example of the notation.
+  const spec = tree.get('SPEC.md')?.replaceAll(/`[^`\n]*`/g, '')
   if (spec === undefined) return ['SPEC.md: missing']
   const defined = [...spec.matchAll(DEFINED)].map((match) => ({
     id: match[2] ?? '',
