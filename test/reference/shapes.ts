@@ -1,0 +1,199 @@
+/** The arrays that rows are made of, field by field in their order (SPEC §4.4, §4.5, §9, §11.3). @module */
+import { Refused } from './bytes.ts'
+import { decode, encode, type Value } from './cbor.ts'
+import { isModelId, isRealm } from './identifiers.ts'
+import { SIZES } from './transform.ts'
+
+type Check = (value: Value) => boolean
+export type Shape = readonly (readonly [name: string, check: Check, code?: string])[]
+export type Fields = Readonly<Record<string, Value>>
+
+const uint: Check = (value) => typeof value === 'number'
+const upTo =
+  (max: number): Check =>
+  (value) =>
+    typeof value === 'number' && value <= max
+const exactly =
+  (constant: number): Check =>
+  (value) =>
+    value === constant
+const bytes =
+  (...lengths: readonly number[]): Check =>
+  (value) =>
+    value instanceof Uint8Array && lengths.includes(value.length)
+const someBytes: Check = (value) => value instanceof Uint8Array
+const text: Check = (value) => typeof value === 'string'
+const boolean: Check = (value) => typeof value === 'boolean'
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value)
+const realm: Check = (value) => typeof value === 'string' && isRealm(value)
+const model: Check = (value) => typeof value === 'string' && isModelId(value)
+const tuple =
+  (...checks: readonly Check[]): Check =>
+  (value) =>
+    Array.isArray(value) && value.length === checks.length && checks.every((check, i) => check(value[i] as Value))
+const listOf =
+  (check: Check, max: number): Check =>
+  (value) =>
+    Array.isArray(value) && value.length <= max && value.every((entry) => check(entry as Value))
+
+const VERSION = 'ERR_RECORD_VERSION'
+const kind = (number: number): Shape => [
+  ['format', exactly(1), VERSION],
+  ['kind', exactly(number), VERSION],
+]
+
+const basis = tuple(upTo(3), text, uint, uint, text, bytes(32), boolean, boolean, orNull(bytes(32)))
+
+/** §9.1. */
+export const referenceHeader: Shape = [
+  ...kind(1),
+  ['realm', realm],
+  ['record', bytes(16)],
+  ['handle', bytes(16)],
+  ['generation', bytes(20)],
+  ['purpose', realm],
+  ['model', model],
+  ['meanHash', bytes(32)],
+  ['d', (value) => typeof value === 'number' && value >= 64 && value <= 4096],
+  ['m', (value) => typeof value === 'number' && SIZES.includes(value)],
+  ['suite', (value) => value === 'B4' || value === 'B6', VERSION],
+  ['created', uint],
+]
+
+/** §9.2. */
+export const secretHeader: Shape = [
+  ...kind(2),
+  ['realm', realm],
+  ['record', bytes(16)],
+  ['generation', bytes(20)],
+  ['epoch', bytes(4)],
+  ['since', bytes(4)],
+  ['profile', upTo(3), VERSION],
+  ['v', bytes(4)],
+]
+
+/** The outer array of §9.1 and §9.2. */
+export const sealedRow: Shape = [
+  ['header', someBytes],
+  ['nonce', bytes(24)],
+  ['commitment', bytes(32)],
+  ['ciphertext', someBytes],
+]
+
+/** §9.3. */
+export const stateBody: Shape = [
+  ...kind(4),
+  ['realm', realm],
+  ['handle', bytes(16)],
+  ['record', bytes(16)],
+  ['generation', bytes(20)],
+  ['version', uint],
+  ['state', upTo(6)],
+  ['exposed', boolean],
+  ['profile', upTo(3), VERSION],
+  ['devices', bytes(0, 64)],
+  ['v', uint],
+  ['model', model],
+  ['bits', (value) => typeof value === 'number' && SIZES.includes(value)],
+  ['basis', orNull(basis)],
+  ['since', uint],
+  ['last', uint],
+  ['changed', uint],
+  ['reason', upTo(6)],
+  ['operations', listOf(tuple(bytes(16), upTo(12)), 4)],
+]
+
+/** §4.5. */
+export const indexBody: Shape = [...kind(5), ['realm', realm], ['v', uint], ['handle', bytes(16)]]
+
+/** §9.4. */
+export const attemptsBody: Shape = [
+  ...kind(6),
+  ['realm', realm],
+  ['handle', bytes(16)],
+  ['scope', exactly(1)],
+  ['generation', bytes(20)],
+  ['version', uint],
+  ['run', uint],
+  ['failures', uint],
+  ['last', uint],
+  ['origin', bytes(16)],
+  ['steady', uint],
+  ['v', uint],
+  ['operations', listOf(tuple(bytes(16), uint), 8)],
+]
+
+/** §9.4, the realm’s counters. */
+export const realmAttemptsBody: Shape = [
+  ...kind(8),
+  ['realm', realm],
+  ['writer', bytes(16)],
+  ['window', uint],
+  ['count', uint],
+  ['v', uint],
+]
+
+/** §4.4. */
+export const keyringBody: Shape = [
+  ...kind(7),
+  ['realm', realm],
+  ['version', uint],
+  ['provider', text],
+  ['primary', uint],
+  ['minAccepted', uint],
+  ['epochs', listOf(tuple(uint, upTo(2), uint, uint, someBytes), 1000)],
+  ['versions', listOf(tuple(uint, uint, someBytes), 1000)],
+]
+
+/** §9.5. */
+export const unfinishedBody: Shape = [
+  ...kind(9),
+  ['realm', realm],
+  ['handle', bytes(16)],
+  ['record', bytes(16)],
+  ['generation', bytes(20)],
+  ['time', uint],
+  ['origin', bytes(16)],
+  ['steady', uint],
+]
+
+/** §11.3. */
+export const receiptBody: Shape = [
+  ...kind(10),
+  ['realm', realm],
+  ['record', bytes(16)],
+  ['generation', bytes(20)],
+  ['unreachable', uint],
+  ['since', uint],
+  ['last', uint],
+  ['bound', uint],
+  ['v', uint],
+]
+
+/** Writes the fields in the order of the shape. */
+export function encodeShape(shape: Shape, fields: Fields): Uint8Array {
+  return encode(
+    shape.map(([name, check]) => {
+      const value = fields[name]
+      if (value === undefined || !check(value)) throw new RangeError(`field ${name}`)
+      return value
+    }),
+  )
+}
+
+/** Reads them again; what does not fit the shape is refused. */
+export function decodeShape(shape: Shape, encoded: Uint8Array): Fields {
+  const value = decode(encoded, 65_536)
+  if (!Array.isArray(value)) throw new Refused('ERR_RECORD_FORMAT', 'not an array')
+  const fields: Record<string, Value> = {}
+  shape.forEach(([name, check, code], i) => {
+    const field = value[i] as Value | undefined
+    if (field === undefined || !check(field)) throw new Refused(code ?? 'ERR_RECORD_FORMAT', name)
+    fields[name] = field
+  })
+  if (value.length !== shape.length) throw new Refused('ERR_RECORD_FORMAT', 'arity')
+  return fields
+}
