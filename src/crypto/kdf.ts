@@ -1,0 +1,79 @@
+/** HKDF-SHA-512 (RFC 5869) and HMAC-SHA-512 (RFC 2104), through libsodium. @module */
+
+import { equalBytes, wipe } from '../base/bytes.ts'
+import { checkBytes, checkInteger } from '../base/check.ts'
+import { rejectInput } from './errors.ts'
+import { primitives } from './sodium.ts'
+
+/** Length of an extracted key and of a whole HMAC. */
+export const PRK_BYTES = 64
+
+/** Length of what `mac` returns. */
+export const MAC_BYTES = 32
+
+const MAX_OUTPUT_BYTES = 255 * 64
+const MAX_INPUT_BYTES = 16_777_216
+
+/**
+ * Derives `length` bytes (1 to 16,320) from `ikm` with an empty salt. The result is off-heap; the caller wipes it.
+ * Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
+ */
+export function hkdf(ikm: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  checkAny(ikm, 'ikm')
+  checkAny(info, 'info')
+  checkInteger(length, 'length', [1, MAX_OUTPUT_BYTES], rejectInput)
+  return primitives().hkdf(ikm, info, length)
+}
+
+/**
+ * The 64-byte pseudorandom key of RFC 5869 §2.2. Keep it for a key that lives long: `hkdfExpand` under it costs
+ * two thirds of `hkdf`. Off-heap; the caller wipes it. Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
+ */
+export function hkdfExtract(salt: Uint8Array, ikm: Uint8Array): Uint8Array<ArrayBuffer> {
+  checkAny(salt, 'salt')
+  checkAny(ikm, 'ikm')
+  return primitives().extract(salt, ikm)
+}
+
+/**
+ * `length` bytes (1 to 16,320) from a 64-byte key of `hkdfExtract`, RFC 5869 §2.3. Off-heap; the caller wipes it.
+ * Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
+ */
+export function hkdfExpand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  checkBytes(prk, 'prk', PRK_BYTES, rejectInput)
+  checkAny(info, 'info')
+  checkInteger(length, 'length', [1, MAX_OUTPUT_BYTES], rejectInput)
+  return primitives().expand(prk, info, length)
+}
+
+/** HMAC-SHA-512, 64 bytes, for keys of any length: the same function as HKDF-Extract. Throws as `hkdfExtract`. */
+export function hmacSha512(key: Uint8Array, message: Uint8Array): Uint8Array<ArrayBuffer> {
+  checkAny(key, 'key')
+  checkAny(message, 'message')
+  return primitives().extract(key, message)
+}
+
+/** The first 32 bytes of HMAC-SHA-512, off-heap. Throws as `hkdfExtract`. */
+export function mac(key: Uint8Array, message: Uint8Array): Uint8Array<ArrayBuffer> {
+  checkAny(key, 'key')
+  checkAny(message, 'message')
+  return primitives().extract(key, message, MAC_BYTES)
+}
+
+/**
+ * True when `tag` is `mac(key, message)`. Takes the same time for every tag of 32 bytes; a tag of any other
+ * length is false. Throws as `hkdfExtract`.
+ */
+export function verifyMac(key: Uint8Array, message: Uint8Array, tag: Uint8Array): boolean {
+  const expected = mac(key, message)
+  try {
+    return equalBytes(expected, tag)
+  } finally {
+    // The right tag for this message is as good as a signature to whoever reads it later.
+    wipe(expected)
+  }
+}
+
+function checkAny(value: Uint8Array, name: string): void {
+  checkBytes(value, name, [0, MAX_INPUT_BYTES], rejectInput)
+}

@@ -1,0 +1,125 @@
+/** The functions of libsodium that this library uses, over wiped memory, with a self-test. @module */
+
+import { equalBytes, toHex } from '../base/bytes.ts'
+import { CryptoError } from './errors.ts'
+import { type RawSodium, Scratch } from './scratch.ts'
+
+const TAG_BYTES = 16
+const PRK_BYTES = 64
+const MAX_STACK_BYTES = 4096
+const STACK_MARGIN_BYTES = 512
+
+/** Digests of the self-test's whole chain for two inputs, computed with other implementations as well. */
+const SELF_TESTS: readonly (readonly [seed: number, digest: string])[] = [
+  [1, 'b5c2448d3c9fc1ce9fad3ad83faef560'],
+  [2, '06742f7e698dba19744caaff5b18ce4d'],
+]
+
+/**
+ * libsodium over one scratch region. Lengths are the caller's duty: a short key would let the C code read its
+ * neighbour. Results are off-heap and owned by the caller. Every method throws `ERR_CRYPTO_INPUT` when the
+ * inputs exceed 64 MiB.
+ */
+export class Primitives {
+  readonly #scratch: Scratch
+
+  /** Throws `ERR_CRYPTO_UNAVAILABLE` when a function computes wrongly or the memory is laid out unexpectedly. */
+  constructor(raw: RawSodium) {
+    this.#scratch = new Scratch(raw)
+    for (const [seed, digest] of SELF_TESTS) {
+      const task = (): void => selfTest(this, seed, digest)
+      this.#scratch.measureStack(task, MAX_STACK_BYTES, STACK_MARGIN_BYTES)
+    }
+  }
+
+  /** The part of the memory beside the scratch region that every call wipes: libsodium's C stack. */
+  get stack(): readonly [from: number, to: number] {
+    return this.#scratch.stack
+  }
+
+  /** HKDF-Extract with SHA-512, which is HMAC-SHA-512(salt, ikm): 64 bytes, or the first `length` of them. */
+  extract(salt: Uint8Array, ikm: Uint8Array, length: number = PRK_BYTES): Uint8Array<ArrayBuffer> {
+    return this.#run([salt, ikm], PRK_BYTES, length, (raw, [saltAt = 0, ikmAt = 0], prk, out) => {
+      const status = raw._crypto_kdf_hkdf_sha512_extract(prk, saltAt, salt.length, ikmAt, ikm.length)
+      raw.HEAPU8.copyWithin(out, prk, prk + length)
+      return status
+    })
+  }
+
+  /** HKDF-Expand with SHA-512 under a 64-byte `prk`: 1 to 16,320 bytes. */
+  expand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+    return this.#run([prk, info], 0, length, (raw, [prkAt = 0, infoAt = 0], _, out) =>
+      raw._crypto_kdf_hkdf_sha512_expand(out, length, infoAt, info.length, prkAt),
+    )
+  }
+
+  /** HKDF with SHA-512 and an empty salt; the pseudorandom key never leaves libsodium's memory. */
+  hkdf(ikm: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+    return this.#run([ikm, info], PRK_BYTES, length, (raw, [ikmAt = 0, infoAt = 0], prk, out) =>
+      raw._crypto_kdf_hkdf_sha512_extract(prk, ikmAt, 0, ikmAt, ikm.length) === 0
+        ? raw._crypto_kdf_hkdf_sha512_expand(out, length, infoAt, info.length, prk)
+        : -1,
+    )
+  }
+
+  /** XChaCha20-Poly1305: the ciphertext with its 16-byte tag at the end. Key 32 bytes, nonce 24. */
+  encrypt(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    plaintext: Uint8Array,
+  ): Uint8Array<ArrayBuffer> {
+    const inputs = [key, nonce, aad, plaintext]
+    return this.#run(inputs, 0, plaintext.length + TAG_BYTES, (raw, places, _, out) => {
+      const [keyAt = 0, nonceAt = 0, aadAt = 0, textAt = 0] = places
+      return raw._crypto_aead_xchacha20poly1305_ietf_encrypt(
+        out, 0, textAt, plaintext.length, 0, aadAt, aad.length, 0, 0, nonceAt, keyAt,
+      )
+    })
+  }
+
+  /** The plaintext, or `undefined` when the tag does not fit. `ciphertext` has at least 16 bytes. */
+  decrypt(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    ciphertext: Uint8Array,
+  ): Uint8Array<ArrayBuffer> | undefined {
+    const inputs = [key, nonce, aad, ciphertext]
+    return this.#scratch.run(inputs, 0, ciphertext.length - TAG_BYTES, (raw, places, _, out) => {
+      const [keyAt = 0, nonceAt = 0, aadAt = 0, textAt = 0] = places
+      return raw._crypto_aead_xchacha20poly1305_ietf_decrypt(
+        out, 0, 0, textAt, ciphertext.length, 0, aadAt, aad.length, 0, nonceAt, keyAt,
+      )
+    })
+  }
+
+  /** TurboSHAKE128 with domain byte 0x1F. */
+  turboshake128(message: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+    return this.#run([message], 0, length, (raw, [messageAt = 0], _, out) =>
+      raw._crypto_xof_turboshake128(out, length, messageAt, message.length, 0),
+    )
+  }
+
+  #run(...call: Parameters<Scratch['run']>): Uint8Array<ArrayBuffer> {
+    const result = this.#scratch.run(...call)
+    if (result === undefined) throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'a libsodium function failed')
+    return result
+  }
+}
+
+/** Chains every function over public inputs; `seed` changes them all. Throws when the end is not as expected. */
+function selfTest(sodium: Primitives, seed: number, expected: string): void {
+  const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 7 + seed) & 255)
+  const prk = sodium.extract(pattern(100 * seed), pattern(300))
+  const okm = sodium.expand(prk, pattern(250), 200)
+  const key = okm.subarray(0, 32)
+  const nonce = sodium.hkdf(okm, pattern(90), 24)
+  const ciphertext = sodium.encrypt(key, nonce, pattern(77), pattern(1000))
+  const plaintext = sodium.decrypt(key, nonce, pattern(77), ciphertext)
+  const forged = sodium.decrypt(key, nonce, pattern(78), ciphertext)
+  const digest = toHex(sodium.turboshake128(ciphertext, 400).subarray(384))
+  const opens = plaintext !== undefined && equalBytes(plaintext, pattern(1000))
+  if (opens && forged === undefined && digest === expected) return
+  throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'libsodium computes wrongly')
+}
