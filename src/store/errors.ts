@@ -1,0 +1,48 @@
+/** Errors of the store (SPEC §10). @module */
+
+import { GuiseError } from '../base/errors.ts'
+
+/**
+ * - `ERR_STORE_INPUT`: a table, key, row, step or option outside the bounds; nothing happened.
+ * - `ERR_STORE_CONFLICT`: an expectation of a commit does not hold; nothing was written. Read again, decide again.
+ * - `ERR_STORE_INDETERMINATE`: the flush failed while the commit was under way; it is on the disk whole or not at
+ *   all, and only a store opened anew can tell which. Retry with the same `operationId`.
+ * - `ERR_STORE_BUSY`: someone else holds the store (the write lock for too long, all reader slots, or this process
+ *   has it open already); nothing happened.
+ * - `ERR_STORE_FULL`: no room on the volume; nothing was written.
+ * - `ERR_STORE_READONLY`: the volume or the directory cannot be written.
+ * - `ERR_STORE_FAILED`: an earlier flush failed, so nothing is answered until the store is opened again.
+ * - `ERR_STORE_CLOSED`: used after `close`.
+ * - `ERR_STORE_UNSUPPORTED`: a file system on which locks or flushes do not hold, or files of another format.
+ */
+export type StoreErrorCode =
+  | 'ERR_STORE_INPUT'
+  | 'ERR_STORE_CONFLICT'
+  | 'ERR_STORE_INDETERMINATE'
+  | 'ERR_STORE_BUSY'
+  | 'ERR_STORE_FULL'
+  | 'ERR_STORE_READONLY'
+  | 'ERR_STORE_FAILED'
+  | 'ERR_STORE_CLOSED'
+  | 'ERR_STORE_UNSUPPORTED'
+
+/** Thrown by every store. `retryable` follows from the code: conflict, indeterminate and busy are. */
+export class StoreError extends GuiseError {
+  readonly code: StoreErrorCode
+
+  constructor(code: StoreErrorCode, message: string, options: { readonly cause?: unknown } = {}) {
+    super(message, { ...options, retryable: RETRYABLE.has(code) })
+    this.code = code
+  }
+}
+
+/** For the argument checks of base: every refused argument is `ERR_STORE_INPUT`. */
+export function rejectInput(why: string): StoreError {
+  return new StoreError('ERR_STORE_INPUT', why)
+}
+
+const RETRYABLE: ReadonlySet<StoreErrorCode> = new Set([
+  'ERR_STORE_CONFLICT',
+  'ERR_STORE_INDETERMINATE',
+  'ERR_STORE_BUSY',
+])

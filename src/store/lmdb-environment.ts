@@ -1,0 +1,45 @@
+/** What the group commit needs of LMDB, so that faults can be put in its place (SPEC §10). @module */
+
+import type { StoredRow, Table } from './store.ts'
+
+/** A table of an open environment. Inside a transaction every method sees and changes the transaction. */
+export interface EnvironmentTable {
+  /** Bytes and version of a row, or `undefined`. The bytes are a copy. */
+  read(key: Uint8Array): StoredRow | undefined
+  /** True when the row has this version; `null`: when there is no row. */
+  matches(key: Uint8Array, expected: string | null): boolean
+  put(key: Uint8Array, bytes: Uint8Array, version: number): void
+  remove(key: Uint8Array): void
+  /** At most `rows` rows with key ≥ `from` (> `from` when exclusive), of one snapshot. */
+  page(from: Uint8Array, exclusive: boolean, rows: number): readonly StoredRow[]
+}
+
+/** An open environment of one process. */
+export interface Environment {
+  table(name: Table): EnvironmentTable
+  /** The number of the last write, kept in the environment itself; only inside a transaction. */
+  readSequence(): number
+  writeSequence(sequence: number): void
+  /**
+   * Takes the write lock, runs `work` at once inside one transaction, flushes, and resolves when all of it is on the
+   * disk. Rejects with `EnvironmentFailure`, then nothing may be asked of the environment but `close`.
+   */
+  transaction(work: () => void): Promise<void>
+  /** Lets the next read see what is committed at that moment, by any process. */
+  refresh(): void
+  /** Bytes that can still be written on the volume. */
+  freeBytes(): number
+  close(): Promise<void>
+}
+
+/** A transaction that did not reach the disk as a whole. `cause` is what LMDB or the system said. */
+export class EnvironmentFailure extends Error {
+  override readonly name: string = 'EnvironmentFailure'
+  /** True when the failure is known to be want of room, found before anything became visible. */
+  readonly full: boolean
+
+  constructor(full: boolean, cause: unknown) {
+    super('the transaction failed', { cause })
+    this.full = full
+  }
+}

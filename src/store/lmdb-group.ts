@@ -1,0 +1,220 @@
+/** Group commit: commits that wait together share one transaction and one flush (SPEC §10, STORE-1). @module */
+
+import { StoreError } from './errors.ts'
+import { type Environment, EnvironmentFailure } from './lmdb-environment.ts'
+import { conflict, type OwnedStep, sequenceKey } from './steps.ts'
+
+/**
+ * Runs one transaction at a time. While one is being flushed, later commits gather; the next transaction takes them
+ * all and decides each on the rows as they are inside the transaction, in the order of arrival. Every outcome,
+ * conflicts too, is told after the flush only: a conflict may rest on a neighbour that a failed flush takes back.
+ */
+export class CommitGroups {
+  readonly #environment: Environment
+  readonly #lockTimeoutMs: number
+  #waiting: Pending[] = []
+  #running: Promise<void> | undefined
+  #failed: StoreError | undefined
+
+  constructor(environment: Environment, lockTimeoutMs: number) {
+    this.#environment = environment
+    this.#lockTimeoutMs = lockTimeoutMs
+  }
+
+  /** Set after a failed flush: nothing the environment says can be trusted any more. */
+  get failed(): StoreError | undefined {
+    return this.#failed
+  }
+
+  /** Resolves with one text a step once the commit is on the disk. */
+  commit(steps: readonly OwnedStep[], signal: AbortSignal | undefined): Promise<readonly string[]> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => this.#withdraw(pending, signal?.reason)
+      const done = (): void => signal?.removeEventListener('abort', abort)
+      const pending: Pending = { steps, resolve, reject, done, result: undefined }
+      signal?.addEventListener('abort', abort, { once: true })
+      this.#waiting.push(pending)
+      this.#running ??= this.#run()
+    })
+  }
+
+  /** Resolves when no commit is under way. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running
+  }
+
+  async #run(): Promise<void> {
+    // One microtask later, so that commits made in the same breath find each other.
+    await undefined
+    while (this.#waiting.length > 0 && this.#failed === undefined) {
+      this.#refuseWhenFull()
+      if (this.#waiting.length > 0) await this.#runGroup()
+    }
+    this.#rejectWaiting(this.#failed)
+    this.#running = undefined
+  }
+
+  async #runGroup(): Promise<void> {
+    let group: readonly Pending[] = []
+    const timer = setTimeout(() => {
+      this.#rejectWaiting(new StoreError('ERR_STORE_BUSY', 'another process holds the write lock'))
+    }, this.#lockTimeoutMs)
+    try {
+      await this.#environment.transaction(() => {
+        clearTimeout(timer)
+        group = this.#take()
+        decideGroup(this.#environment, group)
+      })
+      for (const pending of group) settle(pending)
+    } catch (error) {
+      this.#fail(group, error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Takes what waits, up to a bound on the time the write lock is held. */
+  #take(): readonly Pending[] {
+    let steps = 0
+    let count = 0
+    for (const pending of this.#waiting) {
+      steps += pending.steps.length
+      if (count > 0 && steps > MAX_GROUP_STEPS) break
+      count += 1
+    }
+    const group = this.#waiting.splice(0, count)
+    for (const pending of group) pending.done()
+    return group
+  }
+
+  #withdraw(pending: Pending, reason: unknown): void {
+    const index = this.#waiting.indexOf(pending)
+    if (index < 0) return
+    this.#waiting.splice(index, 1)
+    pending.reject(reason)
+  }
+
+  /**
+   * A transaction that runs out of room fails like any other, and then the store answers nothing until it is opened
+   * again. So commits that add rows are refused while there still is room for those that free some.
+   */
+  #refuseWhenFull(): void {
+    const free = this.#environment.freeBytes()
+    if (free >= PLENTY_BYTES) return
+    let needed = RESERVE_BYTES
+    const kept: Pending[] = []
+    for (const pending of this.#waiting) {
+      needed += roomFor(pending.steps)
+      if (!addsRows(pending.steps) || free >= needed) {
+        kept.push(pending)
+        continue
+      }
+      pending.done()
+      pending.reject(new StoreError('ERR_STORE_FULL', 'no room on the volume of the store'))
+    }
+    this.#waiting = kept
+  }
+
+  #rejectWaiting(error: StoreError | undefined): void {
+    if (error === undefined) return
+    for (const pending of this.#waiting.splice(0)) {
+      pending.done()
+      pending.reject(error)
+    }
+  }
+
+  #fail(group: readonly Pending[], error: unknown): void {
+    const full = error instanceof EnvironmentFailure && error.full
+    this.#failed = new StoreError('ERR_STORE_FAILED', 'an earlier flush failed; open the store again', {
+      cause: error,
+    })
+    for (const pending of group) {
+      pending.reject(
+        full
+          ? new StoreError('ERR_STORE_FULL', 'no room on the volume of the store', { cause: error })
+          : new StoreError('ERR_STORE_INDETERMINATE', 'the flush failed while the commit was under way', {
+              cause: error,
+            }),
+      )
+    }
+  }
+}
+
+interface Pending {
+  readonly steps: readonly OwnedStep[]
+  readonly resolve: (versions: readonly string[]) => void
+  readonly reject: (reason: unknown) => void
+  /** Stops listening to the signal of the caller. */
+  readonly done: () => void
+  result: readonly string[] | StoreError | undefined
+}
+
+const MAX_GROUP_STEPS = 8192
+const PAGE_BYTES = 4096
+/** More than any group can need: its rows have at most 512 MiB. */
+const PLENTY_BYTES = 2 ** 30
+/** Kept free for deletions, and for what LMDB copies when it changes a tree. */
+const RESERVE_BYTES = 1_048_576
+
+function decideGroup(environment: Environment, group: readonly Pending[]): void {
+  const before = environment.readSequence()
+  let sequence = before
+  for (const pending of group) {
+    const refused = findConflict(environment, pending.steps)
+    if (refused !== undefined) {
+      pending.result = refused
+      continue
+    }
+    const versions: string[] = []
+    for (const step of pending.steps) {
+      if (step.step === 'put' || step.step === 'append') sequence += 1
+      versions.push(applyStep(environment, step, sequence))
+    }
+    pending.result = versions
+  }
+  if (sequence !== before) environment.writeSequence(sequence)
+}
+
+function findConflict(environment: Environment, steps: readonly OwnedStep[]): StoreError | undefined {
+  for (const [i, step] of steps.entries()) {
+    if (step.step === 'append') continue
+    if (!environment.table(step.table).matches(step.key, step.expected)) return conflict(step, i)
+  }
+  return undefined
+}
+
+/** Decides a commit of checks only, on one snapshot. */
+export function decideChecks(environment: Environment, steps: readonly OwnedStep[]): readonly string[] {
+  environment.refresh()
+  const refused = findConflict(environment, steps)
+  if (refused !== undefined) throw refused
+  return steps.map(() => '')
+}
+
+function applyStep(environment: Environment, step: OwnedStep, sequence: number): string {
+  if (step.step === 'check') return ''
+  const table = environment.table(step.table)
+  if (step.step === 'delete') {
+    table.remove(step.key)
+    return ''
+  }
+  table.put(step.step === 'append' ? sequenceKey(sequence) : step.key, step.bytes, sequence)
+  return String(sequence)
+}
+
+function settle(pending: Pending): void {
+  const { result } = pending
+  if (Array.isArray(result)) pending.resolve(result)
+  else pending.reject(result)
+}
+
+function addsRows(steps: readonly OwnedStep[]): boolean {
+  return steps.some((step) => step.step === 'put' || step.step === 'append')
+}
+
+/** A generous estimate: the row itself, and the pages of the tree that change with it. */
+function roomFor(steps: readonly OwnedStep[]): number {
+  let bytes = 0
+  for (const step of steps) bytes += step.bytes.length + 2 * PAGE_BYTES
+  return bytes
+}

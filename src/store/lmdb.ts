@@ -1,0 +1,330 @@
+/// <reference types="node" />
+/** The embedded durable store on LMDB (optional peer `lmdb`), one directory a store (SPEC §10). @module */
+
+import { getLastVersion, open, type RootDatabase } from 'lmdb'
+import { checkInteger, checkObject, checkText } from '../base/check.ts'
+import type { CallOptions } from '../base/errors.ts'
+import { rejectInput, StoreError } from './errors.ts'
+import { type Environment, EnvironmentFailure, type EnvironmentTable } from './lmdb-environment.ts'
+import { errorCode, FILE_MODE, freeBytes, isFull, openFailure, prepareDirectory } from './lmdb-files.ts'
+import { CommitGroups, decideChecks } from './lmdb-group.ts'
+import { ownKey, ownSteps, ownTable } from './steps.ts'
+import { type Store, type StoredRow, type StoreStep, TABLES, type Table } from './store.ts'
+
+/**
+ * `path`: a directory on a local file system, made with mode 0700 when missing. `mapSizeBytes`: address space
+ * reserved at opening (default 16 GiB; not disk space and no limit: the map grows by itself).
+ * `lockTimeoutMs`: how long a commit waits for other processes before `ERR_STORE_BUSY` (default 10,000).
+ */
+export interface LmdbStoreOptions {
+  readonly path: string
+  readonly mapSizeBytes?: number
+  readonly lockTimeoutMs?: number
+}
+
+/**
+ * Opens a store, and makes it when it is missing.
+ *
+ * Many processes of one machine (and of one PID namespace: the lock file tells processes apart by their number) may
+ * open a directory at once; one process opens it once and shares the object. A killed process leaves nothing to
+ * repair. A commit is acknowledged after fdatasync of its pages and a synchronous write of the page that makes them
+ * the state. Waiting commits share a flush.
+ *
+ * @throws {StoreError} `ERR_STORE_INPUT`, `ERR_STORE_BUSY`, `ERR_STORE_UNSUPPORTED`, `ERR_STORE_READONLY`,
+ *   `ERR_STORE_FULL`, `ERR_STORE_FAILED`.
+ */
+export async function lmdbStore(options: LmdbStoreOptions): Promise<Store> {
+  const checked = checkOptions(options)
+  const create = async (directory: string): Promise<void> => {
+    const fresh = openEnvironment(directory, checked.mapSizeBytes)
+    await fresh.transaction(() => fresh.writeSequence(0))
+    await fresh.close()
+  }
+  const { directory, durable } = await prepareDirectory(checked.path, create)
+  if (OPEN.has(directory)) {
+    throw new StoreError('ERR_STORE_BUSY', 'this process has the store open already; share the object')
+  }
+  OPEN.add(directory)
+  try {
+    const environment = openEnvironment(directory, checked.mapSizeBytes)
+    return new LmdbStore(environment, directory, durable, checked.lockTimeoutMs)
+  } catch (error) {
+    OPEN.delete(directory)
+    throw openFailure(error)
+  }
+}
+
+/** LMDB allows an environment once a process; a second opening would also wait for itself on the write lock. */
+const OPEN: Set<string> = new Set()
+const PAGE_ROWS = 256
+const FORMAT = 'guise-store-1'
+const DEFAULT_MAP_BYTES = 2 ** 34
+const DEFAULT_LOCK_TIMEOUT_MS = 10_000
+const MAX_READERS = 512
+
+class LmdbStore implements Store {
+  readonly durable: boolean
+  readonly #environment: Environment
+  readonly #directory: string
+  readonly #groups: CommitGroups
+  #closed: Promise<void> | undefined
+
+  constructor(environment: Environment, directory: string, durable: boolean, lockTimeoutMs: number) {
+    this.durable = durable
+    this.#environment = environment
+    this.#directory = directory
+    this.#groups = new CommitGroups(environment, lockTimeoutMs)
+  }
+
+  async get(table: Table, key: Uint8Array, options: CallOptions = {}): Promise<StoredRow | undefined> {
+    const name = ownTable(table)
+    const owned = ownKey(key)
+    this.#enter(options)
+    return guarded(() => this.#environment.table(name).read(owned))
+  }
+
+  async commit(steps: readonly StoreStep[], options: CallOptions = {}): Promise<readonly string[]> {
+    const owned = ownSteps(steps)
+    this.#enter(options)
+    if (owned.every((step) => step.step === 'check')) return guarded(() => decideChecks(this.#environment, owned))
+    return await this.#groups.commit(owned, options.signal)
+  }
+
+  scan(table: Table, from: Uint8Array, options: CallOptions = {}): AsyncIterable<StoredRow> {
+    const name = ownTable(table)
+    const start = ownKey(from, 'from', 0)
+    this.#enter(options)
+    return this.#pages(name, start, options)
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async *#pages(name: Table, from: Uint8Array, options: CallOptions): AsyncGenerator<StoredRow, void> {
+    let after: Uint8Array | undefined
+    while (true) {
+      this.#enter(options)
+      const page: readonly StoredRow[] = guarded(() => {
+        this.#environment.refresh()
+        return this.#environment.table(name).page(after ?? from, after !== undefined, PAGE_ROWS)
+      })
+      const last = page.at(-1)
+      if (last === undefined) return
+      // The row goes to the caller, who may change it: the place to go on from is a copy.
+      after = new Uint8Array(last.key)
+      for (const row of page) yield row
+      if (page.length < PAGE_ROWS) return
+    }
+  }
+
+  #enter(options: CallOptions): void {
+    options.signal?.throwIfAborted()
+    if (this.#closed !== undefined) throw new StoreError('ERR_STORE_CLOSED', 'the store is closed')
+    if (this.#groups.failed !== undefined) throw this.#groups.failed
+  }
+
+  async #close(): Promise<void> {
+    await this.#groups.idle()
+    try {
+      await this.#environment.close()
+    } finally {
+      OPEN.delete(this.#directory)
+    }
+  }
+}
+
+function checkOptions(options: LmdbStoreOptions): Required<LmdbStoreOptions> {
+  const given = checkObject(options, 'options', rejectInput)
+  const path = checkText(given['path'], 'path', { maxBytes: 4096, pattern: /^[^\0]+$/ }, rejectInput)
+  const mapSizeBytes = given['mapSizeBytes'] ?? DEFAULT_MAP_BYTES
+  const lockTimeoutMs = given['lockTimeoutMs'] ?? DEFAULT_LOCK_TIMEOUT_MS
+  return {
+    path,
+    mapSizeBytes: checkInteger(mapSizeBytes, 'mapSizeBytes', [2 ** 20, 2 ** 46], rejectInput),
+    lockTimeoutMs: checkInteger(lockTimeoutMs, 'lockTimeoutMs', [1, 2 ** 31 - 1], rejectInput),
+  }
+}
+
+/** Turns what LMDB throws at a read into an error of the store. */
+function guarded<Result>(read: () => Result): Result {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof StoreError) throw error
+    if (errorCode(error) === READERS_FULL) {
+      throw new StoreError('ERR_STORE_BUSY', 'every reader slot of the store is taken', { cause: error })
+    }
+    throw new StoreError('ERR_STORE_FAILED', 'the store cannot be read', { cause: error })
+  }
+}
+
+const READERS_FULL = -30790
+const BINARY = { encoding: 'binary', keyEncoding: 'binary' } as const
+
+/**
+ * `overlappingSync` off: with it lmdb resolves a write before its flush. `noMemInit` off: with it freed memory of
+ * the process reaches the unused parts of pages.
+ */
+function openEnvironment(directory: string, mapSizeBytes: number): Environment {
+  const root = open<unknown, Uint8Array>({
+    ...BINARY,
+    path: directory,
+    noSubdir: false,
+    overlappingSync: false,
+    noMemInit: false,
+    noSync: false,
+    mapSize: mapSizeBytes,
+    maxDbs: TABLES.length + 2,
+    maxReaders: MAX_READERS,
+    permissionsMode: FILE_MODE,
+  } as Parameters<typeof open>[0]) as RootDatabase<unknown, Uint8Array>
+  try {
+    return new LmdbEnvironment(root, directory)
+  } catch (error) {
+    root.close().catch(() => undefined)
+    throw error
+  }
+}
+
+type Database = RootDatabase<Uint8Array, Uint8Array>
+
+class LmdbEnvironment implements Environment {
+  readonly #root: RootDatabase<unknown, Uint8Array>
+  readonly #directory: string
+  readonly #meta: Database
+  readonly #tables: ReadonlyMap<Table, EnvironmentTable>
+
+  constructor(root: RootDatabase<unknown, Uint8Array>, directory: string) {
+    this.#root = root
+    this.#directory = directory
+    const database = (name: string, useVersions: boolean): Database =>
+      root.openDB({ ...BINARY, name, useVersions }) as unknown as Database
+    this.#meta = database(FORMAT, false)
+    this.#tables = new Map(TABLES.map((name) => [name, new LmdbTable(database(name, true))]))
+  }
+
+  table(name: Table): EnvironmentTable {
+    const table = this.#tables.get(name)
+    if (table === undefined) throw rejectInput('the table is unknown')
+    return table
+  }
+
+  readSequence(): number {
+    const bytes = this.#meta.getBinary(SEQUENCE)
+    if (bytes === undefined) return 0
+    return Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0))
+  }
+
+  writeSequence(sequence: number): void {
+    const bytes = new Uint8Array(8)
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(sequence))
+    this.#meta.put(SEQUENCE, bytes)
+  }
+
+  async transaction(work: () => void): Promise<void> {
+    const thrown: unknown[] = []
+    try {
+      await this.#root.transactionAsync(() => {
+        try {
+          work()
+        } catch (error) {
+          thrown.push(error)
+        }
+      })
+    } catch (error) {
+      const cause = thrown.length > 0 ? thrown[0] : await commitError(error)
+      throw new EnvironmentFailure(isFull(errorCode(cause)), cause)
+    }
+    // An operation that fails spoils its transaction, so that its commit fails too; this is the belt to the braces.
+    if (thrown.length > 0) throw new EnvironmentFailure(false, thrown[0])
+  }
+
+  refresh(): void {
+    this.#root.resetReadTxn()
+  }
+
+  freeBytes(): number {
+    try {
+      return freeBytes(this.#directory)
+    } catch {
+      return Number.POSITIVE_INFINITY
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close()
+  }
+}
+
+const SEQUENCE = new TextEncoder().encode('sequence')
+const COMMIT_ERROR_WAIT_MS = 1000
+
+/**
+ * lmdb rejects with an error whose `commitError` is a promise that rejects with the reason, and that ends the
+ * process as an unhandled rejection unless someone listens.
+ */
+async function commitError(error: unknown): Promise<unknown> {
+  if (typeof error !== 'object' || error === null || !('commitError' in error)) return error
+  const reason = Promise.resolve(error.commitError).then(
+    () => error,
+    (cause: unknown) => cause,
+  )
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const silence = new Promise<unknown>((resolve) => {
+    timer = setTimeout(() => resolve(error), COMMIT_ERROR_WAIT_MS)
+  })
+  try {
+    return await Promise.race([reason, silence])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Rows as lmdb keeps them: before the bytes stands the version, a double, which lmdb reads and writes itself. */
+class LmdbTable implements EnvironmentTable {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  read(key: Uint8Array): StoredRow | undefined {
+    const bytes = this.#database.getBinary(key)
+    return bytes === undefined ? undefined : { key, bytes: plainBytes(bytes), version: String(getLastVersion()) }
+  }
+
+  matches(key: Uint8Array, expected: string | null): boolean {
+    if (expected === null) return this.#database.getBinaryFast(key) === undefined
+    return this.#database.getBinaryFast(key) !== undefined && String(getLastVersion()) === expected
+  }
+
+  put(key: Uint8Array, bytes: Uint8Array, version: number): void {
+    this.#database.put(key, bytes, version)
+  }
+
+  remove(key: Uint8Array): void {
+    this.#database.remove(key)
+  }
+
+  page(from: Uint8Array, exclusive: boolean, rows: number): readonly StoredRow[] {
+    // The least key after `from` is `from` with a zero byte behind.
+    const start = exclusive ? Uint8Array.of(...from, 0) : from
+    const range = { start, limit: rows, versions: true } as { start: Uint8Array; limit: number }
+    const page: StoredRow[] = []
+    for (const { key, value, version } of this.#database.getRange(range)) {
+      page.push({ key: plainBytes(key), bytes: plainBytes(value), version: String(version) })
+    }
+    return page
+  }
+}
+
+/** lmdb answers with Buffers that own their memory; callers get a plain array on the same memory. */
+function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
