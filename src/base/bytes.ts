@@ -20,7 +20,9 @@ export function secretBytes(length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new ArrayBuffer(length))
 }
 
-/** Overwrites every view with zeros. Skips `undefined` and detached buffers, so it never throws in `finally`. */
+/**
+ * Overwrites every view with zeros. Skips `undefined` and detached buffers, so it never throws in `finally`.
+ */
 export function wipe(...views: readonly (ArrayBufferView | undefined)[]): void {
   for (const view of views) {
     if (view === undefined || view.buffer.byteLength === 0) continue

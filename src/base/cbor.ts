@@ -1,13 +1,13 @@
-/** Deterministic CBOR: one encoding per value, and a decoder that accepts no other (RFC 8949 §4.2.1). @module */
+/** Deterministic CBOR: one encoding per value, and a decoder that takes no other (RFC 8949 §4.2.1). @module */
 
 import { encode, Tokenizer, Type } from 'cborg'
 import { compareBytes, concatBytes, utf8 } from './bytes.ts'
 import type { Reject } from './errors.ts'
 
 /**
- * What a structure may consist of: integers 0 to 2^53 − 1, text, true, false, null, bytes and arrays of these,
- * nested at most 16 deep. No maps, floats, negative numbers or tags: arrays of fixed arity have one encoding
- * by construction and cost an eighth of maps.
+ * What a structure may consist of: integers 0 to 2^53 − 1, text, true, false, null, bytes and arrays of
+ * these, nested at most 16 deep. No maps, floats, negative numbers or tags: arrays of fixed arity have one
+ * encoding by construction and cost an eighth of maps.
  */
 export type CborValue = number | string | boolean | null | Uint8Array | readonly CborValue[]
 
@@ -58,7 +58,7 @@ export function decodeCbor(bytes: Uint8Array, maxBytes: number, reject: Reject):
 
 /** `value` as an array of exactly `length` items. */
 export function asArray(value: CborValue | undefined, length: number, reject: Reject): readonly CborValue[] {
-  if (!Array.isArray(value) || value.length !== length) throw reject(`expected an array of ${length} items`)
+  if (!isArray(value) || value.length !== length) throw reject(`expected an array of ${length} items`)
   return value
 }
 
@@ -95,21 +95,31 @@ export function asBoolean(value: CborValue | undefined, reject: Reject): boolean
   return value
 }
 
-/** Reads one item; throws whatever is wrong with it. An array claims at most one item for each byte of input. */
+/** What the tokenizer really returns; its own type says `any`. */
+interface Token {
+  readonly type: Type
+  readonly value: unknown
+  /** The bytes of a text. */
+  readonly byteValue: Uint8Array | undefined
+}
+
+/**
+ * Reads one item; throws whatever is wrong with it. An array claims at most one item for each byte of input.
+ */
 function readItem(tokens: Tokenizer, sizeBytes: number, depth: number): CborValue {
-  const { type, value, byteValue } = tokens.next()
+  const { type, value, byteValue } = tokens.next() as Token
   switch (type) {
     case Type.uint:
     case Type.bytes:
     case Type.true:
     case Type.false:
     case Type.null:
-      return value
+      return value as CborValue
     case Type.string:
       // The codec's own text replaces bad UTF-8 and drops a leading byte order mark.
       return decoder.decode(byteValue)
     case Type.array:
-      return readItems(tokens, value, sizeBytes, depth + 1)
+      return readItems(tokens, value as number, sizeBytes, depth + 1)
     default:
       throw new TypeError('unsupported type')
   }
@@ -135,6 +145,10 @@ function checkValue(value: CborValue, depth: number): void {
     default:
       if (value === null || value instanceof Uint8Array) return
   }
-  if (!Array.isArray(value) || depth === MAX_DEPTH) throw new TypeError('not a CBOR value')
+  if (!isArray(value) || depth === MAX_DEPTH) throw new TypeError('not a CBOR value')
   for (const item of value) checkValue(item, depth + 1)
+}
+
+function isArray(value: unknown): value is readonly CborValue[] {
+  return Array.isArray(value)
 }

@@ -11,7 +11,9 @@ export function checkObject(value: unknown, name: string, reject: Reject): Reado
   return value as Readonly<Record<string, unknown>>
 }
 
-/** Accepts a Uint8Array (a Buffer is one) of exactly `length` bytes, or within `[min, max]`. Does not copy. */
+/**
+ * Accepts a Uint8Array (a Buffer is one) of exactly `length` bytes, or within `[min, max]`. Does not copy.
+ */
 export function checkBytes(
   value: unknown,
   name: string,
@@ -40,7 +42,10 @@ export function checkInteger(
   return value
 }
 
-/** Accepts a text of 1 to `maxBytes` UTF-8 bytes without lone surrogates that matches `pattern`, if one is given. */
+/**
+ * Accepts a text of 1 to `maxBytes` UTF-8 bytes without lone surrogates that matches `pattern`, if one is
+ * given.
+ */
 export function checkText(
   value: unknown,
   name: string,

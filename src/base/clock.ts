@@ -56,7 +56,8 @@ export function createClock(host: ClockHost): Clock {
         baseMs = uptimeSeconds() * 1000
         readAtMs = processMs
       }
-      // The uptime counts in hundredths of a second, so a fresh reading may lie a little behind the last answer.
+      // The uptime counts in hundredths of a second, so a fresh reading may lie a little behind the last
+      // answer.
       lastMs = Math.max(lastMs, Math.trunc(baseMs + processMs - readAtMs))
       return { origin: Uint8Array.from(bootId), ms: lastMs }
     },
@@ -66,12 +67,16 @@ export function createClock(host: ClockHost): Clock {
 /** The parts of Node that the clock asks for; every one may be missing. */
 interface NodeProcess {
   readonly platform?: string
-  getBuiltinModule?(id: string): unknown
+  readonly getBuiltinModule?: (id: string) => unknown
 }
-interface NodeModules {
-  readonly fs: { readFileSync(path: string, encoding: 'utf8'): string }
-  readonly os: { uptime(): number }
-  readonly crypto: { createHash(name: 'sha256'): { update(text: string): { digest(): Uint8Array } } }
+interface NodeFiles {
+  readFileSync(path: string, encoding: 'utf8'): string
+}
+interface NodeHash {
+  createHash(name: 'sha256'): { update(text: string): { digest(): Uint8Array } }
+}
+interface NodeSystem {
+  uptime(): number
 }
 
 /** What this host offers. `process` is a parameter for tests; a browser has none. */
@@ -80,16 +85,16 @@ export function readHost(
 ): ClockHost {
   const host = { wallMs: () => Date.now(), processMs: () => performance.now() }
   const none: ClockHost = { ...host, bootId: undefined, uptimeSeconds: undefined }
-  if (process?.platform !== 'linux' || process.getBuiltinModule === undefined) return none
+  const load = process?.getBuiltinModule
+  if (load === undefined || process?.platform !== 'linux') return none
   try {
-    const load = <Name extends keyof NodeModules>(name: Name): NodeModules[Name] =>
-      process.getBuiltinModule?.(`node:${name}`) as NodeModules[Name]
-    const os = load('os')
-    os.uptime()
-    // The boot id identifies the machine's run to anyone who reads it, so only a hash with our label leaves here.
-    const text = load('fs').readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    const digest = load('crypto').createHash('sha256').update(`guise/v1/boot ${text}`).digest()
-    return { ...host, bootId: Uint8Array.from(digest.subarray(0, 16)), uptimeSeconds: () => os.uptime() }
+    const system = load('node:os') as NodeSystem
+    system.uptime()
+    const id = (load('node:fs') as NodeFiles).readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')
+    // Whoever knows the boot id can link everything this machine does until it restarts: only a hash is kept.
+    const hash = (load('node:crypto') as NodeHash).createHash('sha256')
+    const digest = hash.update(`guise/v1/boot ${id.trim()}`).digest()
+    return { ...host, bootId: Uint8Array.from(digest.subarray(0, 16)), uptimeSeconds: () => system.uptime() }
   } catch {
     return none
   }

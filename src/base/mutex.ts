@@ -45,18 +45,25 @@ export class KeyedMutex {
   }
 }
 
-/** Resolves when the caller is let in; rejects with the signal's reason and leaves the queue when aborted first. */
+/**
+ * Resolves when the caller is let in; rejects with the signal's reason and leaves the queue when aborted
+ * first.
+ */
 function turn(queue: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (signal === undefined) {
+      queue.add(resolve)
+      return
+    }
     const enter = (): void => {
-      signal?.removeEventListener('abort', giveUp)
+      signal.removeEventListener('abort', giveUp)
       resolve()
     }
     const giveUp = (): void => {
       queue.delete(enter)
-      reject(signal?.reason)
+      reject(signal.reason as Error)
     }
     queue.add(enter)
-    signal?.addEventListener('abort', giveUp, { once: true })
+    signal.addEventListener('abort', giveUp, { once: true })
   })
 }

@@ -47,8 +47,8 @@ export class Secret implements Disposable {
   }
 
   /**
-   * Lends the bytes to `task` and returns what it returns. The bytes are borrowed: `task` neither changes them
-   * nor keeps them. When `task` is asynchronous, whoever disposes waits for it, or it sees zeros.
+   * Lends the bytes to `task` and returns what it returns. The bytes are borrowed: `task` neither changes
+   * them nor keeps them. When `task` is asynchronous, whoever disposes waits for it, or it sees zeros.
    */
   use<Result>(task: (bytes: Uint8Array) => Result): Result {
     if (this.#disposed) throw this.#whenDisposed()

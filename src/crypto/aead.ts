@@ -1,4 +1,4 @@
-/** XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03, RFC 8439), through libsodium. Not key-committing. @module */
+/** XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), through libsodium. Not key-committing. @module */
 
 import { checkBytes } from '../base/check.ts'
 import { rejectInput } from './errors.ts'
@@ -11,9 +11,9 @@ export const AEAD_TAG_BYTES = 16
 const MAX_INPUT_BYTES = 16_777_216
 
 /**
- * Encrypts and appends the 16-byte tag. `nonce` never repeats under one key: draw it at random. At most 16 MiB.
- * Whoever may choose keys can make one ciphertext that opens under two of them: seals use `committing.ts`.
- * Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
+ * Encrypts and appends the 16-byte tag. `nonce` never repeats under one key: draw it at random. At most 16
+ * MiB. Whoever may choose keys can make one ciphertext that opens under two of them: seals use
+ * `committing.ts`. Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
  */
 export function aeadEncrypt(
   key: Uint8Array,
@@ -30,7 +30,8 @@ export function aeadEncrypt(
 
 /**
  * The plaintext, off-heap and owned by the caller, or `undefined` for a ciphertext that is not authentic or
- * shorter than its tag. Throws `ERR_CRYPTO_INPUT` for a key or nonce of the wrong length, `ERR_CRYPTO_NOT_READY`.
+ * shorter than its tag. Throws `ERR_CRYPTO_INPUT` for a key or nonce of the wrong length,
+ * `ERR_CRYPTO_NOT_READY`.
  */
 export function aeadDecrypt(
   key: Uint8Array,

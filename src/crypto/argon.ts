@@ -14,9 +14,9 @@ export interface ArgonCost {
 const KEY_BYTES = 32
 
 /**
- * 32 bytes from a passphrase (0 to 4,096 bytes) and a random salt (16 to 64 bytes), off-heap; the caller wipes
- * them. Yields to the event loop while it works: about 0.2 s for 19 MiB and 2 passes. Which cost is enough is the
- * caller's decision, never that of whoever stored the file. Rejects with `ERR_CRYPTO_INPUT`.
+ * 32 bytes from a passphrase (0 to 4,096 bytes) and a random salt (16 to 64 bytes), off-heap; the caller
+ * wipes them. Yields to the event loop while it works: about 0.2 s for 19 MiB and 2 passes. Which cost is
+ * enough is the caller's decision, never that of whoever stored the file. Rejects with `ERR_CRYPTO_INPUT`.
  */
 export async function argon2idKey(
   passphrase: Uint8Array,
@@ -28,7 +28,13 @@ export async function argon2idKey(
   checkInteger(memoryKiB, 'memoryKiB', [8, 2_097_152], rejectInput)
   checkInteger(passes, 'passes', [1, 64], rejectInput)
   const maxmem = memoryKiB * 1024 + 1024
-  const key = await argon2idAsync(passphrase, salt, { m: memoryKiB, t: passes, p: 1, dkLen: KEY_BYTES, maxmem })
+  const key = await argon2idAsync(passphrase, salt, {
+    m: memoryKiB,
+    t: passes,
+    p: 1,
+    dkLen: KEY_BYTES,
+    maxmem,
+  })
   const owned = concatBytes(key)
   wipe(key)
   return owned

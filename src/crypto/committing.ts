@@ -23,9 +23,9 @@ const IKM_BYTES = [32, 1024] as const
 const OKM_BYTES = AEAD_KEY_BYTES + COMMITMENT_BYTES
 
 /**
- * Seals `plaintext` under a uniformly random `ikm` (32 to 1,024 bytes). `label` names the use (1 to 255 printable
- * ASCII characters), `aad` is bound and not stored. The plaintext's length shows.
- * Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
+ * Seals `plaintext` under a uniformly random `ikm` (32 to 1,024 bytes). `label` names the use (1 to 255
+ * printable ASCII characters), `aad` is bound and not stored. The plaintext's length shows. Throws
+ * `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
  *
  * @example
  * ```ts
@@ -44,9 +44,9 @@ export function committingSeal(
 }
 
 /**
- * The plaintext, off-heap and owned by the caller, or `undefined` for whatever does not fit: key, label, associated
- * data, or any byte of `sealed`. The commitment is compared in constant time before anything is decrypted.
- * Throws `ERR_CRYPTO_INPUT` for an `ikm` of the wrong length, `ERR_CRYPTO_NOT_READY`.
+ * The plaintext, off-heap and owned by the caller, or `undefined` for whatever does not fit: key, label,
+ * associated data, or any byte of `sealed`. The commitment is compared in constant time before anything is
+ * decrypted. Throws `ERR_CRYPTO_INPUT` for an `ikm` of the wrong length, `ERR_CRYPTO_NOT_READY`.
  */
 export function committingOpen(
   ikm: Uint8Array,
@@ -58,7 +58,9 @@ export function committingOpen(
   return open((info) => hkdf(ikm, info, OKM_BYTES), label, aad, sealed)
 }
 
-/** `committingSeal` under `prk = hkdfExtract(empty, ikm)`: the same result, a third of the derivation saved. */
+/**
+ * `committingSeal` under `prk = hkdfExtract(empty, ikm)`: the same result, a third of the derivation saved.
+ */
 export function committingSealWithPrk(
   prk: Uint8Array,
   label: string,

@@ -15,8 +15,8 @@ const MAX_OUTPUT_BYTES = 255 * 64
 const MAX_INPUT_BYTES = 16_777_216
 
 /**
- * Derives `length` bytes (1 to 16,320) from `ikm` with an empty salt. The result is off-heap; the caller wipes it.
- * Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
+ * Derives `length` bytes (1 to 16,320) from `ikm` with an empty salt. The result is off-heap; the caller
+ * wipes it. Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
  */
 export function hkdf(ikm: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
   checkAny(ikm, 'ikm')
@@ -26,8 +26,9 @@ export function hkdf(ikm: Uint8Array, info: Uint8Array, length: number): Uint8Ar
 }
 
 /**
- * The 64-byte pseudorandom key of RFC 5869 §2.2. Keep it for a key that lives long: `hkdfExpand` under it costs
- * two thirds of `hkdf`. Off-heap; the caller wipes it. Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
+ * The 64-byte pseudorandom key of RFC 5869 §2.2. Keep it for a key that lives long: `hkdfExpand` under it
+ * costs two thirds of `hkdf`. Off-heap; the caller wipes it. Throws `ERR_CRYPTO_INPUT`,
+ * `ERR_CRYPTO_NOT_READY`.
  */
 export function hkdfExtract(salt: Uint8Array, ikm: Uint8Array): Uint8Array<ArrayBuffer> {
   checkAny(salt, 'salt')
@@ -36,8 +37,8 @@ export function hkdfExtract(salt: Uint8Array, ikm: Uint8Array): Uint8Array<Array
 }
 
 /**
- * `length` bytes (1 to 16,320) from a 64-byte key of `hkdfExtract`, RFC 5869 §2.3. Off-heap; the caller wipes it.
- * Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
+ * `length` bytes (1 to 16,320) from a 64-byte key of `hkdfExtract`, RFC 5869 §2.3. Off-heap; the caller wipes
+ * it. Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
  */
 export function hkdfExpand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
   checkBytes(prk, 'prk', PRK_BYTES, rejectInput)
@@ -46,7 +47,9 @@ export function hkdfExpand(prk: Uint8Array, info: Uint8Array, length: number): U
   return primitives().expand(prk, info, length)
 }
 
-/** HMAC-SHA-512, 64 bytes, for keys of any length: the same function as HKDF-Extract. Throws as `hkdfExtract`. */
+/**
+ * HMAC-SHA-512, 64 bytes, for keys of any length: the same function as HKDF-Extract. Throws as `hkdfExtract`.
+ */
 export function hmacSha512(key: Uint8Array, message: Uint8Array): Uint8Array<ArrayBuffer> {
   checkAny(key, 'key')
   checkAny(message, 'message')

@@ -2,7 +2,7 @@
 
 import { equalBytes, toHex } from '../base/bytes.ts'
 import { CryptoError } from './errors.ts'
-import { type RawSodium, Scratch } from './scratch.ts'
+import { type Places, type RawSodium, Scratch } from './scratch.ts'
 
 const TAG_BYTES = 16
 const PRK_BYTES = 64
@@ -23,7 +23,9 @@ const SELF_TESTS: readonly (readonly [seed: number, digest: string])[] = [
 export class Primitives {
   readonly #scratch: Scratch
 
-  /** Throws `ERR_CRYPTO_UNAVAILABLE` when a function computes wrongly or the memory is laid out unexpectedly. */
+  /**
+   * Throws `ERR_CRYPTO_UNAVAILABLE` when a function computes wrongly or the memory is laid out unexpectedly.
+   */
   constructor(raw: RawSodium) {
     this.#scratch = new Scratch(raw)
     for (const [seed, digest] of SELF_TESTS) {
@@ -39,7 +41,7 @@ export class Primitives {
 
   /** HKDF-Extract with SHA-512, which is HMAC-SHA-512(salt, ikm): 64 bytes, or the first `length` of them. */
   extract(salt: Uint8Array, ikm: Uint8Array, length: number = PRK_BYTES): Uint8Array<ArrayBuffer> {
-    return this.#run([salt, ikm], PRK_BYTES, length, (raw, [saltAt = 0, ikmAt = 0], prk, out) => {
+    return this.#run([salt, ikm], PRK_BYTES, length, (raw, [saltAt, ikmAt], prk, out) => {
       const status = raw._crypto_kdf_hkdf_sha512_extract(prk, saltAt, salt.length, ikmAt, ikm.length)
       raw.HEAPU8.copyWithin(out, prk, prk + length)
       return status
@@ -48,14 +50,14 @@ export class Primitives {
 
   /** HKDF-Expand with SHA-512 under a 64-byte `prk`: 1 to 16,320 bytes. */
   expand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-    return this.#run([prk, info], 0, length, (raw, [prkAt = 0, infoAt = 0], _, out) =>
+    return this.#run([prk, info], 0, length, (raw, [prkAt, infoAt], _, out) =>
       raw._crypto_kdf_hkdf_sha512_expand(out, length, infoAt, info.length, prkAt),
     )
   }
 
   /** HKDF with SHA-512 and an empty salt; the pseudorandom key never leaves libsodium's memory. */
   hkdf(ikm: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-    return this.#run([ikm, info], PRK_BYTES, length, (raw, [ikmAt = 0, infoAt = 0], prk, out) =>
+    return this.#run([ikm, info], PRK_BYTES, length, (raw, [ikmAt, infoAt], prk, out) =>
       raw._crypto_kdf_hkdf_sha512_extract(prk, ikmAt, 0, ikmAt, ikm.length) === 0
         ? raw._crypto_kdf_hkdf_sha512_expand(out, length, infoAt, info.length, prk)
         : -1,
@@ -69,12 +71,10 @@ export class Primitives {
     aad: Uint8Array,
     plaintext: Uint8Array,
   ): Uint8Array<ArrayBuffer> {
-    const inputs = [key, nonce, aad, plaintext]
-    return this.#run(inputs, 0, plaintext.length + TAG_BYTES, (raw, places, _, out) => {
-      const [keyAt = 0, nonceAt = 0, aadAt = 0, textAt = 0] = places
-      return raw._crypto_aead_xchacha20poly1305_ietf_encrypt(
-        out, 0, textAt, plaintext.length, 0, aadAt, aad.length, 0, 0, nonceAt, keyAt,
-      )
+    const { length } = plaintext
+    return this.#run([key, nonce, aad, plaintext], 0, length + TAG_BYTES, (raw, at, _, out) => {
+      const encrypt = raw._crypto_aead_xchacha20poly1305_ietf_encrypt
+      return encrypt(out, 0, at[3], length, 0, at[2], aad.length, 0, 0, at[1], at[0])
     })
   }
 
@@ -85,30 +85,35 @@ export class Primitives {
     aad: Uint8Array,
     ciphertext: Uint8Array,
   ): Uint8Array<ArrayBuffer> | undefined {
-    const inputs = [key, nonce, aad, ciphertext]
-    return this.#scratch.run(inputs, 0, ciphertext.length - TAG_BYTES, (raw, places, _, out) => {
-      const [keyAt = 0, nonceAt = 0, aadAt = 0, textAt = 0] = places
-      return raw._crypto_aead_xchacha20poly1305_ietf_decrypt(
-        out, 0, 0, textAt, ciphertext.length, 0, aadAt, aad.length, 0, nonceAt, keyAt,
-      )
+    const { length } = ciphertext
+    return this.#scratch.run([key, nonce, aad, ciphertext], 0, length - TAG_BYTES, (raw, at, _, out) => {
+      const decrypt = raw._crypto_aead_xchacha20poly1305_ietf_decrypt
+      return decrypt(out, 0, 0, at[3], length, 0, at[2], aad.length, 0, at[1], at[0])
     })
   }
 
   /** TurboSHAKE128 with domain byte 0x1F. */
   turboshake128(message: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-    return this.#run([message], 0, length, (raw, [messageAt = 0], _, out) =>
+    return this.#run([message], 0, length, (raw, [messageAt], _, out) =>
       raw._crypto_xof_turboshake128(out, length, messageAt, message.length, 0),
     )
   }
 
-  #run(...call: Parameters<Scratch['run']>): Uint8Array<ArrayBuffer> {
-    const result = this.#scratch.run(...call)
+  #run<const Inputs extends readonly Uint8Array[]>(
+    inputs: Inputs,
+    spareBytes: number,
+    outputBytes: number,
+    call: (raw: RawSodium, places: Places<Inputs>, spare: number, output: number) => number,
+  ): Uint8Array<ArrayBuffer> {
+    const result = this.#scratch.run(inputs, spareBytes, outputBytes, call)
     if (result === undefined) throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'a libsodium function failed')
     return result
   }
 }
 
-/** Chains every function over public inputs; `seed` changes them all. Throws when the end is not as expected. */
+/**
+ * Chains every function over public inputs; `seed` changes them all. Throws when the end is not as expected.
+ */
 function selfTest(sodium: Primitives, seed: number, expected: string): void {
   const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 7 + seed) & 255)
   const prk = sodium.extract(pattern(100 * seed), pattern(300))

@@ -15,8 +15,8 @@ const pool: Uint8Array<ArrayBuffer> = secretBytes(POOL_BYTES)
 let next = POOL_BYTES
 
 /**
- * `length` bytes (0 to 16 MiB) from the platform's cryptographically secure generator, off-heap and owned by the
- * caller. Bytes handed out are wiped from the pool. Throws `ERR_CRYPTO_INPUT`.
+ * `length` bytes (0 to 16 MiB) from the platform's cryptographically secure generator, off-heap and owned by
+ * the caller. Bytes handed out are wiped from the pool. Throws `ERR_CRYPTO_INPUT`.
  */
 export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
   checkInteger(length, 'length', [0, MAX_BYTES], rejectInput)

@@ -3,7 +3,10 @@
 import { secretBytes } from '../base/bytes.ts'
 import { CryptoError, rejectInput } from './errors.ts'
 
-/** The raw module beneath the wrappers, reduced to what this library calls. Pointers are byte offsets in `HEAPU8`. */
+/**
+ * The raw module beneath the wrappers, reduced to what this library calls. Pointers are byte offsets in
+ * `HEAPU8`.
+ */
 export interface RawSodium {
   /** Replaced by the module when its memory grows: read it again after every call that may allocate. */
   readonly HEAPU8: Uint8Array
@@ -24,7 +27,7 @@ export interface RawSodium {
     prk: number,
   ): number
   /** 64-bit lengths cross the border as two 32-bit halves, the low one first. */
-  _crypto_aead_xchacha20poly1305_ietf_encrypt(
+  readonly _crypto_aead_xchacha20poly1305_ietf_encrypt: (
     ciphertext: number,
     ciphertextLength: number,
     message: number,
@@ -36,8 +39,8 @@ export interface RawSodium {
     secretNonce: number,
     nonce: number,
     key: number,
-  ): number
-  _crypto_aead_xchacha20poly1305_ietf_decrypt(
+  ) => number
+  readonly _crypto_aead_xchacha20poly1305_ietf_decrypt: (
     message: number,
     messageLength: number,
     secretNonce: number,
@@ -49,7 +52,7 @@ export interface RawSodium {
     aadHigh: number,
     nonce: number,
     key: number,
-  ): number
+  ) => number
   _crypto_xof_turboshake128(
     out: number,
     outLength: number,
@@ -59,6 +62,9 @@ export interface RawSodium {
   ): number
 }
 
+/** The place of each input in the memory. */
+export type Places<Inputs extends readonly Uint8Array[]> = { readonly [Index in keyof Inputs]: number }
+
 const INITIAL_BYTES = 32_768
 const MAX_BYTES = 67_108_864
 
@@ -67,8 +73,8 @@ const MAX_BYTES = 67_108_864
  * allocate for each call and free without wiping, which leaves keys and plaintexts behind.
  *
  * Beside the region, libsodium's own C stack keeps intermediate values (a whole Keccak state, from which its
- * input can be computed). The module exports no stack pointer, so `stackFrom` and `stackTo` are measured at the
- * start; between calls nothing on that stack is alive, so it is wiped as well.
+ * input can be computed). The module exports no stack pointer, so `stackFrom` and `stackTo` are measured at
+ * the start; between calls nothing on that stack is alive, so it is wiped as well.
  */
 export class Scratch {
   readonly raw: RawSodium
@@ -89,8 +95,8 @@ export class Scratch {
   }
 
   /**
-   * Runs `task` and finds out which bytes of the memory it leaves changed below the region: its C stack, for the
-   * functions called write nowhere else. From then on `run` wipes that part, and `marginBytes` below it.
+   * Runs `task` and finds out which bytes of the memory it leaves changed below the region: its C stack, for
+   * the functions called write nowhere else. From then on `run` wipes that part, and `marginBytes` below it.
    * Throws `ERR_CRYPTO_UNAVAILABLE` when the changes do not look like one short stack.
    */
   measureStack(task: () => void, maxBytes: number, marginBytes: number): void {
@@ -109,18 +115,18 @@ export class Scratch {
   }
 
   /**
-   * Copies `inputs` in, calls, and copies `outputBytes` bytes out into an off-heap buffer that the caller owns.
-   * Everything the call touched is wiped before this returns or throws.
+   * Copies `inputs` in, calls, and copies `outputBytes` bytes out into an off-heap buffer that the caller
+   * owns. Everything the call touched is wiped before this returns or throws.
    *
    * @param spareBytes room before the output that the call may use for an intermediate value
    * @param call gets the place of each input, of the spare room and of the output; returns 0 on success
    * @returns `undefined` when `call` returns anything but 0
    */
-  run(
-    inputs: readonly Uint8Array[],
+  run<const Inputs extends readonly Uint8Array[]>(
+    inputs: Inputs,
     spareBytes: number,
     outputBytes: number,
-    call: (raw: RawSodium, places: readonly number[], spare: number, output: number) => number,
+    call: (raw: RawSodium, places: Places<Inputs>, spare: number, output: number) => number,
   ): Uint8Array<ArrayBuffer> | undefined {
     let usedBytes = aligned(spareBytes) + outputBytes
     for (const input of inputs) usedBytes += aligned(input.length)
@@ -136,7 +142,7 @@ export class Scratch {
         next += aligned(input.length)
       }
       const output = next + aligned(spareBytes)
-      if (call(this.raw, places, next, output) !== 0) return undefined
+      if (call(this.raw, places as Places<Inputs>, next, output) !== 0) return undefined
       const result = secretBytes(outputBytes)
       result.set(this.raw.HEAPU8.subarray(output, output + outputBytes))
       return result

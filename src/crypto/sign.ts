@@ -24,8 +24,8 @@ export function keyPairEd25519(seed: Uint8Array): SigningKeyPair {
 }
 
 /**
- * The 64-byte deterministic signature of `message` by the key pair of `seed`. The curve library leaves copies of
- * values derived from the seed on the moving heap. Throws `ERR_CRYPTO_INPUT`.
+ * The 64-byte deterministic signature of `message` by the key pair of `seed`. The curve library leaves copies
+ * of values derived from the seed on the moving heap. Throws `ERR_CRYPTO_INPUT`.
  */
 export function signEd25519(message: Uint8Array, seed: Uint8Array): Uint8Array {
   checkBytes(message, 'message', [0, Number.MAX_SAFE_INTEGER], rejectInput)
@@ -34,9 +34,9 @@ export function signEd25519(message: Uint8Array, seed: Uint8Array): Uint8Array {
 }
 
 /**
- * True when `signature` is valid: canonical encodings of both points and of the scalar, and no low-order public
- * key. Verifiers disagree on 783 of 914 edge cases, so every party of a log uses this rule. Whatever has the wrong
- * length is false, not an error.
+ * True when `signature` is valid: canonical encodings of both points and of the scalar, and no low-order
+ * public key. Verifiers disagree on 783 of 914 edge cases, so every party of a log uses this rule. Whatever
+ * has the wrong length is false, not an error.
  */
 export function verifyEd25519(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
   if (signature.length !== SIGNATURE_BYTES || publicKey.length !== VERIFYING_KEY_BYTES) return false

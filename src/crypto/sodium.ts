@@ -26,10 +26,10 @@ const FUNCTIONS = [
 const starter: SodiumStarter = createStarter(sodium, START_TIMEOUT_MS)
 
 /**
- * Starts libsodium; every later call resolves at once. Keys, seals and transforms need it; hashes and signatures
- * do not. Rejects with `ERR_CRYPTO_UNAVAILABLE` where WebAssembly is missing or forbidden (a
- * Content-Security-Policy without 'wasm-unsafe-eval', Cloudflare Workers), or when libsodium is not the one that
- * this library was written for. A later call tries again.
+ * Starts libsodium; every later call resolves at once. Keys, seals and transforms need it; hashes and
+ * signatures do not. Rejects with `ERR_CRYPTO_UNAVAILABLE` where WebAssembly is missing or forbidden (a
+ * Content-Security-Policy without 'wasm-unsafe-eval', Cloudflare Workers), or when libsodium is not the one
+ * that this library was written for. A later call tries again.
  */
 export function cryptoReady(): Promise<void> {
   return starter.ready()

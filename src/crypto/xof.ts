@@ -8,8 +8,8 @@ const MAX_MESSAGE_BYTES = 16_777_216
 const MAX_OUTPUT_BYTES = 16_777_216
 
 /**
- * The first `lengthBytes` (1 to 16 MiB) bytes of the output for `message`, off-heap; the caller wipes them when the
- * message was secret. Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
+ * The first `lengthBytes` (1 to 16 MiB) bytes of the output for `message`, off-heap; the caller wipes them
+ * when the message was secret. Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
  */
 export function turboshake128(message: Uint8Array, lengthBytes: number): Uint8Array<ArrayBuffer> {
   checkBytes(message, 'message', [0, MAX_MESSAGE_BYTES], rejectInput)
