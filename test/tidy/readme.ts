@@ -28,8 +28,9 @@ export function readmeExamples(root: string): Plugin {
     enforce: 'pre',
     resolveId: (id) => (MODULE.test(id) ? `${root}${MODULE.exec(id)?.[0]}` : undefined),
     load: (id) => {
-      const number = Number(MODULE.exec(id)?.[1])
-      return examplesIn(readFileSync(`${root}README.md`, 'utf8')).find((one) => one.number === number)?.code
+      const number = MODULE.exec(id)?.[1]
+      if (number === undefined) return undefined
+      return examplesIn(readFileSync(`${root}README.md`, 'utf8'))[Number(number) - 1]?.code
     },
   }
 }
