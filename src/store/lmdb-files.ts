@@ -100,7 +100,11 @@ export function openFailure(error: unknown): StoreError {
   }
   if (isFull(code)) return new StoreError('ERR_STORE_FULL', 'no room on the volume of the store', options)
   if (UNREADABLE.has(code)) {
-    return new StoreError('ERR_STORE_UNSUPPORTED', 'the files are not those of a store of this version', options)
+    return new StoreError(
+      'ERR_STORE_UNSUPPORTED',
+      'the files are not those of a store of this version',
+      options,
+    )
   }
   return new StoreError('ERR_STORE_FAILED', 'the store cannot be opened', options)
 }
@@ -127,7 +131,10 @@ function refuseSharedFileSystem(directory: string): number {
   const { type } = statfsSync(directory)
   const name = refusedFileSystem(type, process.platform)
   if (name !== undefined) {
-    throw new StoreError('ERR_STORE_UNSUPPORTED', `locks and flushes do not hold on ${name}; use a local file system`)
+    throw new StoreError(
+      'ERR_STORE_UNSUPPORTED',
+      `locks and flushes do not hold on ${name}; use a local file system`,
+    )
   }
   return type
 }
@@ -146,7 +153,10 @@ function makeDirectory(path: string): void {
   for (const directory of missing) flush(dirname(directory))
 }
 
-async function createDataFile(directory: string, create: (directory: string) => Promise<void>): Promise<void> {
+async function createDataFile(
+  directory: string,
+  create: (directory: string) => Promise<void>,
+): Promise<void> {
   const aside = mkdtempSync(join(directory, 'new-'))
   try {
     await create(aside)

@@ -15,6 +15,7 @@ export class CommitGroups {
   #waiting: Pending[] = []
   #running: Promise<void> | undefined
   #failed: StoreError | undefined
+  #plentyUntilMs = 0
 
   constructor(environment: Environment, lockTimeoutMs: number) {
     this.#environment = environment
@@ -99,8 +100,13 @@ export class CommitGroups {
    * again. So commits that add rows are refused while there still is room for those that free some.
    */
   #refuseWhenFull(): void {
+    const nowMs = performance.now()
+    if (nowMs < this.#plentyUntilMs) return
     const free = this.#environment.freeBytes()
-    if (free >= PLENTY_BYTES) return
+    if (free >= PLENTY_BYTES) {
+      this.#plentyUntilMs = nowMs + PLENTY_MS
+      return
+    }
     let needed = RESERVE_BYTES
     const kept: Pending[] = []
     for (const pending of this.#waiting) {
@@ -153,6 +159,8 @@ const MAX_GROUP_STEPS = 8192
 const PAGE_BYTES = 4096
 /** More than any group can need: its rows have at most 512 MiB. */
 const PLENTY_BYTES = 2 ** 30
+/** How long plenty is believed to last, so that not every commit asks the system. */
+const PLENTY_MS = 250
 /** Kept free for deletions, and for what LMDB copies when it changes a tree. */
 const RESERVE_BYTES = 1_048_576
 

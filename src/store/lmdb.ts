@@ -86,7 +86,8 @@ class LmdbStore implements Store {
   async commit(steps: readonly StoreStep[], options: CallOptions = {}): Promise<readonly string[]> {
     const owned = ownSteps(steps)
     this.#enter(options)
-    if (owned.every((step) => step.step === 'check')) return guarded(() => decideChecks(this.#environment, owned))
+    if (owned.every((step) => step.step === 'check'))
+      return guarded(() => decideChecks(this.#environment, owned))
     return await this.#groups.commit(owned, options.signal)
   }
 
@@ -253,6 +254,7 @@ class LmdbEnvironment implements Environment {
     try {
       return freeBytes(this.#directory)
     } catch {
+      // The commit itself will tell what is wrong.
       return Number.POSITIVE_INFINITY
     }
   }
@@ -295,8 +297,11 @@ class LmdbTable implements EnvironmentTable {
   }
 
   read(key: Uint8Array): StoredRow | undefined {
-    const bytes = this.#database.getBinary(key)
-    return bytes === undefined ? undefined : { key, bytes: plainBytes(bytes), version: String(getLastVersion()) }
+    // The answer lies in a buffer that lmdb uses again; a slice of it as a Buffer would cost four times as much.
+    const shared = this.#database.getBinaryFast(key)
+    if (shared === undefined) return undefined
+    const version = String(getLastVersion())
+    return { key, bytes: new Uint8Array(shared.buffer, shared.byteOffset, shared.length).slice(), version }
   }
 
   matches(key: Uint8Array, expected: string | null): boolean {

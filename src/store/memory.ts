@@ -14,7 +14,9 @@ const PAGE_ROWS = 256
 
 class MemoryStore implements Store {
   readonly durable = false
-  readonly #tables: ReadonlyMap<Table, MemoryTable> = new Map(TABLES.map((table) => [table, new MemoryTable()]))
+  readonly #tables: ReadonlyMap<Table, MemoryTable> = new Map(
+    TABLES.map((table) => [table, new MemoryTable()]),
+  )
   #sequence = 0
   #closed = false
 

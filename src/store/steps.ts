@@ -2,7 +2,14 @@
 
 import { checkBytes, checkObject, checkOneOf, checkText } from '../base/check.ts'
 import { rejectInput, StoreError } from './errors.ts'
-import { MAX_COMMIT_STEPS, MAX_KEY_BYTES, MAX_ROW_BYTES, type StoreStep, TABLES, type Table } from './store.ts'
+import {
+  MAX_COMMIT_STEPS,
+  MAX_KEY_BYTES,
+  MAX_ROW_BYTES,
+  type StoreStep,
+  TABLES,
+  type Table,
+} from './store.ts'
 
 /** A checked step that owns its bytes. An `append` has an empty key, a step without bytes empty ones. */
 export interface OwnedStep {

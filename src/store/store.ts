@@ -49,7 +49,12 @@ export interface StoredRow {
  * `append` adds a row to the queue under a key greater than every key the queue ever had, so it never conflicts.
  */
 export type StoreStep =
-  | { readonly step: 'check'; readonly table: Table; readonly key: Uint8Array; readonly expected: string | null }
+  | {
+      readonly step: 'check'
+      readonly table: Table
+      readonly key: Uint8Array
+      readonly expected: string | null
+    }
   | {
       readonly step: 'put'
       readonly table: Exclude<Table, 'queue'>
