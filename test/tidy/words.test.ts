@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { plant, readTree, root } from './tree.ts'
-import { errorFaults, linkFaults, tracingFaults } from './words.ts'
+import { errorFaults, linkFaults, promisedCodeFaults, tracingFaults } from './words.ts'
 
 const tree = readTree()
 
@@ -60,6 +60,20 @@ describe('errors', () => {
     ],
   ])('%s is found', (_, files, fault) => {
     expect(errorFaults(plant(files)).join('\n')).toContain(fault)
+  })
+})
+
+describe('promised codes', () => {
+  test('every code that a text names exists', () => {
+    expect(promisedCodeFaults(tree)).toEqual([])
+  })
+
+  test('a code that does not exist is found, a family is left alone', () => {
+    const planted = plant({
+      'src/seal/errors.ts': `type Code = 'ERR_SEAL_OPEN'`,
+      'SPEC.md': '`ERR_SEAL_OPEN` `ERR_SEAL_*` ERR_SEAL_SHUT, ERR_SEAL_SHUT',
+    })
+    expect(promisedCodeFaults(planted)).toEqual(['SPEC.md: ERR_SEAL_SHUT is listed nowhere in src'])
   })
 })
 

@@ -59,6 +59,20 @@ function errorHomeFaults(tree: Tree): string[] {
   return faults
 }
 
+/** A code that a text promises exists; a text never promises more than the code keeps. */
+export function promisedCodeFaults(tree: Tree): string[] {
+  const listed = new Set<string>()
+  for (const path of sources(tree))
+    if (path.endsWith('/errors.ts')) for (const code of codesIn(textOf(tree, path))) listed.add(code)
+  return [...tree.keys()]
+    .filter((path) => path.endsWith('.md'))
+    .flatMap((path) =>
+      [...new Set(textOf(tree, path).match(/\bERR_[A-Z]+_[A-Z0-9_]*[A-Z0-9]\b/g))]
+        .filter((code) => !listed.has(code))
+        .map((code) => `${path}: ${code} is listed nowhere in src`),
+    )
+}
+
 function codesIn(text: string): Set<string> {
   return new Set([...codeOnly(text, false).matchAll(CODE)].map((match) => match[2] ?? ''))
 }
