@@ -1,0 +1,26 @@
+/** The keyed rotation of an embedding's integers (SPEC §5). @module */
+
+import { TransformError } from './errors.ts'
+import { portableKernel, type RotationKernel } from './kernel.ts'
+import { rotationBytes, type Suite, suiteParameters } from './suite.ts'
+
+/** The one place that decides which kernel runs; every kernel computes the same integers. */
+const kernel: RotationKernel = portableKernel
+
+/**
+ * Pads the integers with zeros to `n` and rotates them.
+ *
+ * @param z the integers of an embedding, at most `n`; borrowed
+ * @param n size of the rotation, as `rotationSize` gives it
+ * @param stream the key stream of the same suite and size; borrowed
+ * @returns n integers off-heap, owned by the caller, who wipes them
+ */
+export function rotate(z: Int32Array, suite: Suite, n: number, stream: Uint8Array): Int32Array {
+  if (n < 64 || n > 4096 || (n & (n - 1)) !== 0 || z.length > n || stream.length < rotationBytes(suite, n)) {
+    throw new TransformError('ERR_TRANSFORM_INPUT', 'the sizes of a rotation do not fit together')
+  }
+  const values = new Int32Array(new ArrayBuffer(4 * n))
+  values.set(z)
+  kernel.rotate(values, suiteParameters(suite).rounds, stream)
+  return values
+}
