@@ -119,7 +119,10 @@ class LmdbStore implements Store {
       if (last === undefined) return
       // The row goes to the caller, who may change it: the place to go on from is a copy.
       after = new Uint8Array(last.key)
-      for (const row of page) yield row
+      for (const row of page) {
+        options.signal?.throwIfAborted()
+        yield row
+      }
       if (page.length < PAGE_ROWS) return
     }
   }

@@ -56,7 +56,10 @@ class MemoryStore implements Store {
     while (true) {
       this.#enter(options)
       const page = table.page(after ?? from, after !== undefined)
-      for (const row of page) yield row
+      for (const row of page) {
+        options.signal?.throwIfAborted()
+        yield row
+      }
       const last = page.at(-1)
       if (last === undefined || page.length < PAGE_ROWS) return
       after = keyText(last.key)
