@@ -34,9 +34,9 @@ export function signEd25519(message: Uint8Array, seed: Uint8Array): Uint8Array {
 }
 
 /**
- * True when `signature` is valid: canonical encodings of both points and of the scalar, and no low-order
- * public key. Verifiers disagree on 783 of 914 edge cases, so every party of a log uses this rule. Whatever
- * has the wrong length is false, not an error.
+ * True when `signature` is valid: canonical encodings of both points and of the scalar, a public key that is not
+ * of low order, and the equation multiplied by the cofactor. Libraries disagree on 783 of 914 edge cases, so every
+ * party of a log uses this very rule. Whatever has the wrong length is false, not an error.
  */
 export function verifyEd25519(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
   if (signature.length !== SIGNATURE_BYTES || publicKey.length !== VERIFYING_KEY_BYTES) return false
