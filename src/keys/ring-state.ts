@@ -1,0 +1,371 @@
+/** One process's view of a ring: read again when its row changed, changed by compare-and-set (SPEC §4.4). @module */
+
+import type { Epoch, Millis, Realm } from '../base/brand.ts'
+import { equalBytes, wipe } from '../base/bytes.ts'
+import { type CallOptions, GuiseError } from '../base/errors.ts'
+import { KeyedMutex } from '../base/mutex.ts'
+import { Secret } from '../base/secret.ts'
+import { hkdfExtract } from '../crypto/kdf.ts'
+import type { Store, StoredRow, StoreStep } from '../store/store.ts'
+import { type CacheOptions, SecretCache } from './cache.ts'
+import { badRing, disposed, KeysError } from './errors.ts'
+import { asEpoch, epochContext, GuardedProvider, type KeyProvider, realmContext } from './provider.ts'
+import { RealmKeys } from './realm-keys.ts'
+import {
+  DESTROYED,
+  decodeRing,
+  encodeRing,
+  findEpoch,
+  findSecret,
+  newestVersion,
+  type Ring,
+  ringIsGenuine,
+  ringRowKey,
+  TAG_BYTES,
+} from './ring.ts'
+import { requireOpenable } from './transition.ts'
+
+/**
+ * What a vault needs of a keyring. Whatever hands out a key lends it until the caller's next `await`: ask again
+ * after it, which costs nothing while the key is cached.
+ */
+export interface RingAccess {
+  readonly realm: Realm
+  /** The store that holds the ring; the keyring does not own it. */
+  readonly store: Store
+  /** False when the provider cannot destroy: then no erasure ever becomes irrecoverable. */
+  readonly canDestroy: boolean
+  /** The epoch that new wraps use. */
+  readonly primary: Epoch
+  readonly newestVersion: number
+  /** Every version of the realm keys, newest first. */
+  readonly versions: readonly number[]
+
+  /** Where the ring lies, and its version there when it was last read. */
+  row(): { readonly key: Uint8Array; readonly version: string }
+
+  /** The step that makes a commit fail with `ERR_STORE_CONFLICT` unless the ring is the one last read. */
+  check(): CheckStep
+
+  /** Reads the ring again when its row changed. Every verb begins with it (KEYS-12). */
+  refresh(options?: CallOptions): Promise<void>
+
+  /** Throws the errors of KEYS-11 unless wraps of the epoch may be opened. */
+  requireOpenable(epoch: number): void
+
+  /**
+   * HKDF-Extract of the epoch key, 64 bytes, when it is cached. Throws the errors of KEYS-11.
+   * `use` of a secret that the cache has dropped meanwhile throws `ERR_KEYS_DISPOSED`.
+   */
+  epochPrk(epoch: number): Secret | undefined
+
+  /** Lends HKDF-Extract of the epoch key to `task`, which must be synchronous. Unwraps it when it is not cached. */
+  useEpoch<Result>(epoch: number, task: (prk: Uint8Array) => Result, options?: CallOptions): Promise<Result>
+
+  /** The realm keys of a version when they are cached. Throws `ERR_KEYS_UNKNOWN_VERSION`. */
+  realmKeys(version: number): RealmKeys | undefined
+
+  /** The realm keys of a version; unwraps them when they are not cached. */
+  loadRealmKeys(version: number, options?: CallOptions): Promise<RealmKeys>
+
+  /** The instant at which the provider confirmed the epoch's destruction; `undefined` when it has not. */
+  destroyedAt(epoch: number): Millis | undefined
+}
+
+/** The step that only asserts. */
+export type CheckStep = Extract<StoreStep, { readonly step: 'check' }>
+
+/** A conflict means that another process changed the ring meanwhile: so many in a row never happen by chance. */
+const MAX_ATTEMPTS = 8
+const TABLE = 'keyrings'
+const NO_SALT: Uint8Array = new Uint8Array(0)
+
+/** The ring as last read, with the row's version in the store and its tag. */
+interface View {
+  readonly ring: Ring
+  readonly rowVersion: string
+  readonly tag: Uint8Array
+}
+
+/** What a change wants to be written: a ring, and the keys of its newest version when that is new. */
+export interface Proposal {
+  readonly ring: Ring
+  /** Owned by whoever the proposal is given to. */
+  readonly keys?: RealmKeys
+}
+
+export class RingState implements RingAccess {
+  readonly realm: Realm
+  readonly store: Store
+  readonly provider: GuardedProvider
+  readonly #key: Uint8Array
+  readonly #cache: SecretCache
+  readonly #changes = new KeyedMutex()
+  #view: View | undefined
+  #reads = 0
+  #appliedRead = 0
+  #closed = false
+
+  constructor(realm: Realm, store: Store, provider: KeyProvider, options: Required<CacheOptions>) {
+    this.realm = realm
+    this.store = store
+    this.provider = new GuardedProvider(provider, options.timeoutMs)
+    this.#key = ringRowKey(realm)
+    this.#cache = new SecretCache(options)
+  }
+
+  /** The ring as last read. */
+  get ring(): Ring {
+    return this.#current().ring
+  }
+
+  get canDestroy(): boolean {
+    return this.provider.canDestroy
+  }
+
+  get primary(): Epoch {
+    return asEpoch(this.ring.primary)
+  }
+
+  get newestVersion(): number {
+    return newestVersion(this.ring)
+  }
+
+  get versions(): readonly number[] {
+    return this.ring.secrets.map((secret) => secret.version).reverse()
+  }
+
+  row(): { readonly key: Uint8Array; readonly version: string } {
+    return { key: Uint8Array.from(this.#key), version: this.#current().rowVersion }
+  }
+
+  check(): CheckStep {
+    return { step: 'check', table: TABLE, key: this.#key, expected: this.#current().rowVersion }
+  }
+
+  async refresh(options: CallOptions = {}): Promise<void> {
+    this.#alive()
+    const read = ++this.#reads
+    const row = await this.store.get(TABLE, this.#key, options)
+    this.#alive()
+    if (row === undefined) throw new KeysError('ERR_KEYS_ABSENT', 'the store holds no keyring of this realm')
+    if (row.version !== this.#view?.rowVersion) await this.#accept(row, read, options)
+  }
+
+  /**
+   * Writes the ring that `step` makes of the current one, and again from a fresh ring when another process was
+   * first. `step` gives `undefined` when nothing needs to change; what it throws leaves the ring as it was.
+   */
+  async change(step: (ring: Ring) => Promise<Proposal | undefined>, options: CallOptions): Promise<void> {
+    await this.#changes.run('', () => this.#attempt(step, options), options.signal)
+  }
+
+  /** Throws `ERR_KEYS_EXISTS` when the realm has a ring. */
+  async requireAbsent(options: CallOptions): Promise<void> {
+    if ((await this.store.get(TABLE, this.#key, options)) !== undefined) throw exists()
+  }
+
+  /** Writes the first ring of a realm. */
+  async create(proposal: Required<Proposal>, options: CallOptions): Promise<void> {
+    try {
+      await this.#write(proposal, null, options)
+    } catch (error) {
+      if (!isConflict(error)) throw error
+      throw exists(error)
+    }
+  }
+
+  requireOpenable(epoch: number): void {
+    requireOpenable(this.ring, epoch)
+  }
+
+  epochPrk(epoch: number): Secret | undefined {
+    this.requireOpenable(epoch)
+    return this.#cache.get(epochName(epoch)) as Secret | undefined
+  }
+
+  async useEpoch<Result>(
+    epoch: number,
+    task: (prk: Uint8Array) => Result,
+    options: CallOptions = {},
+  ): Promise<Result> {
+    for (;;) {
+      const prk = this.epochPrk(epoch)
+      if (prk !== undefined) return prk.use(task)
+      await this.#cache.fill(epochName(epoch), (signal) => this.#loadEpoch(epoch, signal), options.signal)
+    }
+  }
+
+  realmKeys(version: number): RealmKeys | undefined {
+    requireVersion(this.ring, version)
+    return this.#cache.get(realmName(version)) as RealmKeys | undefined
+  }
+
+  async loadRealmKeys(version: number, options: CallOptions = {}): Promise<RealmKeys> {
+    const wrapped = requireVersion(this.ring, version)
+    return await this.#realmKeysFrom(version, wrapped, options)
+  }
+
+  destroyedAt(epoch: number): Millis | undefined {
+    const entry = findEpoch(this.ring, epoch)
+    if (entry === undefined || entry.status !== DESTROYED || entry.changedMs === 0) return undefined
+    return entry.changedMs as Millis
+  }
+
+  /** Wipes every unwrapped secret. A second call does nothing. */
+  close(): void {
+    this.#closed = true
+    this.#cache.close()
+  }
+
+  #alive(): void {
+    if (this.#closed) throw disposed()
+  }
+
+  #current(): View {
+    this.#alive()
+    if (this.#view === undefined) throw new KeysError('ERR_KEYS_ABSENT', 'the ring has not been read yet')
+    return this.#view
+  }
+
+  async #attempt(step: (ring: Ring) => Promise<Proposal | undefined>, options: CallOptions): Promise<void> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      await this.refresh(options)
+      const { ring, rowVersion } = this.#current()
+      const proposal = await step(ring)
+      if (proposal === undefined) return
+      try {
+        await this.#write(proposal, rowVersion, options)
+        return
+      } catch (error) {
+        if (!isConflict(error)) throw error
+      }
+    }
+    throw new KeysError('ERR_KEYS_CONFLICT', 'other processes keep changing the ring')
+  }
+
+  /** New keys are cached once their ring is in force: another process may have made others of the same version. */
+  async #write({ ring, keys }: Proposal, expected: string | null, options: CallOptions): Promise<void> {
+    let written = false
+    try {
+      const bytes = encodeRing(ring, (keys ?? (await this.#newestKeys(ring, options))).ring)
+      const [version] = await this.store.commit(
+        [{ step: 'put', table: TABLE, key: this.#key, bytes, expected }],
+        options,
+      )
+      this.#alive()
+      written = true
+      this.#apply({ ring, rowVersion: version ?? '', tag: bytes.slice(-TAG_BYTES) }, ++this.#reads)
+    } finally {
+      if (!written) keys?.dispose()
+    }
+    if (keys !== undefined) this.#cache.put(realmName(keys.version), keys)
+  }
+
+  /** Checks a row that differs from the one last read, and takes it over. */
+  async #accept(row: StoredRow, read: number, options: CallOptions): Promise<void> {
+    const decoded = decodeRing(row.bytes, { realm: this.realm, provider: this.provider.id })
+    const { ring, tag } = decoded
+    // A version that was known before keeps its keys: a ring with another secret in its place does not fit them.
+    const keys = await this.#newestKeys(ring, options)
+    if (!ringIsGenuine(decoded, keys.ring)) {
+      if (this.#view === undefined || keys.version > newestVersion(this.#view.ring)) {
+        this.#cache.drop(realmName(keys.version))
+      }
+      throw badRing('its authentication tag does not fit')
+    }
+    // A read that began later has been applied meanwhile: it is as new as this caller may ask for.
+    if (read < this.#appliedRead) return
+    const seen = this.#view
+    const older = seen !== undefined && ring.version < seen.ring.version
+    if (older && !(await this.#isInForce(row, options))) return
+    const forked = seen?.ring.version === ring.version && !equalBytes(seen.tag, tag)
+    if (older || forked) throw badRing('a newer one was in force before')
+    this.#apply({ ring, rowVersion: row.version, tag }, read)
+  }
+
+  /** True when the row is the one in the store now, decided by a commit and not by another read. */
+  async #isInForce(row: StoredRow, options: CallOptions): Promise<boolean> {
+    try {
+      await this.store.commit([{ ...this.check(), expected: row.version }], options)
+      return true
+    } catch (error) {
+      if (isConflict(error)) return false
+      throw error
+    }
+  }
+
+  #apply(view: View, read: number): void {
+    this.#view = view
+    this.#appliedRead = read
+    // What may no longer be opened need not stay in memory.
+    for (const { epoch, status } of view.ring.epochs) {
+      if (status !== 0 || epoch < view.ring.minAccepted) this.#cache.drop(epochName(epoch))
+    }
+  }
+
+  async #newestKeys(ring: Ring, options: CallOptions): Promise<RealmKeys> {
+    const version = newestVersion(ring)
+    return await this.#realmKeysFrom(version, requireVersion(ring, version), options)
+  }
+
+  async #realmKeysFrom(version: number, wrapped: Uint8Array, options: CallOptions): Promise<RealmKeys> {
+    const name = realmName(version)
+    for (;;) {
+      this.#alive()
+      const keys = this.#cache.get(name) as RealmKeys | undefined
+      if (keys !== undefined) return keys
+      await this.#cache.fill(name, (signal) => this.#loadRealm(version, wrapped, signal), options.signal)
+    }
+  }
+
+  async #loadRealm(version: number, wrapped: Uint8Array, signal: AbortSignal): Promise<RealmKeys> {
+    const secret = await this.provider.unwrap(wrapped, realmContext(this.realm, version), { signal })
+    try {
+      return new RealmKeys(this.realm, version, secret)
+    } finally {
+      wipe(secret)
+    }
+  }
+
+  async #loadEpoch(epoch: number, signal: AbortSignal): Promise<Secret> {
+    const { wrapped } = requireOpenable(this.ring, epoch)
+    const secret = await this.provider.unwrap(wrapped, epochContext(this.realm, epoch), { signal })
+    let prk: Uint8Array | undefined
+    try {
+      // It may have been disabled while the provider was at work.
+      this.requireOpenable(epoch)
+      prk = hkdfExtract(NO_SALT, secret)
+      return new Secret(prk, dropped)
+    } finally {
+      wipe(secret, prk)
+    }
+  }
+}
+
+function exists(cause?: unknown): KeysError {
+  return new KeysError('ERR_KEYS_EXISTS', 'the realm has a keyring already', { cause })
+}
+
+function dropped(): KeysError {
+  return new KeysError('ERR_KEYS_DISPOSED', 'the epoch key was dropped: ask for it again')
+}
+
+function requireVersion(ring: Ring, version: number): Uint8Array {
+  const secret = findSecret(ring, version)
+  if (secret !== undefined) return secret.wrapped
+  throw new KeysError('ERR_KEYS_UNKNOWN_VERSION', 'the ring knows no such version of the realm keys')
+}
+
+function epochName(epoch: number): string {
+  return `epoch ${epoch}`
+}
+
+function realmName(version: number): string {
+  return `realm ${version}`
+}
+
+/** Stores of other makers may have classes of their own: the code is the contract. */
+function isConflict(error: unknown): boolean {
+  return error instanceof GuiseError && error.code === 'ERR_STORE_CONFLICT'
+}

@@ -1,0 +1,216 @@
+/** The two wraps of a record secret: custody inside, epoch outside (SPEC §4.3). @module */
+
+import type { Realm } from '../base/brand.ts'
+import { concatBytes, wipe } from '../base/bytes.ts'
+import { encodeCbor } from '../base/cbor.ts'
+import { checkBytes, checkInteger } from '../base/check.ts'
+import { committingOpenWithPrk, committingSealWithPrk, type Sealed } from '../crypto/committing.ts'
+import { randomBytes } from '../crypto/random.ts'
+import { type Profile, slotCount } from './custody.ts'
+import { badInput } from './errors.ts'
+
+/** What an inner wrap is bound to. */
+export interface WrapBinding {
+  readonly realm: Realm
+  /** 16 bytes. */
+  readonly record: Uint8Array
+  /** 16 bytes. */
+  readonly handle: Uint8Array
+  /** 20 bytes. */
+  readonly generation: Uint8Array
+  readonly purpose: string
+  readonly profile: Profile
+  /** Version of the custody key. */
+  readonly keyVersion: number
+}
+
+/** The outer wrap's key and the header that it binds. Both borrowed. */
+export interface OuterKey {
+  /** HKDF-Extract of the epoch key, 64 bytes: `RingAccess.epochPrk`. */
+  readonly prk: Uint8Array
+  /** The bytes of the secret row's header. */
+  readonly header: Uint8Array
+}
+
+/** An opened wrap: whoever holds it wipes `recordSecret`. */
+export interface OpenedWrap {
+  /** 32 bytes, off the heap. */
+  readonly recordSecret: Uint8Array
+  /** The slot that opened: the device that was present. */
+  readonly slot: number
+}
+
+export const RECORD_SECRET_BYTES = 32
+export const SLOT_BYTES = 104
+
+const NONCE_BYTES = 24
+const COMMITMENT_END = 56
+const INNER = 'guise/v1/inner'
+const OUTER = 'guise/v1/outer'
+
+/** A new record secret: random, derived from nothing (KEYS-4). The caller wipes it. */
+export function drawRecordSecret(): Uint8Array {
+  return randomBytes(RECORD_SECRET_BYTES)
+}
+
+/**
+ * Wraps a record secret twice. Unused slots are filled with random bytes, so that nobody who opens the outer wrap
+ * sees how many devices there are.
+ *
+ * @param custody HKDF-Extract of the custody key: `custodyPrk`, or `RealmKeys.operatorPrk`
+ */
+export function wrapSecret(
+  recordSecret: Uint8Array,
+  wrap: {
+    readonly custody: Uint8Array
+    readonly binding: WrapBinding
+    readonly slot?: number
+    readonly outer: OuterKey
+  },
+): Sealed {
+  const { custody, binding, slot = 0, outer } = wrap
+  checkBytes(recordSecret, 'recordSecret', RECORD_SECRET_BYTES, badInput)
+  const count = checkSlot(slot, binding.profile)
+  const slots = randomBytes(count * SLOT_BYTES)
+  try {
+    fillSlot(slots, slot, recordSecret, custody, binding)
+    return committingSealWithPrk(outer.prk, OUTER, outer.header, slots)
+  } finally {
+    wipe(slots)
+  }
+}
+
+/**
+ * Opens both wraps. `undefined` when one of them does not open: the caller turns every such case into its one
+ * `ERR_SEAL_OPEN`.
+ */
+export function openWrap(
+  sealed: Sealed,
+  wrap: { readonly custody: Uint8Array; readonly binding: WrapBinding; readonly outer: OuterKey },
+): OpenedWrap | undefined {
+  const slots = openOuter(sealed, wrap.outer, wrap.binding.profile)
+  if (slots === undefined) return undefined
+  try {
+    return findSlot(slots, wrap.custody, wrap.binding)
+  } finally {
+    wipe(slots)
+  }
+}
+
+/**
+ * Moves the slots from one epoch to another (KEYS-5). Takes no custody key, so it cannot learn the record secret.
+ * `undefined` when the outer wrap does not open.
+ */
+export function rotateOuter(
+  sealed: Sealed,
+  keys: { readonly profile: Profile; readonly from: OuterKey; readonly to: OuterKey },
+): Sealed | undefined {
+  const slots = openOuter(sealed, keys.from, keys.profile)
+  if (slots === undefined) return undefined
+  try {
+    return committingSealWithPrk(keys.to.prk, OUTER, keys.to.header, slots)
+  } finally {
+    wipe(slots)
+  }
+}
+
+/** A change of devices by one that is present. */
+export interface SlotChange {
+  /** HKDF-Extract of the custody key with the share that is present: it must open a slot (KEYS-8). */
+  readonly present: Uint8Array
+  readonly binding: WrapBinding
+  readonly from: OuterKey
+  readonly to: OuterKey
+  /** The slot to fill or to empty; never the one that the present share opens. */
+  readonly slot: number
+}
+
+/**
+ * Gives another device a slot, over whatever was there. `undefined` when the present share opens nothing.
+ *
+ * @param added HKDF-Extract of the custody key with the new device's share
+ */
+export function addSlot(
+  sealed: Sealed,
+  change: SlotChange & { readonly added: Uint8Array },
+): Sealed | undefined {
+  return changeSlot(sealed, change, (slots, recordSecret) => {
+    fillSlot(slots, change.slot, recordSecret, change.added, change.binding)
+  })
+}
+
+/** Overwrites a device's slot with random bytes. `undefined` when the present share opens nothing. */
+export function removeSlot(sealed: Sealed, change: SlotChange): Sealed | undefined {
+  return changeSlot(sealed, change, (slots) => {
+    slots.set(randomBytes(SLOT_BYTES), change.slot * SLOT_BYTES)
+  })
+}
+
+function changeSlot(
+  sealed: Sealed,
+  change: SlotChange,
+  write: (slots: Uint8Array, recordSecret: Uint8Array) => void,
+): Sealed | undefined {
+  checkSlot(change.slot, change.binding.profile)
+  const slots = openOuter(sealed, change.from, change.binding.profile)
+  if (slots === undefined) return undefined
+  let opened: OpenedWrap | undefined
+  try {
+    opened = findSlot(slots, change.present, change.binding)
+    if (opened === undefined) return undefined
+    if (opened.slot === change.slot)
+      throw badInput('the slot of the present device can be neither added nor removed')
+    write(slots, opened.recordSecret)
+    return committingSealWithPrk(change.to.prk, OUTER, change.to.header, slots)
+  } finally {
+    wipe(slots, opened?.recordSecret)
+  }
+}
+
+function openOuter(sealed: Sealed, outer: OuterKey, profile: Profile): Uint8Array | undefined {
+  const slots = committingOpenWithPrk(outer.prk, OUTER, outer.header, sealed)
+  if (slots === undefined || slots.length === slotCount(profile) * SLOT_BYTES) return slots
+  wipe(slots)
+  return undefined
+}
+
+function fillSlot(
+  slots: Uint8Array,
+  slot: number,
+  recordSecret: Uint8Array,
+  custody: Uint8Array,
+  binding: WrapBinding,
+): void {
+  const { nonce, commitment, ciphertext } = committingSealWithPrk(
+    custody,
+    INNER,
+    innerHeader(binding, slot),
+    recordSecret,
+  )
+  slots.set(concatBytes(nonce, commitment, ciphertext), slot * SLOT_BYTES)
+}
+
+/** A slot that the custody key opens. The commitment tells which one before anything is decrypted. */
+function findSlot(slots: Uint8Array, custody: Uint8Array, binding: WrapBinding): OpenedWrap | undefined {
+  for (let slot = 0; slot * SLOT_BYTES < slots.length; slot++) {
+    const inner = slots.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES)
+    const recordSecret = committingOpenWithPrk(custody, INNER, innerHeader(binding, slot), {
+      nonce: inner.subarray(0, NONCE_BYTES),
+      commitment: inner.subarray(NONCE_BYTES, COMMITMENT_END),
+      ciphertext: inner.subarray(COMMITMENT_END),
+    })
+    if (recordSecret !== undefined) return { recordSecret, slot }
+  }
+  return undefined
+}
+
+function innerHeader(binding: WrapBinding, slot: number): Uint8Array {
+  const { realm, record, handle, generation, purpose, profile, keyVersion } = binding
+  return encodeCbor([1, 3, realm, record, handle, generation, purpose, profile, keyVersion, slot])
+}
+
+function checkSlot(slot: number, profile: Profile): number {
+  const count = slotCount(profile)
+  checkInteger(slot, 'slot', [0, count - 1], badInput)
+  return count
+}
