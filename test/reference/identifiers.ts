@@ -19,7 +19,9 @@ function endsWell(text: string): boolean {
 
 /** A realm, and by the same rule a purpose: 1 to 64 characters that begin and end with a letter or digit. */
 export function isRealm(text: string): boolean {
-  return text.length >= 1 && text.length <= 64 && consistsOf(text, ALPHABET) && beginsWell(text) && endsWell(text)
+  return (
+    text.length >= 1 && text.length <= 64 && consistsOf(text, ALPHABET) && beginsWell(text) && endsWell(text)
+  )
 }
 
 /** `name@version`: 1 to 63 and 1 to 31 characters, each beginning with a letter or digit. */

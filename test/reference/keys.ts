@@ -2,7 +2,7 @@
 import { concat, lp, Refused, utf8 } from './bytes.ts'
 import { encode } from './cbor.ts'
 import { hkdf, mac } from './hashes.ts'
-import { open, seal, type Sealed } from './seal.ts'
+import { open, type Sealed, seal } from './seal.ts'
 
 export const PROFILES = { operator: 0, quorum: 1, holder: 2, 'quorum+holder': 3 } as const
 export type Profile = keyof typeof PROFILES
@@ -77,7 +77,12 @@ export function sealSlot(
   return concat(sealed.nonce, sealed.commitment, sealed.ciphertext)
 }
 
-export function openSlot(ikm: Uint8Array, context: InnerContext, slot: number, bytes: Uint8Array): Uint8Array {
+export function openSlot(
+  ikm: Uint8Array,
+  context: InnerContext,
+  slot: number,
+  bytes: Uint8Array,
+): Uint8Array {
   if (bytes.length !== 104) throw new Refused('ERR_SEAL_OPEN', 'length of the slot')
   const sealed = {
     nonce: bytes.slice(0, 24),
@@ -93,7 +98,12 @@ export function slotCount(profile: number): number {
 }
 
 /** The outer wrap: the slots under an epoch key, its own header bound. */
-export function sealOuter(epochKey: Uint8Array, header: Uint8Array, slots: Uint8Array, nonce: Uint8Array): Sealed {
+export function sealOuter(
+  epochKey: Uint8Array,
+  header: Uint8Array,
+  slots: Uint8Array,
+  nonce: Uint8Array,
+): Sealed {
   return seal(epochKey, 'guise/v1/outer', header, slots, nonce)
 }
 

@@ -3,7 +3,7 @@ import { ascii, concat, equal, lp, Refused, u8, u32be } from './bytes.ts'
 import { encode } from './cbor.ts'
 import { mac } from './hashes.ts'
 import type { Sealed } from './seal.ts'
-import { decodeShape, type Fields, sealedRow, type Shape } from './shapes.ts'
+import { decodeShape, type Fields, type Shape, sealedRow } from './shapes.ts'
 
 /** `P = u8(length of realm) ‖ realm`. */
 export function prefix(realm: string): Uint8Array {
@@ -104,6 +104,7 @@ export function indexContext(tag: Uint8Array): Uint8Array {
 export function checkBinding(fields: Fields, expected: Fields): void {
   for (const [name, value] of Object.entries(expected)) {
     const found = fields[name]
-    if (found === undefined || !equal(encode(found), encode(value))) throw new Refused('ERR_RECORD_BINDING', name)
+    if (found === undefined || !equal(encode(found), encode(value)))
+      throw new Refused('ERR_RECORD_BINDING', name)
   }
 }

@@ -33,7 +33,9 @@ const model: Check = (value) => typeof value === 'string' && isModelId(value)
 const tuple =
   (...checks: readonly Check[]): Check =>
   (value) =>
-    Array.isArray(value) && value.length === checks.length && checks.every((check, i) => check(value[i] as Value))
+    Array.isArray(value) &&
+    value.length === checks.length &&
+    checks.every((check, i) => check(value[i] as Value))
 const listOf =
   (check: Check, max: number): Check =>
   (value) =>

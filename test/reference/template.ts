@@ -60,7 +60,12 @@ export function quantise(v: readonly number[], m: number): number[] {
 }
 
 /** The stored code of a reference: bits XOR mask. */
-export function referenceCode(z: readonly number[], suite: string, m: number, rotationKey: Uint8Array): Uint8Array {
+export function referenceCode(
+  z: readonly number[],
+  suite: string,
+  m: number,
+  rotationKey: Uint8Array,
+): Uint8Array {
   const n = lengthOf(z.length, m)
   const stream = keyStream(suite, rotationKey, n, m)
   return xor(signBits(rotate(z, suite, n, stream).values, m), maskOf(stream, m))

@@ -2,7 +2,12 @@
 import { concat, equal } from './bytes.ts'
 
 /** `aead(k, n, a, p)`: ciphertext ‖ 16-byte tag. */
-export function aeadSeal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
+export function aeadSeal(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  aad: Uint8Array,
+  plaintext: Uint8Array,
+): Uint8Array {
   const [subkey, subnonce] = derive(key, nonce)
   const ciphertext = chacha20(subkey, 1, subnonce, plaintext)
   return concat(ciphertext, tagOf(subkey, subnonce, aad, ciphertext))
@@ -29,31 +34,37 @@ function derive(key: Uint8Array, nonce: Uint8Array): [Uint8Array, Uint8Array] {
   return [hchacha20(key, nonce.slice(0, 16)), concat(new Uint8Array(4), nonce.slice(16))]
 }
 
-/** RFC 8439 §2.8: the one-time key is the first half of block 0; lengths are little-endian, 8 bytes each. */
+/** The Poly1305 key of a message: the first half of block 0 under the derived key, RFC 8439 §2.6. */
+export function oneTimeKeyOf(key: Uint8Array, nonce: Uint8Array): Uint8Array {
+  const [subkey, subnonce] = derive(key, nonce)
+  return chacha20(subkey, 0, subnonce, new Uint8Array(32))
+}
+
+/** RFC 8439 §2.8; lengths are little-endian, 8 bytes each. */
 function tagOf(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array): Uint8Array {
   const oneTimeKey = chacha20(key, 0, nonce, new Uint8Array(32))
   const lengths = concat(littleEndian(BigInt(aad.length), 8), littleEndian(BigInt(ciphertext.length), 8))
   return poly1305(oneTimeKey, concat(aad, pad16(aad), ciphertext, pad16(ciphertext), lengths))
 }
 
-function pad16(bytes: Uint8Array): Uint8Array {
+export function pad16(bytes: Uint8Array): Uint8Array {
   return new Uint8Array((16 - (bytes.length % 16)) % 16)
 }
 
-function littleEndian(value: bigint, length: number): Uint8Array {
+export function littleEndian(value: bigint, length: number): Uint8Array {
   const bytes = new Uint8Array(length)
   for (let i = 0; i < length; i++) bytes[i] = Number((value >> BigInt(8 * i)) & 255n)
   return bytes
 }
 
-function fromLittleEndian(bytes: Uint8Array): bigint {
+export function fromLittleEndian(bytes: Uint8Array): bigint {
   let value = 0n
   for (let i = bytes.length - 1; i >= 0; i--) value = value * 256n + BigInt(bytes[i] as number)
   return value
 }
 
 /** RFC 8439 §2.5. */
-function poly1305(key: Uint8Array, message: Uint8Array): Uint8Array {
+export function poly1305(key: Uint8Array, message: Uint8Array): Uint8Array {
   const prime = 2n ** 130n - 5n
   const r = fromLittleEndian(key.slice(0, 16)) & 0x0ffffffc0ffffffc0ffffffc0fffffffn
   const s = fromLittleEndian(key.slice(16, 32))

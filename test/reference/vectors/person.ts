@@ -1,0 +1,117 @@
+/** One enrolled person, all of whose random values are fixed by their names (for vectors only). @module */
+import { concat, u32be } from '../bytes.ts'
+import { meanHash } from '../embedding.ts'
+import { bytesFor } from '../inputs.ts'
+import {
+  custodyIkm,
+  holderShare,
+  type InnerContext,
+  PROFILES,
+  type Profile,
+  realmKeys,
+  sealOuter,
+  sealSlot,
+  slotCount,
+} from '../keys.ts'
+import { encodeSealedRow, generationOf } from '../record.ts'
+import type { Sealed } from '../seal.ts'
+import { encodeShape, type Fields, referenceHeader, secretHeader } from '../shapes.ts'
+
+export const REALM = 'example-realm'
+export const PURPOSE = 'building-access'
+export const MODEL = 'example-model@1'
+export const SUBJECT = 'person@example.org'
+export const CREATED = 1_767_225_600_000
+
+export const record: Uint8Array = bytesFor('record', 16)
+export const handle: Uint8Array = bytesFor('handle', 16)
+export const generation: Uint8Array = generationOf(1, bytesFor('generation', 16))
+export const rs: Uint8Array = bytesFor('record secret', 32)
+export const writer: Uint8Array = bytesFor('writer', 16)
+export const origin: Uint8Array = bytesFor('steady clock', 16)
+
+/** Realm secrets of two versions, epoch keys of three epochs. */
+export function realmSecret(v: number): Uint8Array {
+  return bytesFor(`realm secret ${v}`, 32)
+}
+
+export function epochKey(e: number): Uint8Array {
+  return bytesFor(`epoch key ${e}`, 32)
+}
+
+export const keys: ReturnType<typeof realmKeys> = realmKeys(realmSecret(1), REALM, 1)
+export const quorum: Uint8Array = bytesFor('quorum output', 64)
+export const deviceSecret: Uint8Array = bytesFor('device secret', 32)
+export const share: Uint8Array = holderShare(deviceSecret, REALM, record, generation)
+
+export function ikmFor(profile: Profile): Uint8Array {
+  const withQuorum = profile === 'quorum' || profile === 'quorum+holder'
+  const withHolder = profile === 'holder' || profile === 'quorum+holder'
+  return custodyIkm(keys.custody, withQuorum ? quorum : undefined, withHolder ? share : undefined)
+}
+
+export function contextFor(profile: Profile): InnerContext {
+  return { realm: REALM, record, handle, generation, purpose: PURPOSE, profile: PROFILES[profile], v: 1 }
+}
+
+/** The slots of a wrap: slot 0 is real, the others are random bytes as for free devices. */
+export function slotsFor(profile: Profile): Uint8Array {
+  const real = sealSlot(ikmFor(profile), contextFor(profile), 0, rs, bytesFor(`inner nonce ${profile}`, 24))
+  const free: Uint8Array[] = []
+  for (let slot = 1; slot < slotCount(PROFILES[profile]); slot++)
+    free.push(bytesFor(`free slot ${slot}`, 104))
+  return concat(real, ...free)
+}
+
+export function referenceFields(d: number, m: number, suite: string): Fields {
+  return {
+    format: 1,
+    kind: 1,
+    realm: REALM,
+    record,
+    handle,
+    generation,
+    purpose: PURPOSE,
+    model: MODEL,
+    meanHash: meanHash(d, undefined),
+    d,
+    m,
+    suite,
+    created: CREATED,
+  }
+}
+
+export function referenceHeaderFor(d: number, m: number, suite: string): Uint8Array {
+  return encodeShape(referenceHeader, referenceFields(d, m, suite))
+}
+
+export function secretFields(profile: Profile, epoch = 1, since = 1): Fields {
+  return {
+    format: 1,
+    kind: 2,
+    realm: REALM,
+    record,
+    generation,
+    epoch: u32be(epoch),
+    since: u32be(since),
+    profile: PROFILES[profile],
+    v: u32be(1),
+  }
+}
+
+export function secretHeaderFor(profile: Profile, epoch = 1, since = 1): Uint8Array {
+  return encodeShape(secretHeader, secretFields(profile, epoch, since))
+}
+
+export interface Wrap extends Sealed {
+  readonly header: Uint8Array
+  readonly slots: Uint8Array
+  readonly row: Uint8Array
+}
+
+export function wrapFor(profile: Profile, epoch = 1, since = 1): Wrap {
+  const header = secretHeaderFor(profile, epoch, since)
+  const slots = slotsFor(profile)
+  const sealed = sealOuter(epochKey(epoch), header, slots, bytesFor(`outer nonce ${profile} ${epoch}`, 24))
+  return { header, slots, ...sealed, row: encodeSealedRow(header, sealed) }
+}
