@@ -1,7 +1,7 @@
 /** The holder's share, made on the person's device: Node, browsers, and where WebAssembly is forbidden (SPEC §4.3). @module */
 
 import type { Brand } from '../base/brand.ts'
-import { concatBytes, fromBase64, fromHex, labelBytes, secretBytes, wipe } from '../base/bytes.ts'
+import { concatBytes, fromBase64, labelBytes, secretBytes, wipe } from '../base/bytes.ts'
 import { encodeCbor } from '../base/cbor.ts'
 import { checkBytes } from '../base/check.ts'
 import { checkRealm } from '../base/identifier.ts'
@@ -14,7 +14,7 @@ export type HolderShare = Brand<Uint8Array, 'HolderShare'>
 /** The template that a share is for, as the vault names it. */
 export interface HolderContext {
   readonly realm: string
-  /** 16 bytes, or their text. */
+  /** 16 bytes, or the base64url text of them that a vault gives as record id. */
   readonly record: string | Uint8Array
   /** 20 bytes. */
   readonly generation: Uint8Array
@@ -45,7 +45,7 @@ const DEVICE_SECRET_BYTES = [32, 1024] as const
 export function holderShare(deviceSecret: Uint8Array, context: HolderContext): HolderShare {
   checkBytes(deviceSecret, 'deviceSecret', DEVICE_SECRET_BYTES, badInput)
   const realm = checkRealm(context.realm, badInput)
-  const record = checkBytes(recordBytes(context.record), 'record', 16, badInput)
+  const record = checkBytes(asBytes(context.record), 'record', 16, badInput)
   const generation = checkBytes(context.generation, 'generation', 20, badInput)
   const derived = hkdfPortable(
     deviceSecret,
@@ -58,8 +58,6 @@ export function holderShare(deviceSecret: Uint8Array, context: HolderContext): H
   return share as Uint8Array as HolderShare
 }
 
-/** The two text forms of 16 bytes differ in length, so that neither is taken for the other. */
-function recordBytes(record: string | Uint8Array): Uint8Array | undefined {
-  if (typeof record !== 'string') return record
-  return record.length === 32 ? fromHex(record) : fromBase64(record)
+function asBytes(record: string | Uint8Array): Uint8Array | undefined {
+  return typeof record === 'string' ? fromBase64(record) : record
 }
