@@ -50,6 +50,11 @@ export function unfinishedKey(realm: Realm, record: Uint8Array, generation: Uint
   return concatBytes(realmPrefix(realm), NOBODY, record, generation)
 }
 
+/** Where the receipt of an erasure lies for a repeated call; `digest` has 16 bytes, so it is never a note's key. */
+export function receiptKey(realm: Realm, digest: Uint8Array): Uint8Array {
+  return concatBytes(realmPrefix(realm), NOBODY, digest)
+}
+
 /** Where the realm's unfinished work begins. */
 export function unfinishedStart(realm: Realm): Uint8Array {
   return concatBytes(realmPrefix(realm), NOBODY)

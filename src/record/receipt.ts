@@ -3,8 +3,8 @@
 import type { Realm } from '../base/brand.ts'
 import { asBytes, asText, asUint, encodeCbor } from '../base/cbor.ts'
 import { signEd25519, verifyEd25519 } from '../crypto/sign.ts'
-import { malformed, RecordError } from './errors.ts'
-import { decodeStructure, FORMAT, KIND, MAX_MILLIS, MAX_U32 } from './row.ts'
+import { malformed, misplaced, RecordError } from './errors.ts'
+import { decodeStructure, FORMAT, KIND, type KeyForVersion, MAX_MILLIS, MAX_U32 } from './row.ts'
 
 /** The signed statement of an erasure. */
 export interface ReceiptBody {
@@ -41,19 +41,22 @@ export function signReceipt(body: ReceiptBody, seed: Uint8Array): { bytes: Uint8
 }
 
 /**
- * The statement, after strict verification (RFC 8032, no cofactor leniency) under the realm's receipt key.
- * Throws `ERR_RECORD_MAC` when the signature does not fit, `ERR_RECORD_FORMAT` when the bytes are not a receipt.
+ * The statement, after strict verification (RFC 8032, no cofactor leniency) under the realm's receipt key of the version
+ * that it names. Throws `ERR_RECORD_MAC` when the signature does not fit, `ERR_RECORD_FORMAT` when the bytes are not a receipt.
+ *
+ * @param keyFor gives the public key of a version, 32 bytes
  */
-export function readReceipt(bytes: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): ReceiptBody {
+export function readReceipt(bytes: Uint8Array, signature: Uint8Array, keyFor: KeyForVersion): ReceiptBody {
   if (bytes.length > MAX_RECEIPT_BYTES) throw malformed('too long')
-  if (!verifyEd25519(signature, bytes, publicKey)) {
-    throw new RecordError('ERR_RECORD_MAC', 'the signature of a receipt does not fit')
-  }
   const [, , realm, record, generation, unreachable, since, last, bound, keyVersion] = decodeStructure(
     bytes,
     KIND.receipt,
     10,
   )
+  const publicKey = keyFor(asUint(keyVersion, MAX_U32, malformed))
+  if (publicKey === undefined || !verifyEd25519(signature, bytes, publicKey)) {
+    throw new RecordError('ERR_RECORD_MAC', 'the signature of a receipt does not fit')
+  }
   return {
     realm: asText(realm, 64, malformed) as Realm,
     record: asBytes(record, 16, malformed),
@@ -64,4 +67,16 @@ export function readReceipt(bytes: Uint8Array, signature: Uint8Array, publicKey:
     boundMs: asUint(bound, MAX_MILLIS, malformed),
     keyVersion: asUint(keyVersion, MAX_U32, malformed),
   }
+}
+
+/** A receipt that a repeated call gets again (SPEC §9.6). */
+export function encodeReceiptRow(realm: Realm, receipt: { readonly bytes: Uint8Array; readonly signature: Uint8Array }): Uint8Array {
+  return encodeCbor([FORMAT, KIND.receiptRow, realm, receipt.bytes, receipt.signature])
+}
+
+/** Reads it back; the statement itself is checked by `readReceipt`. */
+export function decodeReceiptRow(row: Uint8Array, realm: Realm): { bytes: Uint8Array; signature: Uint8Array } {
+  const [, , place, bytes, signature] = decodeStructure(row, KIND.receiptRow, 5)
+  if (asText(place, 64, malformed) !== realm) throw misplaced('another realm')
+  return { bytes: asBytes(bytes, [1, MAX_RECEIPT_BYTES], malformed), signature: asBytes(signature, 64, malformed) }
 }

@@ -3,6 +3,7 @@
 import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { asArray, asBytes, asText, asUint, decodeCbor, encodeCbor } from '../base/cbor.ts'
+import type { Bits } from '../policy/operating-point.ts'
 import { malformed, misplaced, RecordError } from './errors.ts'
 import type { RecordName } from './place.ts'
 import { decodeStructure, FORMAT, KIND, MAX_MILLIS, MAX_ROW_BYTES } from './row.ts'
@@ -15,7 +16,7 @@ export interface TemplateProfile {
   /** 32 bytes. */
   readonly meanHash: Uint8Array
   readonly dimensions: number
-  readonly bits: number
+  readonly bits: Bits
   readonly suite: string
 }
 

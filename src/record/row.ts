@@ -21,6 +21,7 @@ export const KIND = {
   realmAttempts: 8,
   unfinished: 9,
   receipt: 10,
+  receiptRow: 11,
 } as const
 
 const TAG_BYTES = 32

@@ -1,0 +1,116 @@
+/** The deciding batch, over one store or two (SPEC §10.3). @module */
+
+import type { RecordName } from '../record/place.ts'
+import { secretKey, unfinishedKey } from '../record/place.ts'
+import { encodeUnfinishedRow } from '../record/unfinished-row.ts'
+import { StoreError } from '../store/errors.ts'
+import type { StoreStep } from '../store/store.ts'
+import type { VaultContext } from './context.ts'
+import { VaultError } from './errors.ts'
+
+/** A change of a record: what to write in the references store, and what happens to wraps. */
+export interface Change {
+  readonly steps: readonly StoreStep[]
+  /** A new wrap. */
+  readonly wrap?: { readonly name: RecordName; readonly bytes: Uint8Array }
+  /** A wrap to delete, as it was read; `version` null when it was missing already. */
+  readonly unwrap?: { readonly name: RecordName; readonly version: string | null }
+}
+
+/** An enrolment that takes longer between its two commits is given up, well before anyone sweeps its note. */
+const LONGEST_MS = 60_000
+
+/** Commits a change. One store: one batch. Two: wrap, deciding batch, old wrap, each durable before the next. */
+export async function commitChange(ctx: VaultContext, change: Change): Promise<void> {
+  const steps = [...change.steps, ctx.ringStep()]
+  if (!ctx.split) {
+    if (change.wrap !== undefined) steps.push(putWrap(ctx, change.wrap))
+    if (change.unwrap !== undefined && change.unwrap.version !== null) {
+      steps.push(deleteWrap(ctx, change.unwrap.name, change.unwrap.version))
+    }
+    await ctx.store.commit(steps)
+    return
+  }
+  const { wrap, unwrap } = change
+  const begun = ctx.now()
+  if (wrap !== undefined) await ctx.secrets.commit([putWrap(ctx, wrap), putNote(ctx, wrap.name, 'secrets')])
+  if (unwrap !== undefined) steps.push(putNote(ctx, unwrap.name, 'states'))
+  try {
+    if (ctx.now().steadyMs - begun.steadyMs > LONGEST_MS) {
+      throw new VaultError('ERR_VAULT_EXPIRED_WORK', 'the secrets store took too long', { retryable: true })
+    }
+    await ctx.store.commit(steps)
+  } catch (error) {
+    if (wrap !== undefined && !isIndeterminate(error)) await discard(ctx, wrap.name)
+    throw error
+  }
+  if (wrap !== undefined) await dropNote(ctx, wrap.name, 'secrets').catch(() => undefined)
+  if (unwrap !== undefined) await finishUnwrap(ctx, unwrap.name)
+}
+
+/** Deletes a wrap that the references store has given up, then the note. */
+async function finishUnwrap(ctx: VaultContext, name: RecordName): Promise<void> {
+  try {
+    await dropWrap(ctx, name)
+    await dropNote(ctx, name, 'states')
+  } catch (cause) {
+    throw new VaultError('ERR_VAULT_UNFINISHED', 'the record changed, but its old wrap is not deleted yet', { cause })
+  }
+}
+
+/** Takes back a wrap whose deciding batch failed; what cannot be taken back is swept at the next open. */
+async function discard(ctx: VaultContext, name: RecordName): Promise<void> {
+  try {
+    await dropWrap(ctx, name)
+    await dropNote(ctx, name, 'secrets')
+  } catch {
+    // The note stays, and with it the duty to sweep.
+  }
+}
+
+/** Deletes the wrap of a generation if it is there. */
+export async function dropWrap(ctx: VaultContext, name: RecordName): Promise<void> {
+  const key = secretKey(ctx.realm, name.record, name.generation)
+  for (;;) {
+    const row = await ctx.secrets.get('secrets', key)
+    if (row === undefined) return
+    if (await tryDelete(ctx.secrets, { step: 'delete', table: 'secrets', key, expected: row.version })) return
+  }
+}
+
+/** Deletes a note of unfinished work if it is there. */
+export async function dropNote(ctx: VaultContext, name: RecordName, table: 'secrets' | 'states'): Promise<void> {
+  const store = table === 'secrets' ? ctx.secrets : ctx.store
+  const key = unfinishedKey(ctx.realm, name.record, name.generation)
+  const row = await store.get(table, key)
+  if (row !== undefined) await tryDelete(store, { step: 'delete', table, key, expected: row.version })
+}
+
+async function tryDelete(store: VaultContext['store'], step: StoreStep): Promise<boolean> {
+  try {
+    await store.commit([step])
+    return true
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'ERR_STORE_CONFLICT') return false
+    throw error
+  }
+}
+
+function putWrap(ctx: VaultContext, wrap: { readonly name: RecordName; readonly bytes: Uint8Array }): StoreStep {
+  const key = secretKey(ctx.realm, wrap.name.record, wrap.name.generation)
+  return { step: 'put', table: 'secrets', key, bytes: wrap.bytes, expected: null }
+}
+
+function deleteWrap(ctx: VaultContext, name: RecordName, version: string): StoreStep {
+  return { step: 'delete', table: 'secrets', key: secretKey(ctx.realm, name.record, name.generation), expected: version }
+}
+
+function putNote(ctx: VaultContext, name: RecordName, table: 'secrets' | 'states'): StoreStep {
+  const { nowMs, origin, steadyMs } = ctx.now()
+  const bytes = encodeUnfinishedRow({ ...name, timeMs: nowMs, origin, steadyMs })
+  return { step: 'put', table, key: unfinishedKey(ctx.realm, name.record, name.generation), bytes, expected: null }
+}
+
+function isIndeterminate(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'ERR_STORE_INDETERMINATE'
+}

@@ -1,0 +1,79 @@
+/** Changes of a record's state: what all verbs that manage records have in common (SPEC §11.1). @module */
+
+import type { CallOptions } from '../base/errors.ts'
+import { effectiveState, type State, transition, type TransitionVerb } from '../policy/states.ts'
+import { encodeStateRow, findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
+import { stateKey } from '../record/place.ts'
+import type { StoreStep } from '../store/store.ts'
+import type { VaultContext } from './context.ts'
+import { VaultError } from './errors.ts'
+import { type Found, requireState, type Versioned, withSubject } from './lookup.ts'
+import { operationDigest, VERB, type Verb } from './operation.ts'
+
+/** A record that a verb is about to change. */
+export interface Subject extends Versioned<StateRow> {
+  readonly found: Found
+  readonly digest: Uint8Array | undefined
+  readonly nowMs: number
+}
+
+/**
+ * Finds the record, gives a repeated call its first result, and otherwise lets `change` decide, anew after each
+ * conflict.
+ */
+export function changeSubject<Result>(
+  ctx: VaultContext,
+  verb: Verb,
+  call: { readonly subject: unknown; readonly options: CallOptions | undefined },
+  handlers: {
+    readonly change: (subject: Subject) => Promise<Result>
+    /** What a call that was carried out before gives again. */
+    readonly repeat: (state: StateRow) => Result | Promise<Result>
+  },
+): Promise<Result> {
+  const signal = call.options?.signal
+  return withSubject(ctx, call.subject, signal, (subject) =>
+    ctx.decide(signal, async () => {
+      const record = await requireState(ctx, subject)
+      await ctx.ring.load(signal)
+      const digest = operationDigest(ctx, verb, record.row.handle, call.options)
+      if (digest !== undefined && findOperation(record.row.operations, digest) !== undefined) {
+        return handlers.repeat(record.row)
+      }
+      return handlers.change({ ...record, digest, nowMs: ctx.now().nowMs })
+    }),
+  )
+}
+
+/** Where the verb leads now. Throws `ERR_VAULT_TRANSITION` when it is illegal (VAULT-1). */
+export function nextState(subject: Subject, verb: TransitionVerb): State {
+  const { state, basis } = subject.row
+  const from = effectiveState(state, basis, subject.nowMs)
+  const to = transition(from, verb)
+  if (to === undefined) throw new VaultError('ERR_VAULT_TRANSITION', `${verb} is not possible for a record that is ${from}`)
+  return to
+}
+
+/** The row after a change: version, time and remembered operation are filled in. */
+export function changedRow(ctx: VaultContext, subject: Subject, verb: Verb, fields: Partial<StateRow>): StateRow {
+  const { row, digest, nowMs } = subject
+  return {
+    ...row,
+    ...fields,
+    version: row.version + 1,
+    keyVersion: ctx.ring.newestVersion,
+    changedMs: nowMs,
+    operations: rememberOperation(row.operations, digest && { digest, code: VERB[verb] }),
+  }
+}
+
+/** The step that writes a changed row over the one that was read. */
+export function stateStep(ctx: VaultContext, subject: Subject, next: StateRow): StoreStep {
+  return {
+    step: 'put',
+    table: 'states',
+    key: stateKey(ctx.realm, next.handle),
+    bytes: encodeStateRow(next, ctx.ring.requireRealmKeys(next.keyVersion).state),
+    expected: subject.version,
+  }
+}

@@ -1,0 +1,88 @@
+/** Describe and health: what operators may know, never biometrics. @module */
+
+import type { Millis } from '../base/brand.ts'
+import { toBase64Url } from '../base/bytes.ts'
+import { type CallOptions, GuiseError } from '../base/errors.ts'
+import { publicBasis, type StoredBasis } from '../policy/basis.ts'
+import { effectiveState } from '../policy/states.ts'
+import { startsWith, unfinishedStart } from '../record/place.ts'
+import type { Store, Table } from '../store/store.ts'
+import type { VaultContext } from './context.ts'
+import { generationNumber, recordId, requireState, subjectId, withSubject } from './lookup.ts'
+import type { SubjectDescription, VaultHealth } from './types.ts'
+
+const CUSTODIES = ['operator', 'quorum', 'holder', 'quorum+holder'] as const
+
+/** State, generation, custody and basis of a subject; `undefined` when it is unknown. */
+export async function describe(
+  ctx: VaultContext,
+  subject: string,
+  options?: CallOptions,
+): Promise<SubjectDescription | undefined> {
+  return withSubject(ctx, subject, options?.signal, async (text) => {
+    try {
+      const { row } = await ctx.decide(options?.signal, () => requireState(ctx, text))
+      const basis = row.basis as StoredBasis
+      return {
+        subject: subjectId(row.handle),
+        record: recordId(row.record),
+        state: effectiveState(row.state, basis, ctx.now().nowMs),
+        generation: generationNumber(row.generation),
+        custody: CUSTODIES[row.profile] ?? 'operator',
+        exposed: row.exposed,
+        model: row.model,
+        bits: row.bits,
+        basis: publicBasis(basis),
+        devices: row.devices.filter((device) => device.some((byte) => byte !== 0)).map(toBase64Url),
+        changedAt: row.changedMs as Millis,
+      }
+    } catch (error) {
+      if (error instanceof GuiseError && error.code === 'ERR_VAULT_UNKNOWN_SUBJECT') return undefined
+      throw error
+    }
+  })
+}
+
+/** Asks the store for a linearizable read and the provider for the primary epoch. */
+export async function health(ctx: VaultContext, inFlight: number, options?: CallOptions): Promise<VaultHealth> {
+  const keyring = await succeeds(async () => {
+    await ctx.ring.refresh(options?.signal)
+    await ctx.ring.load(options?.signal)
+  })
+  const store = await succeeds(async () => {
+    await ctx.store.commit([ctx.ringStep()])
+  })
+  const unfinished = store ? await countUnfinished(ctx) : 0
+  return { ok: keyring && store, store, keyring, inFlight, unfinished }
+}
+
+async function succeeds(task: () => Promise<void>): Promise<boolean> {
+  try {
+    await task()
+    return true
+  } catch (error) {
+    if (error instanceof GuiseError) return false
+    throw error
+  }
+}
+
+async function countUnfinished(ctx: VaultContext): Promise<number> {
+  if (!ctx.split) return 0
+  let count = 0
+  for await (const _ of unfinishedRows(ctx, ctx.secrets, 'secrets')) count++
+  for await (const _ of unfinishedRows(ctx, ctx.store, 'states')) count++
+  return count
+}
+
+/** Notes of unfinished work in one of the two stores. */
+export async function* unfinishedRows(
+  ctx: VaultContext,
+  store: Store,
+  table: Table,
+): AsyncGenerator<{ readonly key: Uint8Array; readonly bytes: Uint8Array }> {
+  const start = unfinishedStart(ctx.realm)
+  for await (const row of store.scan(table, start)) {
+    if (!startsWith(row.key, start)) return
+    if (row.key.length === start.length + 36) yield row
+  }
+}

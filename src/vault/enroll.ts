@@ -1,0 +1,167 @@
+/** Enroll: the first template of a subject (SPEC §11). @module */
+
+import type { Epoch } from '../base/brand.ts'
+import { wipe } from '../base/bytes.ts'
+import { checkObject } from '../base/check.ts'
+import type { CallOptions } from '../base/errors.ts'
+import { randomBytes } from '../crypto/random.ts'
+import { drawHandle, encodeIndexRow, type IndexPlace, indexRowKey } from '../keys/pseudonym.ts'
+import { checkBasis, type StoredBasis } from '../policy/basis.ts'
+import { encodeAttemptsRow } from '../record/attempts-row.ts'
+import { attemptsKey, type RecordName, referenceKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
+import { encodeStateRow, findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
+import type { StoreStep } from '../store/store.ts'
+import { commitChange } from './batch.ts'
+import { PROFILE, type VaultContext } from './context.ts'
+import { rejectInput, VaultError } from './errors.ts'
+import { findSubject, generationNumber, readState, recordId, subjectId, withSubject } from './lookup.ts'
+import { operationDigest, VERB } from './operation.ts'
+import { withSample } from './sample.ts'
+import { drawGeneration, makeTemplate, type NewTemplate } from './template-row.ts'
+import type { Enrolled, EnrollRequest } from './types.ts'
+import { takeShare } from './wrap.ts'
+
+/** Nothing has failed yet. */
+const NO_ATTEMPTS = { run: 0, failures: 0, lastMs: 0, origin: new Uint8Array(16), steadyMs: 0 } as const
+
+/** Enrols a subject that has no record. Exactly one of several concurrent calls wins (VAULT-3). */
+export async function enroll(ctx: VaultContext, request: EnrollRequest, options?: CallOptions): Promise<Enrolled> {
+  checkObject(request, 'the request', rejectInput)
+  return withSample(ctx.settings, request, (integers) =>
+    withSubject(ctx, request.subject, options?.signal, async (subject) => {
+      const basis = checkBasis(request.basis, ctx.settings.profile.purpose)
+      const name: RecordName = {
+        realm: ctx.realm,
+        handle: drawHandle(),
+        record: randomBytes(16),
+        generation: drawGeneration(1),
+      }
+      const share = await takeShare(ctx, request.holderShare, name)
+      try {
+        return await ctx.decide(options?.signal, () =>
+          enrollOnce(ctx, { subject, basis, name, integers, share, pending: request.pending === true }, options),
+        )
+      } finally {
+        wipe(share)
+      }
+    }),
+  )
+}
+
+interface Enrolment {
+  readonly subject: string
+  readonly basis: StoredBasis
+  readonly name: RecordName
+  readonly integers: Int32Array
+  readonly share: Uint8Array | undefined
+  readonly pending: boolean
+}
+
+async function enrollOnce(ctx: VaultContext, what: Enrolment, options: CallOptions | undefined): Promise<Enrolled> {
+  const { name, basis } = what
+  const found = await findSubject(ctx, what.subject)
+  await ctx.ring.load(options?.signal)
+  const oldest = found.places.at(-1) as IndexPlace
+  const digest = operationDigest(ctx, 'enroll', oldest.tag, options)
+  if (found.handle !== undefined) return enrolledBefore(ctx, found.handle, digest)
+  await ctx.ring.load(options?.signal)
+  const { nowMs } = ctx.now()
+  const template = makeTemplate(ctx, name, what.integers, what.share, nowMs)
+  const state: StateRow = {
+    ...name,
+    version: 1,
+    state: what.pending ? 'pending' : 'active',
+    exposed: false,
+    profile: PROFILE[ctx.settings.custody],
+    devices: firstDevices(ctx),
+    keyVersion: ctx.ring.newestVersion,
+    model: ctx.settings.profile.model,
+    bits: ctx.settings.profile.bits,
+    basis,
+    since: template.epoch,
+    last: template.epoch,
+    changedMs: nowMs,
+    reason: 0,
+    operations: rememberOperation([], digest && { digest, code: VERB.enroll }),
+  }
+  const steps = [...indexSteps(ctx, found.places, name.handle), ...recordSteps(ctx, state, template)]
+  await commitChange(ctx, { steps, wrap: { name, bytes: template.secret } })
+  return describeEnrolled(state)
+}
+
+/** A retry gets the first result again; anybody else learns that the subject has a record. */
+async function enrolledBefore(
+  ctx: VaultContext,
+  handle: Uint8Array,
+  digest: Uint8Array | undefined,
+): Promise<Enrolled> {
+  const state = (await readState(ctx, handle))?.row
+  if (state !== undefined && digest !== undefined && findOperation(state.operations, digest) !== undefined) {
+    return describeEnrolled(state)
+  }
+  throw new VaultError('ERR_VAULT_ENROLLED', 'the subject has a record')
+}
+
+/** The mapping under the newest index key, and proof that no older one exists. */
+function indexSteps(ctx: VaultContext, places: readonly IndexPlace[], handle: Uint8Array): readonly StoreStep[] {
+  return places.map((place, position) => {
+    const key = indexRowKey(place)
+    if (position > 0) return { step: 'check', table: 'index', key, expected: null }
+    const bytes = encodeIndexRow(place, ctx.ring.requireRealmKeys(place.version).index, handle)
+    return { step: 'put', table: 'index', key, bytes, expected: null }
+  })
+}
+
+function recordSteps(ctx: VaultContext, state: StateRow, template: NewTemplate): readonly StoreStep[] {
+  const keys = ctx.ring.requireRealmKeys(state.keyVersion)
+  return [
+    {
+      step: 'put',
+      table: 'states',
+      key: stateKey(ctx.realm, state.handle),
+      bytes: encodeStateRow(state, keys.state),
+      expected: null,
+    },
+    {
+      step: 'put',
+      table: 'references',
+      key: referenceKey(ctx.realm, state.record),
+      bytes: template.reference,
+      expected: null,
+    },
+    {
+      step: 'put',
+      table: 'attempts',
+      key: attemptsKey(ctx.realm, state.handle, SCOPE_UNBOUND),
+      bytes: firstAttempts(state, keys.limiter),
+      expected: null,
+    },
+  ]
+}
+
+/** The attempts row of a new generation. */
+export function firstAttempts(state: StateRow, limiter: Uint8Array): Uint8Array {
+  const { realm, handle, generation, keyVersion } = state
+  const scope = SCOPE_UNBOUND
+  return encodeAttemptsRow(
+    { realm, handle, scope, generation, version: 1, count: NO_ATTEMPTS, keyVersion, operations: [] },
+    limiter,
+  )
+}
+
+/** The device that enrols takes the first of four slots; without holder there are none. */
+export function firstDevices(ctx: VaultContext): readonly Uint8Array[] {
+  if (ctx.settings.custody === 'operator') return []
+  const free = new Uint8Array(16)
+  return [randomBytes(16), free, free, free]
+}
+
+/** What the caller learns of a template that was made. */
+export function describeEnrolled(state: StateRow): Enrolled {
+  return {
+    record: recordId(state.record),
+    subject: subjectId(state.handle),
+    epoch: state.last as Epoch,
+    generation: generationNumber(state.generation),
+  }
+}

@@ -1,0 +1,155 @@
+/** Erase: code, wraps, attempts and the mapping from the identifier go; a signed receipt says when (SPEC §11.3). @module */
+
+import type { Millis } from '../base/brand.ts'
+import { checkBytes, checkObject } from '../base/check.ts'
+import type { CallOptions } from '../base/errors.ts'
+import { checkSubject } from '../base/identifier.ts'
+import { keyPairEd25519 } from '../crypto/sign.ts'
+import { subjectTag } from '../keys/pseudonym.ts'
+import { attemptsKey, receiptKey, SCOPE_UNBOUND } from '../record/place.ts'
+import {
+  decodeReceiptRow,
+  encodeReceiptRow,
+  type ReceiptBody,
+  readReceipt,
+  signReceipt,
+} from '../record/receipt.ts'
+import type { KeyForVersion } from '../record/row.ts'
+import type { StateRow } from '../record/state-row.ts'
+import type { StoredRow, StoreStep } from '../store/store.ts'
+import { commitChange } from './batch.ts'
+import { changedRow, changeSubject, nextState, stateStep, type Subject } from './change.ts'
+import type { VaultContext } from './context.ts'
+import { rejectInput, unknownSubject, VaultError } from './errors.ts'
+import { recordId } from './lookup.ts'
+import { operationDigest } from './operation.ts'
+import { dropTemplate } from './revoke.ts'
+import type { ErasureReceipt, Irrecoverable } from './types.ts'
+
+/** Erases a record and proves it. The subject is unknown afterwards; a repeated call gets the same receipt. */
+export async function erase(ctx: VaultContext, subject: string, options?: CallOptions): Promise<ErasureReceipt> {
+  const digest = await eraseDigest(ctx, subject, options)
+  try {
+    return await changeSubject(ctx, 'erase', { subject, options }, {
+      repeat: () => {
+        throw unknownSubject()
+      },
+      change: (found) => eraseOnce(ctx, found, digest),
+    })
+  } catch (error) {
+    const gone = error instanceof VaultError && error.code === 'ERR_VAULT_UNKNOWN_SUBJECT'
+    const before = gone && digest !== undefined ? await readBefore(ctx, digest) : undefined
+    if (before === undefined) throw error
+    return before
+  }
+}
+
+/** Bound to the subject's tag, because the handle is not to be found after the erasure. */
+async function eraseDigest(
+  ctx: VaultContext,
+  subject: unknown,
+  options: CallOptions | undefined,
+): Promise<Uint8Array | undefined> {
+  checkSubject(subject, rejectInput)
+  await ctx.ring.load(options?.signal)
+  const { index } = ctx.ring.requireRealmKeys(ctx.ring.oldestVersion)
+  return operationDigest(ctx, 'erase', subjectTag(index, subject as string), options)
+}
+
+async function readBefore(ctx: VaultContext, digest: Uint8Array): Promise<ErasureReceipt | undefined> {
+  const stored = await ctx.store.get('states', receiptKey(ctx.realm, digest))
+  if (stored === undefined) return undefined
+  await ctx.ring.load()
+  const { bytes, signature } = decodeReceiptRow(stored.bytes, ctx.realm)
+  return describeReceipt(ctx, readReceipt(bytes, signature, publicKeys(ctx)), bytes, signature)
+}
+
+async function eraseOnce(
+  ctx: VaultContext,
+  found: Subject,
+  digest: Uint8Array | undefined,
+): Promise<ErasureReceipt> {
+  const state = nextState(found, 'erase')
+  const old = await dropTemplate(ctx, found.row)
+  const rest = await dropRest(ctx, found)
+  await ctx.ring.load()
+  const tombstone = changedRow(ctx, found, 'erase', {
+    state,
+    devices: [],
+    basis: null,
+    operations: [],
+    ...old.epochs,
+  })
+  const body = receiptBody(ctx, tombstone)
+  const signed = signReceipt(body, ctx.ring.requireRealmKeys(body.keyVersion).receipt)
+  const steps: StoreStep[] = [stateStep(ctx, found, { ...tombstone, operations: [] }), ...old.change.steps, ...rest]
+  if (digest !== undefined) {
+    const key = receiptKey(ctx.realm, digest)
+    steps.push({ step: 'put', table: 'states', key, bytes: encodeReceiptRow(ctx.realm, signed), expected: null })
+  }
+  await commitChange(ctx, { ...old.change, steps })
+  return describeReceipt(ctx, body, signed.bytes, signed.signature)
+}
+
+/** The attempts row and the mapping. */
+async function dropRest(ctx: VaultContext, found: Subject): Promise<readonly StoreStep[]> {
+  const index = found.found.index as StoredRow
+  const key = attemptsKey(ctx.realm, found.row.handle, SCOPE_UNBOUND)
+  const attempts = await ctx.store.get('attempts', key)
+  const steps: StoreStep[] = [{ step: 'delete', table: 'index', key: index.key, expected: index.version }]
+  if (attempts !== undefined) steps.push({ step: 'delete', table: 'attempts', key, expected: attempts.version })
+  return steps
+}
+
+/** The receipt as of now: an erasure that was promised may have become irrecoverable since. */
+export async function renewReceipt(ctx: VaultContext, receipt: ErasureReceipt): Promise<ErasureReceipt> {
+  const given = checkObject(receipt, 'the receipt', rejectInput)
+  const statement = Uint8Array.from(checkBytes(given['statement'], 'receipt.statement', [1, 256], rejectInput))
+  const signature = Uint8Array.from(checkBytes(given['signature'], 'receipt.signature', 64, rejectInput))
+  await ctx.ring.refresh()
+  await ctx.ring.load()
+  const body = readReceipt(statement, signature, publicKeys(ctx))
+  if (body.realm !== ctx.realm) throw rejectInput('the receipt is of another realm')
+  return describeReceipt(ctx, body, statement, signature)
+}
+
+/** Public receipt keys by version. */
+function publicKeys(ctx: VaultContext): KeyForVersion {
+  return (version) => {
+    const seed = ctx.ring.realmKeys(version)?.receipt
+    return seed && keyPairEd25519(seed).publicKey
+  }
+}
+
+function receiptBody(ctx: VaultContext, state: StateRow): ReceiptBody {
+  const { record, generation, since, last, changedMs: unreachableMs, keyVersion } = state
+  const boundMs = ctx.settings.erasureBoundMs
+  return { realm: ctx.realm, record, generation, unreachableMs, since, last, boundMs, keyVersion }
+}
+
+function describeReceipt(
+  ctx: VaultContext,
+  body: ReceiptBody,
+  statement: Uint8Array,
+  signature: Uint8Array,
+): ErasureReceipt {
+  return {
+    record: recordId(body.record),
+    unreachableAt: body.unreachableMs as Millis,
+    irrecoverable: irrecoverable(ctx, body),
+    statement,
+    signature,
+  }
+}
+
+/** The instant when the last epoch that ever wrapped the secret was destroyed, or the promise of one, or never. */
+function irrecoverable(ctx: VaultContext, body: ReceiptBody): Irrecoverable {
+  if (!ctx.ring.canDestroy) return 'never'
+  let atMs = body.unreachableMs
+  for (let epoch = body.since; epoch <= body.last; epoch++) {
+    const destroyedMs = ctx.ring.destroyedAt(epoch)
+    if (destroyedMs === undefined) return { by: (body.unreachableMs + body.boundMs) as Millis }
+    atMs = Math.max(atMs, destroyedMs)
+  }
+  return { at: atMs as Millis }
+}

@@ -1,0 +1,58 @@
+/** Errors of the vault (SPEC §11). @module */
+
+import { GuiseError } from '../base/errors.ts'
+
+export type VaultErrorCode =
+  /** An argument of a call is not what it must be; nothing happened. */
+  | 'ERR_VAULT_INPUT'
+  /** The options of `openVault` contradict each other or do not fit the store. */
+  | 'ERR_VAULT_CONFIGURATION'
+  /** More calls are under way than `maxInFlight`; retryable. */
+  | 'ERR_VAULT_OVERLOADED'
+  /** The vault was closed. */
+  | 'ERR_VAULT_CLOSED'
+  /** No record of this subject exists. Only verbs that manage records say so. */
+  | 'ERR_VAULT_UNKNOWN_SUBJECT'
+  /** The subject has a record already. */
+  | 'ERR_VAULT_ENROLLED'
+  /** The verb is illegal in the record's state. */
+  | 'ERR_VAULT_TRANSITION'
+  /** `expectMatch` was given another outcome. */
+  | 'ERR_VAULT_NOT_MATCHED'
+  /** The record has another custody profile, or the verb does not exist under this one. */
+  | 'ERR_VAULT_CUSTODY'
+  /** All slots for devices are taken, or the device is unknown. */
+  | 'ERR_VAULT_DEVICE'
+  /** The decision stands, but the old wrap in the secrets store is not deleted yet; opening a vault finishes it. */
+  | 'ERR_VAULT_UNFINISHED'
+  /** A note of unfinished work became too old before its deciding batch; nothing was enrolled. Retryable. */
+  | 'ERR_VAULT_EXPIRED_WORK'
+
+/** A verb that did not happen, with a reason for the caller's program. */
+export class VaultError extends GuiseError {
+  readonly code: VaultErrorCode
+
+  constructor(
+    code: VaultErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly retryable?: boolean } = {},
+  ) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** For the argument checks of base: every refused argument is `ERR_VAULT_INPUT`. */
+export function rejectInput(why: string): VaultError {
+  return new VaultError('ERR_VAULT_INPUT', why)
+}
+
+/** For the checks of `openVault`. */
+export function rejectConfiguration(why: string): VaultError {
+  return new VaultError('ERR_VAULT_CONFIGURATION', why)
+}
+
+/** For verbs that manage records: the subject must have one. */
+export function unknownSubject(): VaultError {
+  return new VaultError('ERR_VAULT_UNKNOWN_SUBJECT', 'no record of this subject exists')
+}

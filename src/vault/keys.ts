@@ -1,0 +1,98 @@
+/** The keyring as verbs use it: loaded first, then lent without a pause (SPEC §4.4). @module */
+
+import type { Epoch, Millis } from '../base/brand.ts'
+import type { RealmKeys } from '../keys/realm-keys.ts'
+import type { RingAccess } from '../keys/ring-state.ts'
+import { KeysError } from '../keys/errors.ts'
+import type { Store, StoreStep } from '../store/store.ts'
+
+/** Keys that are lent stay valid until the caller's next `await`; `load` again after it. */
+export class VaultKeys {
+  readonly #ring: RingAccess
+
+  constructor(ring: RingAccess) {
+    this.#ring = ring
+  }
+
+  get store(): Store {
+    return this.#ring.store
+  }
+
+  get canDestroy(): boolean {
+    return this.#ring.canDestroy
+  }
+
+  get primary(): Epoch {
+    return this.#ring.primary
+  }
+
+  get newestVersion(): number {
+    return this.#ring.newestVersion
+  }
+
+  get oldestVersion(): number {
+    return this.versions.at(-1) as number
+  }
+
+  /** The newest first. */
+  get versions(): readonly number[] {
+    return this.#ring.versions
+  }
+
+  /** The step that makes a commit fail unless the ring is the one last read. */
+  check(): StoreStep {
+    return this.#ring.check()
+  }
+
+  destroyedAt(epoch: number): Millis | undefined {
+    return this.#ring.destroyedAt(epoch)
+  }
+
+  /** Reads the ring again when its row changed. */
+  refresh(signal?: AbortSignal): Promise<void> {
+    return this.#ring.refresh(callOptions(signal))
+  }
+
+  /** Unwraps, where they are not held, the realm keys of every version and the primary epoch's key. */
+  async load(signal?: AbortSignal): Promise<void> {
+    while (!this.#isLoaded()) {
+      for (const version of this.versions) await this.#ring.loadRealmKeys(version, callOptions(signal))
+      await this.loadEpoch(this.primary, signal)
+    }
+  }
+
+  /** As `load`, and the key of one more epoch. Throws the errors of KEYS-11 when it may not be used. */
+  async loadEpoch(epoch: number, signal?: AbortSignal): Promise<void> {
+    await this.#ring.useEpoch(epoch, () => undefined, callOptions(signal))
+    if (!this.#isLoaded() && epoch !== this.primary) await this.load(signal)
+  }
+
+  realmKeys(version: number): RealmKeys | undefined {
+    return this.versions.includes(version) ? this.#ring.realmKeys(version) : undefined
+  }
+
+  requireRealmKeys(version: number): RealmKeys {
+    return this.realmKeys(version) ?? dropped()
+  }
+
+  /** Lends HKDF-Extract of the epoch key to `task`, which must not wait. */
+  withEpoch<Result>(epoch: number, task: (prk: Uint8Array) => Result): Result {
+    return (this.#ring.epochPrk(epoch) ?? dropped()).use(task)
+  }
+
+  #isLoaded(): boolean {
+    return (
+      this.versions.every((version) => this.#ring.realmKeys(version) !== undefined) &&
+      this.#ring.epochPrk(this.primary) !== undefined
+    )
+  }
+}
+
+/** Only reached when a cache is smaller than what one verb needs. */
+function dropped(): never {
+  throw new KeysError('ERR_KEYS_DISPOSED', 'a key was dropped while it was needed: the cache of the keyring is too small')
+}
+
+function callOptions(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal }
+}

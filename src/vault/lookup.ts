@@ -1,0 +1,106 @@
+/** From an external identifier to the rows of a subject (SPEC §4.5, §11.2). @module */
+
+import type { Generation, RecordId, SubjectId } from '../base/brand.ts'
+import { readU32be, toBase64Url, toHex } from '../base/bytes.ts'
+import { checkSubject } from '../base/identifier.ts'
+import { decodeIndexRow, type IndexPlace, indexRowKey, subjectTag } from '../keys/pseudonym.ts'
+import { type AttemptsRow, decodeAttemptsRow } from '../record/attempts-row.ts'
+import { RecordError } from '../record/errors.ts'
+import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
+import { decodeStateRow, type StateRow } from '../record/state-row.ts'
+import type { StoredRow } from '../store/store.ts'
+import type { VaultContext } from './context.ts'
+import { rejectInput, unknownSubject } from './errors.ts'
+
+/** A row and the version that a commit must still find. */
+export interface Versioned<Row> {
+  readonly row: Row
+  readonly version: string
+}
+
+/** What the index says of a subject. */
+export interface Found {
+  /** Where an index row of the subject may lie, the newest first. */
+  readonly places: readonly IndexPlace[]
+  readonly handle: Uint8Array | undefined
+  /** The index row that named the handle. */
+  readonly index: StoredRow | undefined
+}
+
+/** Runs `task` as the only verb for this subject in this process. */
+export async function withSubject<Result>(
+  ctx: VaultContext,
+  subject: unknown,
+  signal: AbortSignal | undefined,
+  task: (subject: string) => Promise<Result>,
+): Promise<Result> {
+  checkSubject(subject, rejectInput)
+  await ctx.ring.load(signal)
+  const { index } = ctx.ring.requireRealmKeys(ctx.ring.newestVersion)
+  const tag = subjectTag(index, subject as string)
+  return ctx.subjects.run(toHex(tag), () => task(subject as string), signal)
+}
+
+/** Looks the subject up under every version of the index key, from the newest on (KEYS-15). */
+export async function findSubject(ctx: VaultContext, subject: string): Promise<Found> {
+  const places = ctx.ring.versions.map((version) => {
+    const tag = subjectTag(ctx.ring.requireRealmKeys(version).index, subject)
+    return { realm: ctx.realm, version, tag }
+  })
+  for (const place of places) {
+    const index = await ctx.store.get('index', indexRowKey(place))
+    if (index === undefined) continue
+    await ctx.ring.load()
+    const key = ctx.ring.requireRealmKeys(place.version).index
+    return { places, handle: decodeIndexRow(index.bytes, place, key), index }
+  }
+  return { places, handle: undefined, index: undefined }
+}
+
+/** The state row of a handle; `undefined` when there is none. */
+export async function readState(ctx: VaultContext, handle: Uint8Array): Promise<Versioned<StateRow> | undefined> {
+  const stored = await ctx.store.get('states', stateKey(ctx.realm, handle))
+  if (stored === undefined) return undefined
+  await ctx.ring.load()
+  return { row: decodeStateRow(stored.bytes, { realm: ctx.realm, handle }, ctx.stateKey), version: stored.version }
+}
+
+/** The attempts row of a record's present generation. It exists as long as the record can be compared. */
+export async function readAttempts(ctx: VaultContext, state: StateRow): Promise<Versioned<AttemptsRow>> {
+  const { handle, generation } = state
+  const stored = await ctx.store.get('attempts', attemptsKey(ctx.realm, handle, SCOPE_UNBOUND))
+  if (stored === undefined) throw new RecordError('ERR_RECORD_MISSING', 'the attempts row is missing')
+  await ctx.ring.load()
+  const place = { realm: ctx.realm, handle, scope: SCOPE_UNBOUND, generation }
+  return { row: decodeAttemptsRow(stored.bytes, place, ctx.limiterKey), version: stored.version }
+}
+
+/** The subject's record, for verbs that manage one; throws `ERR_VAULT_UNKNOWN_SUBJECT` when there is none. */
+export async function requireState(
+  ctx: VaultContext,
+  subject: string,
+): Promise<Versioned<StateRow> & { readonly found: Found }> {
+  const found = await findSubject(ctx, subject)
+  if (found.handle === undefined) throw unknownSubject()
+  const state = await readState(ctx, found.handle)
+  if (state === undefined) {
+    // Erasure removes mapping and state in one batch: whoever reads between two batches finds neither later.
+    const { key, version } = found.index as StoredRow
+    await ctx.store.commit([{ step: 'check', table: 'index', key, expected: version }])
+    throw new RecordError('ERR_RECORD_MISSING', 'the state row is missing')
+  }
+  return { ...state, found }
+}
+
+/** The counter of a generation: its first four bytes. */
+export function generationNumber(generation: Uint8Array): Generation {
+  return readU32be(generation) as Generation
+}
+
+/** The text forms of the 16-byte identifiers that callers see. */
+export function recordId(record: Uint8Array): RecordId {
+  return toBase64Url(record) as RecordId
+}
+export function subjectId(handle: Uint8Array): SubjectId {
+  return toBase64Url(handle) as SubjectId
+}

@@ -1,0 +1,99 @@
+/** Opening a vault: the whole configuration is checked once, then what a crash left is finished. @module */
+
+import type { TransformId } from '../base/brand.ts'
+import { checkFunction, checkInteger, checkObject, checkOneOf } from '../base/check.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { checkPurpose } from '../base/identifier.ts'
+import { checkModel } from '../embedding/model.ts'
+import { ringAccess } from '../keys/keyring.ts'
+import { checkAttemptPolicy } from '../policy/attempts.ts'
+import { fitOperatingPoints } from '../policy/operating-point.ts'
+import type { Store } from '../store/store.ts'
+import { checkBits, defaultBits } from '../template/bits.ts'
+import { VaultContext, type VaultSettings } from './context.ts'
+import { rejectConfiguration } from './errors.ts'
+import { VaultKeys } from './keys.ts'
+import { RealmLimit } from './realm-limit.ts'
+import { recover } from './recover.ts'
+import { allowHighFalseMatchRate, allowOvercomplete, revealReason, testClock } from './symbols.ts'
+import type { VaultOptions } from './types.ts'
+import { OpenVault, type Vault } from './vault.ts'
+
+const DAY_MS = 86_400_000
+const DEFAULT_BOUND_MS = 30 * DAY_MS
+/** One-to-one templates have a key of their own: four rounds. */
+const SUITE = 'B4'
+
+/**
+ * Opens a vault on a realm's keyring and store. Refuses a configuration that does not fit: operating points of another
+ * model, mean, suite or number of bits, a store that does not hold the keyring, more bits than dimensions. Finishes what a crash
+ * left between two stores. Throws `VaultError`, `PolicyError`, `TemplateError`, `EmbeddingError`, `KeysError`, `StoreError`.
+ *
+ * @example
+ * ```ts
+ * const vault = await openVault({ keyring, store, model, purpose: 'login', operatingPoints, custody: { profile: 'operator' } })
+ * await vault.enroll({ subject: 'user-1', basis, embedding: face, [allowUnattestedCapture]: true })
+ * ```
+ */
+export async function openVault(options: VaultOptions): Promise<Vault> {
+  checkObject(options, 'options', rejectConfiguration)
+  options.signal?.throwIfAborted()
+  const ring = new VaultKeys(ringAccess(options.keyring))
+  const store = checkStore(options.store, 'store')
+  const secrets = options.secrets === undefined ? store : checkStore(options.secrets, 'secrets')
+  if (ring.store !== store) throw rejectConfiguration('store must be the store that holds the keyring')
+  const clock = chooseClock(options, [store, secrets])
+  const settings = checkSettings(options)
+  const realmLimit = new RealmLimit(ring, settings.realm, clock, settings.attempts.realmPerHour)
+  const ctx = new VaultContext({ settings, ring, secrets, clock, realmLimit })
+  await ring.refresh(options.signal)
+  await ring.load(options.signal)
+  await recover(ctx)
+  return new OpenVault(ctx)
+}
+
+function checkSettings(options: VaultOptions): VaultSettings {
+  const { realm } = options.keyring
+  const model = checkModel(options.model)
+  const overcomplete = options[allowOvercomplete] === true
+  const bits = options.bits === undefined ? defaultBits(model.dimensions) : checkBits(model.dimensions, options.bits, overcomplete)
+  const purpose = checkPurpose(options.purpose, rejectConfiguration)
+  const { id, dimensions, meanHash } = model
+  const custody = checkObject(options.custody, 'custody', rejectConfiguration)['profile']
+  return {
+    realm,
+    profile: { realm, purpose, model: id, meanHash, dimensions, bits, suite: SUITE },
+    suite: SUITE,
+    custody: checkOneOf(custody, 'custody.profile', ['operator', 'holder'], rejectConfiguration),
+    points: fitOperatingPoints(
+      options.operatingPoints,
+      { model: id, meanHash, suite: SUITE as string as TransformId, bits },
+      options[allowHighFalseMatchRate] === true,
+    ),
+    attempts: checkAttemptPolicy(options.attempts),
+    erasureBoundMs: checkInteger(
+      options.erasureBoundMs ?? DEFAULT_BOUND_MS,
+      'erasureBoundMs',
+      [1, 3653 * DAY_MS],
+      rejectConfiguration,
+    ),
+    maxInFlight: checkInteger(options.maxInFlight ?? 1024, 'maxInFlight', [1, 100_000], rejectConfiguration),
+    reveal: options[revealReason] === true,
+  }
+}
+
+/** A store that keeps anything never runs on a clock that somebody else turns. */
+function chooseClock(options: VaultOptions, stores: readonly Store[]): Clock {
+  const given = options[testClock]
+  if (given === undefined) return systemClock
+  if (stores.some((store) => store.durable)) {
+    throw rejectConfiguration('a test clock is refused by a durable store')
+  }
+  return given
+}
+
+function checkStore(value: unknown, name: string): Store {
+  const store = checkObject(value, name, rejectConfiguration)
+  for (const method of ['get', 'commit', 'scan']) checkFunction(store[method], `${name}.${method}`, rejectConfiguration)
+  return value as Store
+}

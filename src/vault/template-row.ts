@@ -1,0 +1,45 @@
+/** From integers to the bytes of a new template: code sealed, secret wrapped (SPEC §6, §8, §9). @module */
+
+import { concatBytes, u32be, wipe } from '../base/bytes.ts'
+import { randomBytes } from '../crypto/random.ts'
+import { drawRecordSecret } from '../keys/wraps.ts'
+import type { RecordName } from '../record/place.ts'
+import { encodeReferenceRow, referenceHeader } from '../record/reference-row.ts'
+import { sealCode } from '../seal/code.ts'
+import { encodeReference } from '../template/template.ts'
+import type { VaultContext } from './context.ts'
+import { makeSecretRow } from './wrap.ts'
+
+/** Both rows of a new template. */
+export interface NewTemplate {
+  readonly reference: Uint8Array
+  readonly secret: Uint8Array
+  readonly epoch: number
+}
+
+/** The name of a generation: its number and 16 random bytes. */
+export function drawGeneration(number: number): Uint8Array {
+  return concatBytes(u32be(number), randomBytes(16))
+}
+
+/** Makes a template under a record secret of its own. Needs loaded keys; does not wait; nothing is written. */
+export function makeTemplate(
+  ctx: VaultContext,
+  name: RecordName,
+  integers: Int32Array,
+  share: Uint8Array | undefined,
+  createdMs: number,
+): NewTemplate {
+  const { profile, suite } = ctx.settings
+  const header = referenceHeader(profile, name, createdMs)
+  const recordSecret = drawRecordSecret()
+  try {
+    const sealed = sealCode(recordSecret, header, (rotationKey) =>
+      encodeReference(integers, suite, profile.bits, rotationKey),
+    )
+    const { bytes, epoch } = makeSecretRow(ctx, name, recordSecret, share)
+    return { reference: encodeReferenceRow({ header, ...sealed }), secret: bytes, epoch }
+  } finally {
+    wipe(recordSecret)
+  }
+}

@@ -1,0 +1,197 @@
+/** What callers give to a vault and get from it (SPEC §11). @module */
+
+import type { Epoch, Generation, Millis, Realm, RecordId, SubjectId } from '../base/brand.ts'
+import type { Clock } from '../base/clock.ts'
+import type { CallOptions, GuiseError } from '../base/errors.ts'
+import type { Embedding } from '../embedding/embedding.ts'
+import type { Model } from '../embedding/model.ts'
+import type { Keyring } from '../keys/keyring.ts'
+import type { AttemptPolicy } from '../policy/attempts.ts'
+import type { Basis } from '../policy/basis.ts'
+import type { Bits, OperatingPoint } from '../policy/operating-point.ts'
+import type { State } from '../policy/states.ts'
+import type { Store } from '../store/store.ts'
+import type {
+  allowHighFalseMatchRate,
+  allowOvercomplete,
+  allowUnattestedCapture,
+  revealReason,
+  secondFactorConfirmed,
+  testClock,
+} from './symbols.ts'
+
+/** Who must take part before a template can be compared: the vault alone, or also the person's device. */
+export type Custody = { readonly profile: 'operator' } | { readonly profile: 'holder' }
+
+/** Configuration of a vault; everything that decides security is stated, nothing is guessed. */
+export interface VaultOptions extends CallOptions {
+  readonly keyring: Keyring
+  /** Sealed codes, states and attempts; must be the store that holds the keyring. Never closed by the vault. */
+  readonly store: Store
+  /** Wrapped record secrets; a second store under other hands. Default: the same store, another table. */
+  readonly secrets?: Store
+  readonly model: Model
+  /** What templates of this vault may be used for; in the key derivation and the associated data of each. */
+  readonly purpose: string
+  readonly operatingPoints: readonly OperatingPoint[]
+  readonly custody: Custody
+  readonly attempts?: Partial<AttemptPolicy>
+  /** Calls under way above which new ones reject with `ERR_VAULT_OVERLOADED`, 1 to 100,000. Default 1,024. */
+  readonly maxInFlight?: number
+  /** Stored bits per template. Default: the largest allowed value ≤ min(dimensions, 512). */
+  readonly bits?: Bits
+  /** How long the realm takes at most to destroy an epoch after an erasure, in milliseconds. Default 30 days. */
+  readonly erasureBoundMs?: number
+  readonly [allowOvercomplete]?: true
+  readonly [allowHighFalseMatchRate]?: true
+  readonly [revealReason]?: true
+  readonly [testClock]?: Clock
+}
+
+/** A sample without evidence of where it came from; wiped by the verb that takes it. */
+export interface UnattestedSample {
+  readonly embedding: Embedding
+  readonly [allowUnattestedCapture]: true
+  /** Which operating point applies. Default `any`. */
+  readonly probeClass?: string
+}
+export type SampleInput = UnattestedSample
+
+/** What a device needs to derive its share of one template. */
+export interface ShareContext {
+  readonly realm: Realm
+  readonly record: RecordId
+  /** 20 bytes. */
+  readonly generation: Uint8Array
+}
+/** Asks the person's device for its share: 32 bytes, wiped by the vault after use. */
+export type ShareSource = (context: ShareContext) => Promise<Uint8Array>
+
+/** Several samples of one person are fused before the transform. */
+export type EnrollRequest = SampleInput & {
+  readonly subject: string
+  readonly basis: Basis
+  readonly more?: readonly SampleInput[]
+  /** Required under custody `holder`, refused otherwise. */
+  readonly holderShare?: ShareSource
+  /** Enrols without activating: nothing matches before `activate`. */
+  readonly pending?: true
+}
+export type ReissueRequest = Omit<EnrollRequest, 'pending'>
+export type VerifyRequest = SampleInput & { readonly subject: string; readonly holderShare?: ShareSource }
+
+/** A template that exists now. */
+export interface Enrolled {
+  readonly record: RecordId
+  /** The subject's pseudonym in this realm. */
+  readonly subject: SubjectId
+  readonly epoch: Epoch
+  readonly generation: Generation
+}
+
+export type RefusalReason =
+  | 'unknown-subject'
+  | 'pending'
+  | 'revoked'
+  | 'suspended'
+  | 'held'
+  | 'expired'
+  | 'erased'
+  | 'throttled'
+  | 'locked'
+
+export type RevocationReason = 'breach' | 'lost-device' | 'withdrawn' | 'fraud' | 'superseded' | 'other'
+
+/** The answer to a probe. Never a score. */
+export type VerifyDecision =
+  | {
+      readonly outcome: 'match'
+      readonly record: RecordId
+      readonly subject: SubjectId
+      readonly epoch: Epoch
+      /** True when code and key of this person were once stolen together: demand a second factor. */
+      readonly exposed: boolean
+    }
+  | { readonly outcome: 'nonmatch' }
+  | {
+      readonly outcome: 'refused'
+      /** Only when the vault was opened with `revealReason`. */
+      readonly reason?: RefusalReason
+      /** Only with a reason of `throttled`. */
+      readonly retryAfterMs?: number
+    }
+
+/** One result of a bulk call; `index` counts the inputs from 0. */
+export type BulkResult<Ok> =
+  | { readonly ok: true; readonly index: number; readonly value: Ok }
+  | { readonly ok: false; readonly index: number; readonly error: GuiseError }
+
+/** What a vault knows of a subject: never biometrics. */
+export interface SubjectDescription {
+  readonly subject: SubjectId
+  readonly record: RecordId
+  readonly state: State
+  readonly generation: Generation
+  readonly custody: Custody['profile'] | 'quorum' | 'quorum+holder'
+  readonly exposed: boolean
+  readonly model: string
+  readonly bits: number
+  readonly basis: Basis
+  /** Identifiers of the devices that hold a share. */
+  readonly devices: readonly string[]
+  readonly changedAt: Millis
+}
+
+export interface VaultHealth {
+  readonly ok: boolean
+  /** The store answers a linearizable read. */
+  readonly store: boolean
+  /** The provider opens the primary epoch. */
+  readonly keyring: boolean
+  readonly inFlight: number
+  /** Notes of work that a crash left between two stores. */
+  readonly unfinished: number
+}
+
+/** When the erased data cannot be recovered from any copy. */
+export type Irrecoverable =
+  | { readonly at: Millis }
+  | { readonly by: Millis }
+  /** The provider cannot destroy keys: copies in backups stay recoverable for whoever holds it. */
+  | 'never'
+
+export interface ErasureReceipt {
+  readonly record: RecordId
+  /** The commit that removed code, wraps, attempts and the mapping from the external identifier. */
+  readonly unreachableAt: Millis
+  readonly irrecoverable: Irrecoverable
+  /** The signed statement (SPEC §11.3) and its Ed25519 signature under the realm's receipt key. */
+  readonly statement: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** A second factor, asserted at the call site. */
+export interface SecondFactor {
+  readonly [secondFactorConfirmed]: true
+}
+
+export type AddDeviceRequest = SecondFactor & {
+  readonly subject: string
+  /** A share that opens the template now. */
+  readonly holderShare: ShareSource
+  /** The new device's share. */
+  readonly newShare: ShareSource
+}
+export type RemoveDeviceRequest = SecondFactor & {
+  readonly subject: string
+  readonly holderShare: ShareSource
+  /** As `describe` and `addDevice` name it. */
+  readonly device: string
+}
+
+export interface RotateOptions extends CallOptions {
+  /** Yields what would be re-wrapped and writes nothing. */
+  readonly dryRun?: true
+  /** Told after each page how many wraps have been seen. */
+  readonly onProgress?: (seen: number) => void
+}

@@ -1,0 +1,219 @@
+/** The vault: the verbs of a template's whole life behind one door (SPEC §11). @module */
+
+import type { Realm, RecordId } from '../base/brand.ts'
+import type { CallOptions } from '../base/errors.ts'
+import { runMany } from './bulk.ts'
+import type { VaultContext } from './context.ts'
+import { describe, health } from './describe.ts'
+import { addDevice, removeDevice } from './devices.ts'
+import { enroll } from './enroll.ts'
+import { erase, renewReceipt } from './erase.ts'
+import { VaultError } from './errors.ts'
+import { changeState, rebind } from './lifecycle.ts'
+import { reissue } from './reissue.ts'
+import { revoke } from './revoke.ts'
+import { rotate } from './rotate.ts'
+import type {
+  AddDeviceRequest,
+  BulkResult,
+  Enrolled,
+  EnrollRequest,
+  ErasureReceipt,
+  ReissueRequest,
+  RemoveDeviceRequest,
+  RevocationReason,
+  RotateOptions,
+  SubjectDescription,
+  VaultHealth,
+  VerifyDecision,
+  VerifyRequest,
+} from './types.ts'
+import { verify } from './verify.ts'
+
+/**
+ * Templates of one realm, model and purpose. Every verb is durable when it resolves. Verbs that take samples dispose of
+ * their embeddings, also when they fail. Expected outcomes are values; everything else is a `GuiseError` with a stable code, or the
+ * reason of an aborted `signal`. A write that is retried with the same `operationId` is not done twice.
+ */
+export interface Vault extends AsyncDisposable {
+  readonly realm: Realm
+  /** False: no anchor outside the store notices that a whole store was put back to an earlier time. */
+  readonly rollbackProtection: false
+  /** Makes the first template of a subject. `ERR_VAULT_ENROLLED` when it has a record. */
+  enroll(request: EnrollRequest, options?: CallOptions): Promise<Enrolled>
+  /** Enrols many, at most 64 at a time; one result for each, as they come. */
+  enrollMany(
+    requests: Iterable<EnrollRequest> | AsyncIterable<EnrollRequest>,
+    options?: CallOptions,
+  ): AsyncIterable<BulkResult<Enrolled>>
+  /** Compares a probe with the subject's template. The attempt is durable before the answer. Never a score. */
+  verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision>
+  /** Lets a pending record match. */
+  activate(subject: string, options?: CallOptions): Promise<void>
+  /** Stops matching until `resume`. */
+  suspend(subject: string, options?: CallOptions): Promise<void>
+  resume(subject: string, options?: CallOptions): Promise<void>
+  /** A legal hold: blocks matching, and erasure too. `release` leaves the record suspended. */
+  hold(subject: string, options?: CallOptions): Promise<void>
+  release(subject: string, options?: CallOptions): Promise<void>
+  /** Ends a lock-out once the caller has bound the person again by other means. */
+  rebind(subject: string, options?: CallOptions): Promise<void>
+  /** Deletes code and wraps for good; a tombstone stays. `breach` marks the subject as exposed. */
+  revoke(subject: string, reason: RevocationReason, options?: CallOptions): Promise<void>
+  /** A new secret and template from a fresh sample; the former generation cannot match any more. */
+  reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled>
+  /** Re-wraps every record secret under the primary epoch: no face, no person. Resumable; one result a wrap. */
+  rotate(options?: RotateOptions): AsyncIterable<BulkResult<RecordId>>
+  /** Deletes everything of a subject and gives a signed receipt. */
+  erase(subject: string, options?: CallOptions): Promise<ErasureReceipt>
+  /** The receipt as of now. `ERR_RECORD_MAC` when it was altered. */
+  renewReceipt(receipt: ErasureReceipt, options?: CallOptions): Promise<ErasureReceipt>
+  /** Under custody `holder`: gives another device a share. Resolves with the device's identifier. */
+  addDevice(request: AddDeviceRequest, options?: CallOptions): Promise<string>
+  removeDevice(request: RemoveDeviceRequest, options?: CallOptions): Promise<void>
+  /** State, generation, custody, basis: never biometrics. `undefined` for an unknown subject. */
+  describe(subject: string, options?: CallOptions): Promise<SubjectDescription | undefined>
+  health(options?: CallOptions): Promise<VaultHealth>
+  /** Waits for the calls under way. Closes neither the stores nor the keyring. */
+  close(): Promise<void>
+}
+
+const BULK_WIDTH = 64
+
+/** The one implementation; `openVault` makes it. */
+export class OpenVault implements Vault {
+  readonly rollbackProtection = false
+  readonly #ctx: VaultContext
+  readonly #running: Set<Promise<unknown>> = new Set()
+  #closed = false
+
+  constructor(ctx: VaultContext) {
+    this.#ctx = ctx
+  }
+
+  get realm(): Realm {
+    return this.#ctx.realm
+  }
+
+  enroll(request: EnrollRequest, options?: CallOptions): Promise<Enrolled> {
+    return this.#run(options, () => enroll(this.#ctx, request, options))
+  }
+
+  enrollMany(
+    requests: Iterable<EnrollRequest> | AsyncIterable<EnrollRequest>,
+    options?: CallOptions,
+  ): AsyncIterable<BulkResult<Enrolled>> {
+    const width = Math.min(BULK_WIDTH, this.#ctx.settings.maxInFlight)
+    return runMany(requests, (request) => this.enroll(request, options), width, options)
+  }
+
+  verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision> {
+    return this.#run(options, () => verify(this.#ctx, request, options))
+  }
+
+  activate(subject: string, options?: CallOptions): Promise<void> {
+    return this.#run(options, () => changeState(this.#ctx, 'activate', subject, options))
+  }
+
+  suspend(subject: string, options?: CallOptions): Promise<void> {
+    return this.#run(options, () => changeState(this.#ctx, 'suspend', subject, options))
+  }
+
+  resume(subject: string, options?: CallOptions): Promise<void> {
+    return this.#run(options, () => changeState(this.#ctx, 'resume', subject, options))
+  }
+
+  hold(subject: string, options?: CallOptions): Promise<void> {
+    return this.#run(options, () => changeState(this.#ctx, 'hold', subject, options))
+  }
+
+  release(subject: string, options?: CallOptions): Promise<void> {
+    return this.#run(options, () => changeState(this.#ctx, 'release', subject, options))
+  }
+
+  rebind(subject: string, options?: CallOptions): Promise<void> {
+    return this.#run(options, () => rebind(this.#ctx, subject, options))
+  }
+
+  revoke(subject: string, reason: RevocationReason, options?: CallOptions): Promise<void> {
+    return this.#run(options, () => revoke(this.#ctx, subject, reason, options))
+  }
+
+  reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled> {
+    return this.#run(options, () => reissue(this.#ctx, request, options))
+  }
+
+  async *rotate(options?: RotateOptions): AsyncGenerator<BulkResult<RecordId>> {
+    this.#check()
+    let finish: () => void = () => undefined
+    void this.#admit(
+      new Promise<void>((resolve) => {
+        finish = resolve
+      }),
+    )
+    try {
+      yield* rotate(this.#ctx, options)
+    } finally {
+      finish()
+    }
+  }
+
+  erase(subject: string, options?: CallOptions): Promise<ErasureReceipt> {
+    return this.#run(options, () => erase(this.#ctx, subject, options))
+  }
+
+  renewReceipt(receipt: ErasureReceipt, options?: CallOptions): Promise<ErasureReceipt> {
+    return this.#run(options, () => renewReceipt(this.#ctx, receipt))
+  }
+
+  addDevice(request: AddDeviceRequest, options?: CallOptions): Promise<string> {
+    return this.#run(options, () => addDevice(this.#ctx, request, options))
+  }
+
+  removeDevice(request: RemoveDeviceRequest, options?: CallOptions): Promise<void> {
+    return this.#run(options, () => removeDevice(this.#ctx, request, options))
+  }
+
+  describe(subject: string, options?: CallOptions): Promise<SubjectDescription | undefined> {
+    return this.#run(options, () => describe(this.#ctx, subject, options))
+  }
+
+  health(options?: CallOptions): Promise<VaultHealth> {
+    return this.#run(options, () => health(this.#ctx, this.#running.size, options))
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await Promise.allSettled(this.#running)
+    await this.#ctx.realmLimit.flush()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  toString(): string {
+    return '[Vault]'
+  }
+
+  /** Runs a call if the vault is open and not overloaded. */
+  async #run<Result>(options: CallOptions | undefined, call: () => Promise<Result>): Promise<Result> {
+    this.#check()
+    options?.signal?.throwIfAborted()
+    return await this.#admit(call())
+  }
+
+  #check(): void {
+    if (this.#closed) throw new VaultError('ERR_VAULT_CLOSED', 'the vault is closed')
+    if (this.#running.size >= this.#ctx.settings.maxInFlight) {
+      throw new VaultError('ERR_VAULT_OVERLOADED', 'too many calls are under way', { retryable: true })
+    }
+  }
+
+  /** Counts a call as under way until it ends. */
+  #admit<Result>(call: Promise<Result>): Promise<Result> {
+    this.#running.add(call)
+    return call.finally(() => this.#running.delete(call))
+  }
+}

@@ -1,0 +1,250 @@
+/** Verify: a probe against the subject's template, counted before it is answered (SPEC §11.2). @module */
+
+import type { Epoch } from '../base/brand.ts'
+import { wipe } from '../base/bytes.ts'
+import { checkObject } from '../base/check.ts'
+import type { CallOptions } from '../base/errors.ts'
+import { accepts } from '../compare/decide.ts'
+import { score } from '../compare/score.ts'
+import { attemptGate, countAnswer, type Instant } from '../policy/attempts.ts'
+import { basisCovers } from '../policy/basis.ts'
+import type { OperatingPoint } from '../policy/operating-point.ts'
+import { effectiveState } from '../policy/states.ts'
+import { type AttemptsRow, encodeAttemptsRow, MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
+import { RecordError } from '../record/errors.ts'
+import { attemptsKey, type RecordName, referenceKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
+import { decodeReferenceRow, type ReferenceRow } from '../record/reference-row.ts'
+import { findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
+import { openCode } from '../seal/code.ts'
+import { SealError } from '../seal/errors.ts'
+import type { StoreStep } from '../store/store.ts'
+import { encodeProbe } from '../template/template.ts'
+import { PROFILE, type VaultContext } from './context.ts'
+import { rejectInput } from './errors.ts'
+import { findSubject, readAttempts, readState, recordId, subjectId, type Versioned, withSubject } from './lookup.ts'
+import { operationDigest, probeDigest } from './operation.ts'
+import { withSample } from './sample.ts'
+import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
+import { readSecret, type StoredSecret, takeShare, withRecordSecret } from './wrap.ts'
+
+/** Outcome codes in the attempts row. */
+const NONMATCH = 0
+const MATCH = 1
+
+/** Compares a probe with the template of a subject. See `VerifyDecision`. */
+export async function verify(ctx: VaultContext, request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision> {
+  checkObject(request, 'the request', rejectInput)
+  return withSample(ctx.settings, request, (integers, point) =>
+    withSubject(ctx, request.subject, options?.signal, (subject) =>
+      ctx.decide(options?.signal, () => verifyOnce(ctx, { request, subject, integers, point }, options)),
+    ),
+  )
+}
+
+interface Question {
+  readonly request: VerifyRequest
+  readonly subject: string
+  readonly integers: Int32Array
+  readonly point: OperatingPoint
+}
+
+/** All that a decision rests on, as it was read. */
+interface Evidence {
+  readonly state: Versioned<StateRow>
+  readonly attempts: Versioned<AttemptsRow>
+  readonly now: Instant
+}
+
+async function verifyOnce(
+  ctx: VaultContext,
+  question: Question,
+  options: CallOptions | undefined,
+): Promise<VerifyDecision> {
+  const { handle } = await findSubject(ctx, question.subject)
+  const state = await readState(ctx, handle ?? new Uint8Array(16))
+  if (handle === undefined || state === undefined) return refuse(ctx, 'unknown-subject')
+  const now = ctx.now()
+  const unfit = unfitState(state.row, now)
+  if (unfit !== undefined) return refuse(ctx, unfit)
+  const evidence: Evidence = { state, attempts: await readAttempts(ctx, state.row).catch(stale(ctx, state)), now }
+  const digest = await digestOf(ctx, question, state.row, options)
+  const before = digest && findOperation(evidence.attempts.row.operations, digest)
+  if (before !== undefined) return answerAgain(ctx, evidence, before.code)
+  const closed = await gate(ctx, evidence)
+  if (closed !== undefined) return closed
+  const compared = await compareOnce(ctx, question, state)
+  return compared === undefined ? refuse(ctx, 'erased') : answer(ctx, evidence, compared, digest)
+}
+
+/** Why the record cannot match now; `undefined` when it can. */
+function unfitState(state: StateRow, now: Instant): RefusalReason | undefined {
+  const effective = effectiveState(state.state, state.basis, now.nowMs)
+  if (effective === 'active') {
+    return state.basis !== null && basisCovers(state.basis, now.nowMs) ? undefined : 'pending'
+  }
+  return effective === 'erased' ? 'unknown-subject' : effective
+}
+
+async function digestOf(
+  ctx: VaultContext,
+  question: Question,
+  state: StateRow,
+  options: CallOptions | undefined,
+): Promise<Uint8Array | undefined> {
+  if (options?.operationId === undefined) return undefined
+  await ctx.ring.load()
+  return operationDigest(ctx, 'verify', state.handle, options, probeDigest(question.integers))
+}
+
+/** A refusal when the limits allow no comparison now. */
+async function gate(ctx: VaultContext, evidence: Evidence): Promise<VerifyDecision | undefined> {
+  const { attempts, now } = evidence
+  const result = attemptGate(attempts.row.count, ctx.settings.attempts, now)
+  if (result.gate === 'locked') return refuse(ctx, 'locked')
+  if (result.gate === 'throttled') {
+    if (result.restart) await restartWait(ctx, evidence)
+    return refuse(ctx, 'throttled', result.waitMs)
+  }
+  return (await ctx.realmLimit.allows()) ? undefined : refuse(ctx, 'throttled')
+}
+
+/** The wall clock went back behind the last failure: the wait begins anew, so that it ends (POLICY-8). */
+async function restartWait(ctx: VaultContext, { attempts, now }: Evidence): Promise<void> {
+  await ctx.ring.load()
+  const { origin, nowMs: lastMs, steadyMs } = now
+  const count = { ...attempts.row.count, lastMs, origin, steadyMs }
+  await ctx.store.commit([attemptsStep(ctx, attempts, { ...attempts.row, count })])
+}
+
+/** What the code says of the probe, and the epoch that wraps its secret. */
+interface Compared {
+  readonly matched: boolean
+  readonly epoch: number
+}
+
+/** Reads, opens and compares; `undefined` when the wrap is gone, which is what an erasure leaves. */
+async function compareOnce(
+  ctx: VaultContext,
+  question: Question,
+  state: Versioned<StateRow>,
+): Promise<Compared | undefined> {
+  const name: RecordName = state.row
+  const recheck = stale(ctx, state)
+  if (state.row.profile !== PROFILE[ctx.settings.custody]) {
+    return recheck(new RecordError('ERR_RECORD_BINDING', 'the record has another custody profile than the vault'))
+  }
+  const stored = await ctx.store.get('references', referenceKey(ctx.realm, name.record))
+  if (stored === undefined) return recheck(new RecordError('ERR_RECORD_MISSING', 'the reference row is missing'))
+  let share: Uint8Array | undefined
+  try {
+    const reference = decodeReferenceRow(stored.bytes, ctx.settings.profile, name)
+    const secret = await readSecret(ctx, name)
+    if (secret === undefined) return await ctx.store.commit([stateStep(ctx, state)]).then(() => undefined)
+    share = await takeShare(ctx, question.request.holderShare, name)
+    await ctx.ring.loadEpoch(secret.row.epoch)
+    const matched = compareNow(ctx, question, { name, reference, secret, share })
+    return { matched, epoch: secret.row.epoch }
+  } catch (error) {
+    return await recheck(error)
+  } finally {
+    wipe(share)
+  }
+}
+
+/** The comparison itself: from opened wrap to decision without a pause, everything wiped on the way out. */
+function compareNow(
+  ctx: VaultContext,
+  question: Question,
+  parts: {
+    readonly name: RecordName
+    readonly reference: ReferenceRow
+    readonly secret: StoredSecret
+    readonly share: Uint8Array | undefined
+  },
+): boolean {
+  const { profile, suite } = ctx.settings
+  return withRecordSecret(ctx, parts.name, parts.secret.row, parts.share, (recordSecret) =>
+    openCode(recordSecret, parts.reference.header, parts.reference, profile.bits / 8, (code, rotationKey) => {
+      const probe = encodeProbe(question.integers, suite, profile.bits, rotationKey)
+      try {
+        const { sum, energy } = score(code, probe)
+        return accepts(sum, energy, profile.bits, question.point.threshold)
+      } finally {
+        probe.wipe()
+      }
+    }),
+  )
+}
+
+/** Makes the attempt durable together with what it rests on, and only then answers (VAULT-5). */
+async function answer(
+  ctx: VaultContext,
+  evidence: Evidence,
+  { matched, epoch }: Compared,
+  digest: Uint8Array | undefined,
+): Promise<VerifyDecision> {
+  const { state, attempts, now } = evidence
+  await ctx.ring.load()
+  const count = countAnswer(attempts.row.count, matched, now)
+  const operation = digest && { digest, code: matched ? MATCH : NONMATCH }
+  const operations = rememberOperation(attempts.row.operations, operation, MOST_ATTEMPT_OPERATIONS)
+  const changed = !matched || attempts.row.count.run > 0 || operation !== undefined
+  const steps = [stateStep(ctx, state), ctx.ringStep()]
+  steps.push(changed ? attemptsStep(ctx, attempts, { ...attempts.row, count, operations }) : unchanged(ctx, attempts))
+  await ctx.store.commit(steps)
+  if (!matched) await ctx.realmLimit.fail()
+  return decision(state.row, matched, epoch)
+}
+
+/** The first answer again, provided that the record may still be compared. */
+async function answerAgain(ctx: VaultContext, { state }: Evidence, code: number): Promise<VerifyDecision> {
+  const secret = await readSecret(ctx, state.row)
+  await ctx.store.commit([stateStep(ctx, state), ctx.ringStep()])
+  return secret === undefined ? refuse(ctx, 'erased') : decision(state.row, code === MATCH, secret.row.epoch)
+}
+
+function decision(state: StateRow, matched: boolean, epoch: number): VerifyDecision {
+  if (!matched) return { outcome: 'nonmatch' }
+  return {
+    outcome: 'match',
+    record: recordId(state.record),
+    subject: subjectId(state.handle),
+    epoch: epoch as Epoch,
+    exposed: state.exposed,
+  }
+}
+
+function refuse(ctx: VaultContext, reason: RefusalReason, retryAfterMs?: number): VerifyDecision {
+  if (!ctx.settings.reveal) return { outcome: 'refused' }
+  return { outcome: 'refused', reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+}
+
+/**
+ * Rows are read one after the other. When they do not fit together, either somebody changed the record between two
+ * reads (then this check fails with a conflict, and the decision is made anew) or the store holds what it should not.
+ */
+function stale(ctx: VaultContext, state: Versioned<StateRow>): (error: unknown) => Promise<never> {
+  return async (error) => {
+    if (error instanceof RecordError || error instanceof SealError) {
+      await ctx.store.commit([stateStep(ctx, state), ctx.ringStep()])
+    }
+    throw error
+  }
+}
+
+function stateStep(ctx: VaultContext, state: Versioned<StateRow>): StoreStep {
+  return { step: 'check', table: 'states', key: stateKey(ctx.realm, state.row.handle), expected: state.version }
+}
+
+function unchanged(ctx: VaultContext, attempts: Versioned<AttemptsRow>): StoreStep {
+  const key = attemptsKey(ctx.realm, attempts.row.handle, SCOPE_UNBOUND)
+  return { step: 'check', table: 'attempts', key, expected: attempts.version }
+}
+
+function attemptsStep(ctx: VaultContext, attempts: Versioned<AttemptsRow>, row: AttemptsRow): StoreStep {
+  const keyVersion = ctx.ring.newestVersion
+  const next = { ...row, version: row.version + 1, keyVersion }
+  const bytes = encodeAttemptsRow(next, ctx.ring.requireRealmKeys(keyVersion).limiter)
+  const key = attemptsKey(ctx.realm, row.handle, SCOPE_UNBOUND)
+  return { step: 'put', table: 'attempts', key, bytes, expected: attempts.version }
+}
