@@ -37,6 +37,7 @@ Options
 
 const SECRETS = ['passphrase-file', 'passphrase-fd', 'key-file', 'key-fd'] as const
 const VERBS = ['init', 'status', 'add', 'promote', 'disable', 'enable', 'destroy'] as const
+const BECOMES = { promote: 'primary', disable: 'disabled', enable: 'enabled', destroy: 'destroyed' } as const
 const MAX_SECRET_BYTES = 1024
 const KEY_BYTES = 32
 const LINE_FEED = 10
@@ -98,26 +99,11 @@ function openProvider({ provider: path, secret }: Request): LocalKeyProvider {
 
 /** What was done, as a sentence; empty for `status`. */
 async function apply(keyring: Keyring, { verb, epoch }: Request): Promise<string> {
-  switch (verb) {
-    case 'status':
-      return ''
-    case 'init':
-      return `realm ${keyring.realm} has a keyring`
-    case 'add':
-      return `epoch ${await keyring.add()} added; promote it when every process has seen it`
-    case 'promote':
-      await keyring.promote(epoch)
-      return `epoch ${epoch} is primary`
-    case 'disable':
-      await keyring.disable(epoch)
-      return `epoch ${epoch} is disabled`
-    case 'enable':
-      await keyring.enable(epoch)
-      return `epoch ${epoch} is enabled`
-    case 'destroy':
-      await keyring.destroy(epoch)
-      return `epoch ${epoch} is destroyed`
-  }
+  if (verb === 'status') return ''
+  if (verb === 'init') return `realm ${keyring.realm} has a keyring`
+  if (verb === 'add') return `epoch ${await keyring.add()} added; promote it when every process has seen it`
+  await keyring[verb](epoch)
+  return `epoch ${epoch} is ${BECOMES[verb]}`
 }
 
 function print(keyring: Keyring, done: string, json: boolean, io: Io): void {
