@@ -31,10 +31,19 @@ async function asItIs(store: Store, step: StoreStep): Promise<StoreStep> {
   return { ...step, expected: (await store.get(step.table, step.key))?.version ?? null }
 }
 
+/** The last writer wins, as in a store without compare-and-set. */
 class LostUpdate extends Wrapper {
-  override async commit(steps: readonly StoreStep[]): Promise<readonly string[]> {
+  override async commit(...[steps, options]: Parameters<Store['commit']>): Promise<readonly string[]> {
     const owned = structuredClone(steps)
-    return this.inner.commit(await Promise.all(owned.map((step) => asItIs(this.inner, step))))
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const eased = attempt === 0 ? owned : await Promise.all(owned.map((step) => asItIs(this.inner, step)))
+        return await this.inner.commit(eased, options)
+      } catch (error) {
+        const again = (error as { code?: string }).code === 'ERR_STORE_CONFLICT' && attempt < 100
+        if (!again || !owned.every((step) => step.step === 'put')) throw error
+      }
+    }
   }
 }
 

@@ -1,0 +1,95 @@
+/// <reference types="node" />
+/** Kills a working process again and again and verifies what it leaves (STORE-1). @module */
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { childOf } from './compile.ts'
+import { seeded, type Verdict } from './driver.ts'
+import { Verifier } from './verifier.ts'
+
+export interface KillLoopOptions {
+  /** From `compile()`. */
+  readonly compiled: string
+  /** File name of the driver beside child.ts, as `./store-driver.js`. */
+  readonly driver: string
+  readonly cycles: number
+  readonly seed: number
+}
+
+export interface KillLoopResult extends Verdict {
+  readonly cycles: number
+  /** Units of work acknowledged in all cycles, each of them looked for after its kill. */
+  readonly acknowledged: number
+  /** Cycles in which the kill hit before the first unit of work was acknowledged. */
+  readonly early: number
+}
+
+/** Runs on one directory from cycle to cycle, so that every recovery starts from the state a kill left. */
+export async function killLoop(options: KillLoopOptions): Promise<KillLoopResult> {
+  const base = mkdtempSync(join(tmpdir(), 'guise-kill-'))
+  const directory = join(base, 'store')
+  mkdirSync(directory, { mode: 0o700 })
+  const verifier = new Verifier(options.compiled, options.driver)
+  const random = seeded(options.seed)
+  const lost: string[] = []
+  const torn: string[] = []
+  let acknowledged = 0
+  let early = 0
+  try {
+    for (let cycle = 0; cycle < options.cycles; cycle++) {
+      const tokens = await killedRun(options, directory, cycle, random)
+      const work = tokens.filter((token) => token !== 'ready')
+      acknowledged += work.length
+      if (work.length === 0) early += 1
+      const verdict = await verifier.verify(directory, work)
+      lost.push(...verdict.lost.map((token) => `cycle ${cycle}: ${token}`))
+      torn.push(...verdict.torn.map((what) => `cycle ${cycle}: ${what}`))
+    }
+    return { cycles: options.cycles, acknowledged, early, lost, torn }
+  } finally {
+    await verifier.close()
+    rmSync(base, { recursive: true, force: true })
+  }
+}
+
+/** One kill in eight comes at any time of the start, the others up to 80 ms after the store was opened. */
+async function killedRun(
+  options: KillLoopOptions,
+  directory: string,
+  cycle: number,
+  random: () => number,
+): Promise<readonly string[]> {
+  const args = [
+    childOf(options.compiled),
+    'run',
+    options.driver,
+    directory,
+    String(options.seed + cycle),
+    '1000000',
+  ]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const atStart = random() < 0.125
+  const delayMs = random() * (atStart ? 250 : 80)
+  const kill = (): void => void setTimeout(() => child.kill('SIGKILL'), delayMs)
+  if (atStart) kill()
+  let text = ''
+  let armed = atStart
+  child.stdout.setEncoding('utf8')
+  child.stdout.on('data', (chunk: string) => {
+    text += chunk
+    if (!armed && text.includes('ack ready\n')) {
+      armed = true
+      kill()
+    }
+  })
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
+  if (signal !== 'SIGKILL') throw new Error(`the child ended by itself with ${code ?? signal}`)
+  // A line that the kill cut off was not yet told to anyone.
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => line.slice('ack '.length))
+}

@@ -1,0 +1,26 @@
+/** A killed process loses nothing it acknowledged and leaves no half commit (STORE-1); the full run is slow. @module */
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { compile, discard } from './compile.ts'
+import { killLoop } from './kill-loop.ts'
+
+const CYCLES = Number(process.env['GUISE_KILL_CYCLES_SMOKE'] ?? 40)
+let compiled = ''
+
+beforeAll(() => {
+  compiled = compile()
+})
+
+afterAll(() => {
+  discard(compiled)
+})
+
+test(`STORE-1 survives ${CYCLES} kills with nothing lost and nothing torn`, {
+  timeout: 120_000,
+}, async () => {
+  const result = await killLoop({ compiled, driver: './store-driver.js', cycles: CYCLES, seed: 20_261 })
+  expect(result.lost).toEqual([])
+  expect(result.torn).toEqual([])
+  expect(result.acknowledged).toBeGreaterThan(CYCLES)
+  expect(result.early).toBeLessThan(CYCLES / 2)
+})
