@@ -11,8 +11,8 @@ const STACK_MARGIN_BYTES = 512
 
 /** Digests of the self-test's whole chain for two inputs, computed with other implementations as well. */
 const SELF_TESTS: readonly (readonly [seed: number, digest: string])[] = [
-  [1, 'b5c2448d3c9fc1ce9fad3ad83faef560'],
-  [2, '06742f7e698dba19744caaff5b18ce4d'],
+  [1, '27a68266e2001844e0c572e286d34cef'],
+  [2, '3f6a20597ce80c0e77cb8ec67c9c855d'],
 ]
 
 /**
@@ -123,7 +123,7 @@ function selfTest(sodium: Primitives, seed: number, expected: string): void {
   const ciphertext = sodium.encrypt(key, nonce, pattern(77), pattern(1000))
   const plaintext = sodium.decrypt(key, nonce, pattern(77), ciphertext)
   const forged = sodium.decrypt(key, nonce, pattern(78), ciphertext)
-  const digest = toHex(sodium.turboshake128(ciphertext, 400).subarray(384))
+  const digest = toHex(sodium.turboshake128(sodium.turboshake128(ciphertext, 400), 16))
   const opens = plaintext !== undefined && equalBytes(plaintext, pattern(1000))
   if (opens && forged === undefined && digest === expected) return
   throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'libsodium computes wrongly')

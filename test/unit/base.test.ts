@@ -118,7 +118,12 @@ describe('Secret', () => {
 
   test('shows itself nowhere', () => {
     const secret = new Secret(Uint8Array.of(201, 202, 203), disposed)
-    const shown = [inspect(secret), inspect({ secret }, { depth: 9, showHidden: true }), String(secret), `${secret}`]
+    const shown = [
+      inspect(secret),
+      inspect({ secret }, { depth: 9, showHidden: true }),
+      String(secret),
+      `${secret}`,
+    ]
     for (const text of shown) {
       expect(text).toContain('[Secret]')
       expect(text).not.toMatch(/20[123]|c9|ca|cb/)
@@ -189,7 +194,11 @@ describe('KeyedMutex', () => {
     const waiting = new AbortController()
     const blocked = mutex.run('key', () => first.opened.then(() => 'done'), running.signal)
     let ran = false
-    const skipped = mutex.run('key', () => Promise.resolve((ran = true)), waiting.signal)
+    const task = (): Promise<void> => {
+      ran = true
+      return Promise.resolve()
+    }
+    const skipped = mutex.run('key', task, waiting.signal)
     const kept = new AbortController()
     const last = mutex.run('key', () => Promise.resolve('last'), kept.signal)
     waiting.abort(new Refused('enough'))

@@ -1,0 +1,352 @@
+/** Starting libsodium, what refuses to start, and what is left in its memory. @module */
+import sodium from 'libsodium-wrappers'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { Primitives } from '../../src/crypto/primitives.ts'
+import { randomBytes } from '../../src/crypto/random.ts'
+import { type RawSodium, Scratch } from '../../src/crypto/scratch.ts'
+import { createStarter, cryptoReady, primitives, type SodiumSource } from '../../src/crypto/sodium.ts'
+
+const source: SodiumSource = sodium
+const UNAVAILABLE = { code: 'ERR_CRYPTO_UNAVAILABLE' }
+
+async function rawSodium(): Promise<RawSodium> {
+  await source.ready
+  return source.libsodium as RawSodium
+}
+
+/** The real module with some members replaced. */
+async function changed(
+  change: (raw: RawSodium) => Partial<Record<keyof RawSodium, unknown>>,
+): Promise<RawSodium> {
+  const raw = await rawSodium()
+  const members = Object.getOwnPropertyNames(raw).filter((name) => name.startsWith('_'))
+  const copy = Object.fromEntries(members.map((name) => [name, Reflect.get(raw, name) as unknown]))
+  Object.defineProperty(copy, 'HEAPU8', { get: () => raw.HEAPU8, configurable: true })
+  for (const [name, value] of Object.entries(change(raw))) Object.defineProperty(copy, name, { value })
+  return copy as unknown as RawSodium
+}
+
+describe('start', () => {
+  test('nothing works before it', () => {
+    const starter = createStarter({ ready: Promise.resolve() }, 1000)
+    expect(() => starter.primitives()).toThrow(expect.objectContaining({ code: 'ERR_CRYPTO_NOT_READY' }))
+  })
+
+  test('happens once', async () => {
+    await cryptoReady()
+    const first = primitives()
+    expect(cryptoReady()).toBe(cryptoReady())
+    await cryptoReady()
+    expect(primitives()).toBe(first)
+  })
+
+  test('a package that rejects is unavailable, with the cause, and may be tried again', async () => {
+    const cause = new Error('WebAssembly is not defined')
+    const starter = createStarter({ ready: Promise.reject(cause) }, 1000)
+    const first = starter.ready()
+    await expect(first).rejects.toMatchObject({ ...UNAVAILABLE, cause })
+    expect(starter.ready()).not.toBe(first)
+    await expect(starter.ready()).rejects.toMatchObject(UNAVAILABLE)
+  })
+
+  test('a package that never settles is unavailable after the time-out', async () => {
+    const starter = createStarter({ ready: new Promise(() => undefined) }, 20)
+    await expect(starter.ready()).rejects.toMatchObject({ ...UNAVAILABLE, message: /20 ms/ })
+  })
+
+  test('a package without a raw module is unavailable', async () => {
+    await expect(createStarter({ ready: Promise.resolve() }, 1000).ready()).rejects.toMatchObject(UNAVAILABLE)
+  })
+
+  test.each([
+    '_malloc',
+    '_free',
+    '_crypto_kdf_hkdf_sha512_extract',
+    '_crypto_kdf_hkdf_sha512_expand',
+    '_crypto_aead_xchacha20poly1305_ietf_encrypt',
+    '_crypto_aead_xchacha20poly1305_ietf_decrypt',
+    '_crypto_xof_turboshake128',
+  ] as const)('a package without %s is unavailable', async (name) => {
+    const libsodium = await changed(() => ({ [name]: undefined }))
+    const start = createStarter({ ready: Promise.resolve(), libsodium }, 1000).ready()
+    await expect(start).rejects.toMatchObject({ ...UNAVAILABLE, message: expect.stringContaining(name) })
+  })
+
+  test('a package that hides its memory is unavailable', async () => {
+    const libsodium = await changed(() => ({ HEAPU8: undefined }))
+    const start = createStarter({ ready: Promise.resolve(), libsodium }, 1000).ready()
+    await expect(start).rejects.toMatchObject({ ...UNAVAILABLE, message: /memory/ })
+  })
+})
+
+describe('self-test', () => {
+  test.each([
+    '_crypto_kdf_hkdf_sha512_extract',
+    '_crypto_kdf_hkdf_sha512_expand',
+    '_crypto_aead_xchacha20poly1305_ietf_encrypt',
+    '_crypto_xof_turboshake128',
+  ] as const)('finds one wrong bit of %s', async (name) => {
+    const raw = await changed((real) => ({
+      [name]: (out: number, ...rest: number[]) => {
+        const status = Reflect.apply(real[name], real, [out, ...rest]) as number
+        real.HEAPU8[out] = (real.HEAPU8[out] as number) ^ 1
+        return status
+      },
+    }))
+    // One flipped bit of a ciphertext already fails to open, one of anything else gives another digest.
+    expect(() => new Primitives(raw)).toThrow(expect.objectContaining(UNAVAILABLE))
+  })
+
+  test('finds a decrypt that accepts forgeries', async () => {
+    const raw = await changed((real) => ({
+      _crypto_aead_xchacha20poly1305_ietf_decrypt: (...args: number[]) => {
+        Reflect.apply(real._crypto_aead_xchacha20poly1305_ietf_decrypt, real, args)
+        return 0
+      },
+    }))
+    expect(() => new Primitives(raw)).toThrow(expect.objectContaining(UNAVAILABLE))
+  })
+
+  test('finds a decrypt that accepts nothing, and a function that fails', async () => {
+    for (const name of [
+      '_crypto_aead_xchacha20poly1305_ietf_decrypt',
+      '_crypto_kdf_hkdf_sha512_extract',
+      '_crypto_xof_turboshake128',
+    ]) {
+      const raw = await changed(() => ({ [name]: () => -1 }))
+      expect(() => new Primitives(raw)).toThrow(expect.objectContaining(UNAVAILABLE))
+    }
+  })
+
+  test('hkdf does not expand what it could not extract', async () => {
+    let calls = 0
+    const raw = await changed((real) => ({
+      _crypto_kdf_hkdf_sha512_extract: (...args: [number, number, number, number, number]) =>
+        // Two calls in each of the two self-tests; the fifth is the test's own.
+        ++calls === 5 ? -1 : real._crypto_kdf_hkdf_sha512_extract(...args),
+    }))
+    const engine = new Primitives(raw)
+    expect(() => engine.hkdf(new Uint8Array(32), new Uint8Array(0), 32)).toThrow(
+      expect.objectContaining(UNAVAILABLE),
+    )
+    expect(engine.hkdf(new Uint8Array(32), new Uint8Array(0), 32)).toHaveLength(32)
+  })
+})
+
+/** A module of plain memory for what the real one never does. */
+function fakeRaw(members: Partial<Record<keyof RawSodium, unknown>>): RawSodium {
+  return {
+    HEAPU8: new Uint8Array(131_072),
+    _malloc: () => 65_536,
+    _free: () => undefined,
+    ...members,
+  } as RawSodium
+}
+
+describe('scratch', () => {
+  test('no memory is unavailable', () => {
+    expect(() => new Scratch(fakeRaw({ _malloc: () => 0 }))).toThrow(expect.objectContaining(UNAVAILABLE))
+  })
+
+  test('a stack that is not found, too long, or too near the start of the memory is unavailable', () => {
+    const raw = fakeRaw({})
+    const measure = (...places: number[]): Scratch => {
+      const scratch = new Scratch(raw)
+      scratch.measureStack(
+        () => {
+          for (const place of places) raw.HEAPU8[place] = (raw.HEAPU8[place] as number) + 1
+        },
+        4096,
+        512,
+      )
+      return scratch
+    }
+    for (const places of [[], [10_000, 14_097], [511]]) {
+      expect(() => measure(...places)).toThrow(expect.objectContaining(UNAVAILABLE))
+    }
+    expect(measure(10_000, 14_095).stack).toEqual([9488, 14_096])
+    expect(measure(512).stack).toEqual([0, 513])
+  })
+
+  test('a second measurement widens the first', () => {
+    const raw = fakeRaw({})
+    const scratch = new Scratch(raw)
+    const write = (place: number) => (): void => {
+      raw.HEAPU8[place] = (raw.HEAPU8[place] as number) + 1
+    }
+    scratch.measureStack(write(20_000), 4096, 512)
+    scratch.measureStack(write(20_100), 4096, 512)
+    expect(scratch.stack).toEqual([19_488, 20_101])
+    scratch.measureStack(write(19_900), 4096, 512)
+    expect(scratch.stack).toEqual([19_388, 20_101])
+  })
+
+  test('wipes its region and the stack on success, on failure and when the call throws', () => {
+    const raw = fakeRaw({})
+    const scratch = new Scratch(raw)
+    scratch.measureStack(() => raw.HEAPU8.fill(7, 30_000, 30_100), 4096, 512)
+    const input = new Uint8Array(100).fill(5)
+    const secretCall = (status: () => number) => (): number => {
+      expect(raw.HEAPU8.includes(5)).toBe(true)
+      raw.HEAPU8.fill(9, 29_600, 30_100)
+      return status()
+    }
+    const outcomes = [
+      () =>
+        expect(
+          scratch.run(
+            [input],
+            64,
+            16,
+            secretCall(() => 0),
+          ),
+        ).toEqual(new Uint8Array(16)),
+      () =>
+        expect(
+          scratch.run(
+            [input],
+            64,
+            16,
+            secretCall(() => -1),
+          ),
+        ).toBeUndefined(),
+      () =>
+        expect(() =>
+          scratch.run(
+            [input],
+            64,
+            16,
+            secretCall(() => {
+              throw new RangeError('unreachable')
+            }),
+          ),
+        ).toThrow(RangeError),
+    ]
+    for (const outcome of outcomes) {
+      outcome()
+      expect(raw.HEAPU8.every((byte) => byte === 0)).toBe(true)
+    }
+  })
+
+  test('grows, frees the old region, and refuses more than 64 MiB', async () => {
+    const freed: number[] = []
+    const raw = await changed((real) => ({
+      _free: (pointer: number) => {
+        freed.push(pointer)
+        real._free(pointer)
+      },
+    }))
+    const engine = new Primitives(raw)
+    const message = randomBytes(200_000)
+    const direct = primitives().turboshake128(message, 300_000)
+    expect(engine.turboshake128(message, 300_000)).toEqual(direct)
+    expect(freed).toHaveLength(1)
+    engine.turboshake128(message, 300_000)
+    expect(freed).toHaveLength(1)
+    expect(() => engine.turboshake128(message, 67_108_864)).toThrow(
+      expect.objectContaining({ code: 'ERR_CRYPTO_INPUT' }),
+    )
+  })
+
+  test('the memory may move during a call', async () => {
+    let raw = fakeRaw({})
+    const moving = {
+      get HEAPU8() {
+        return raw.HEAPU8
+      },
+      _malloc: () => 65_536,
+    } as unknown as RawSodium
+    const scratch = new Scratch(moving)
+    const result = scratch.run([Uint8Array.of(1)], 0, 1, (_, __, ___, output) => {
+      raw = fakeRaw({ HEAPU8: Uint8Array.from(raw.HEAPU8) })
+      raw.HEAPU8[output] = 3
+      return 0
+    })
+    expect(result).toEqual(Uint8Array.of(3))
+    expect(raw.HEAPU8.every((byte) => byte === 0)).toBe(true)
+  })
+})
+
+describe("SEAL-6 nothing of a call stays in libsodium's memory", () => {
+  beforeAll(cryptoReady)
+
+  /** How many 8-byte pieces of `secret` lie anywhere in the memory, at any offset. */
+  function pieces(memory: Uint8Array, secret: Uint8Array): number {
+    const wanted = new Set<bigint>()
+    const view = new DataView(secret.buffer, secret.byteOffset, secret.length)
+    for (let i = 0; i + 8 <= secret.length; i++) wanted.add(view.getBigUint64(i))
+    const found = new Set<bigint>()
+    const words = new DataView(memory.buffer, memory.byteOffset, memory.length)
+    const firstBytes = new Set(secret)
+    for (let i = 0; i + 8 <= memory.length; i++) {
+      if (!firstBytes.has(memory[i] as number) || memory[i + 1] === 0) continue
+      const word = words.getBigUint64(i)
+      if (wanted.has(word)) found.add(word)
+    }
+    return found.size
+  }
+
+  test('SEAL-6 the plain wrapper leaves key and plaintext: the scan can see', async () => {
+    const raw = await rawSodium()
+    const key = randomBytes(32)
+    const plaintext = randomBytes(100)
+    sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, null, null, randomBytes(24), key)
+    expect(pieces(raw.HEAPU8, key)).toBeGreaterThan(0)
+    expect(pieces(raw.HEAPU8, plaintext)).toBeGreaterThan(0)
+  })
+
+  test('SEAL-6 every primitive leaves neither inputs nor results', async () => {
+    const raw = await rawSodium()
+    const engine = primitives()
+    const key = randomBytes(32)
+    const nonce = randomBytes(24)
+    const plaintext = randomBytes(200)
+    const prk = engine.extract(key, plaintext)
+    const okm = engine.hkdf(key, nonce, 96)
+    const ciphertext = engine.encrypt(key, nonce, plaintext, plaintext)
+    const secrets = [
+      key,
+      plaintext,
+      prk,
+      okm,
+      engine.expand(prk, nonce, 130),
+      engine.decrypt(key, nonce, plaintext, ciphertext) as Uint8Array,
+      engine.turboshake128(key, 500),
+      engine.extract(new Uint8Array(0), key),
+    ]
+    expect(engine.decrypt(key, nonce, nonce, ciphertext)).toBeUndefined()
+    for (const secret of secrets) expect(pieces(raw.HEAPU8, secret)).toBe(0)
+  })
+
+  test('SEAL-6 no byte outside the wiped parts changes, for 300 random lengths of every primitive', async () => {
+    const raw = await rawSodium()
+    const engine = new Primitives(raw)
+    const [from, to] = engine.stack
+    const lengths = (): [number, number] => {
+      const [a = 0, b = 0, c = 0, d = 0] = randomBytes(4)
+      return [a + 256 * (b & 15), c + 256 * (d & 15)]
+    }
+    engine.turboshake128(new Uint8Array(1), 20_000)
+    const before = raw.HEAPU8.slice()
+    let calls = 0
+    for (let i = 0; i < 300; i++) {
+      const [first, second] = lengths()
+      const key = randomBytes(32)
+      const nonce = randomBytes(24)
+      engine.extract(randomBytes(first % 400), randomBytes(second))
+      engine.expand(randomBytes(64), randomBytes(first), 1 + (second % 1000))
+      engine.hkdf(randomBytes(first % 400), randomBytes(second), 1 + (first % 1000))
+      const ciphertext = engine.encrypt(key, nonce, randomBytes(first), randomBytes(second))
+      engine.decrypt(key, nonce, randomBytes(first), ciphertext)
+      engine.turboshake128(randomBytes(first), 1 + second)
+      calls += 6
+    }
+    const after = raw.HEAPU8
+    const differences: number[] = []
+    for (let i = 0; i < before.length; i++) if (before[i] !== after[i]) differences.push(i)
+    expect(calls).toBe(1800)
+    expect(differences).toEqual([])
+    expect(after.subarray(from, to).every((byte) => byte === 0)).toBe(true)
+    expect(to - from).toBeLessThan(4096 + 512)
+  })
+})
