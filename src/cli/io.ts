@@ -29,7 +29,7 @@ export function processIo(): Io {
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
-    interactive: stderr.isTTY === true && process.env['TERM'] !== 'dumb',
+    interactive: Boolean(stderr.isTTY) && process.env['TERM'] !== 'dumb',
   }
 }
 
@@ -139,7 +139,7 @@ function duration(ms: number): string {
 /** `parseArgs` of Node reports unknown and malformed options by these codes. */
 function isUsageError(error: unknown): error is Error {
   if (error instanceof UsageError) return true
-  return error instanceof Error && /^ERR_PARSE_ARGS_/.test(String((error as NodeJS.ErrnoException).code))
+  return error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS_')
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
