@@ -16,7 +16,7 @@ afterAll(() => {
 })
 
 test(`STORE-1 survives ${CYCLES} kills with nothing lost and nothing torn`, {
-  timeout: 120_000,
+  timeout: 1_500_000,
 }, async () => {
   const result = await killLoop({ compiled, driver: './store-driver.js', cycles: CYCLES, seed: 7 })
   expect(result.lost).toEqual([])
