@@ -49,5 +49,6 @@ function isFixed(buffer: unknown): boolean {
 }
 
 function getterOf(prototype: object, name: PropertyKey): Getter | undefined {
-  return (Object.getOwnPropertyDescriptor(prototype, name) as Accessor | undefined)?.get
+  const accessor: Accessor | undefined = Object.getOwnPropertyDescriptor(prototype, name)
+  return accessor?.get
 }

@@ -1,5 +1,6 @@
 /** The keyed rotation of an embedding's integers (SPEC §5). @module */
 
+import { wipe } from '../base/bytes.ts'
 import { TransformError } from './errors.ts'
 import { portableKernel, type RotationKernel } from './kernel.ts'
 import { rotationBytes, type Suite, suiteParameters } from './suite.ts'
@@ -21,6 +22,11 @@ export function rotate(z: Int32Array, suite: Suite, n: number, stream: Uint8Arra
   }
   const values = new Int32Array(new ArrayBuffer(4 * n))
   values.set(z)
-  kernel.rotate(values, suiteParameters(suite).rounds, stream)
+  try {
+    kernel.rotate(values, suiteParameters(suite).rounds, stream)
+  } catch (error) {
+    wipe(values)
+    throw error
+  }
   return values
 }
