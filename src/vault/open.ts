@@ -36,6 +36,11 @@ const SUITE = 'B4'
  * ```
  */
 export async function openVault(options: VaultOptions): Promise<Vault> {
+  return new OpenVault(await openContext(options))
+}
+
+/** What `openVault` opens, without the door: for whoever measures what a thief of all keys can do. */
+export async function openContext(options: VaultOptions): Promise<VaultContext> {
   checkObject(options, 'options', rejectConfiguration)
   options.signal?.throwIfAborted()
   const ring = new VaultKeys(ringAccess(options.keyring))
@@ -49,7 +54,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   await ring.refresh(options.signal)
   await ring.load(options.signal)
   await recover(ctx)
-  return new OpenVault(ctx)
+  return ctx
 }
 
 function checkSettings(options: VaultOptions): VaultSettings {

@@ -1,0 +1,28 @@
+/** Measurements on labelled embeddings: operating points, accuracy, and what a thief gains. @module */
+
+export {
+  equalErrorRate,
+  type EqualErrorRate,
+  falseMatchRate,
+  falseNonMatchRate,
+  figuresAt,
+  type OperatingFigures,
+  type Scores,
+  trueMatchRate,
+} from './evaluate/accuracy.ts'
+export {
+  type CalibrateOptions,
+  type Calibration,
+  calibrate,
+  decodeOperatingPoint,
+  encodeOperatingPoint,
+  type OperatingTarget,
+  operatingPointAt,
+} from './evaluate/calibrate.ts'
+export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
+export {
+  type AccuracyFigures,
+  type AccuracyOptions,
+  type AccuracyReport,
+  accuracyReport,
+} from './evaluate/report.ts'

@@ -1,0 +1,11 @@
+/** What needs Node: keys in a directory, embeddings in files. @module */
+
+export type { Dataset, LabelledVector, ReadOptions } from './dataset/dataset.ts'
+export { DatasetError, type DatasetErrorCode } from './dataset/errors.ts'
+export { type DatasetFormat, type OpenDatasetOptions, openDataset } from './dataset/open.ts'
+export {
+  type ImportedRow,
+  type ImportOptions,
+  importEmbeddings,
+} from './intake/import.ts'
+export { type LocalKeyOptions, type LocalKeyProvider, localKeyProvider } from './keys/local.ts'
