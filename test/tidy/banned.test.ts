@@ -54,8 +54,11 @@ describe('imports', () => {
     const planted = plant({
       'src/index.ts': `export { a } from './vault/a.ts'`,
       'src/vault/a.ts': `import { l } from '../keys/local.ts'`,
-      'src/keys/local.ts': '',
-      'src/node.ts': `export { l } from './keys/local.ts'`,
+      'src/keys/local.ts': `import { readFile } from 'node:fs'`,
+      'src/keys/local-pure.ts': '',
+      'src/holder.ts': `export { p } from './keys/local-pure.ts'`,
+      'src/node.ts': `export { s } from './store/lmdb.ts'`,
+      'src/store/lmdb.ts': `import { open } from 'lmdb'`,
     })
     expect(browserFaults(planted)).toEqual(['src/keys/local.ts: a browser entry reaches it'])
   })

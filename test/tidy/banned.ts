@@ -20,7 +20,7 @@ const IMPORTS: readonly ImportRule[] = [
 ]
 
 /** What a browser loads: nothing behind these may import a Node module. */
-const BROWSER_ENTRIES = ['src/index.ts', 'src/holder.ts']
+const BROWSER_ENTRIES = ['index', 'holder', 'evaluate', 'testing'].map((name) => `src/${name}.ts`)
 
 export function importFaults(tree: Tree): string[] {
   return sources(tree).flatMap((path) =>
@@ -35,7 +35,7 @@ export function importFaults(tree: Tree): string[] {
 
 export function browserFaults(tree: Tree): string[] {
   return [...reachedFrom(tree, BROWSER_ENTRIES)]
-    .filter((path) => NODE_FILES.test(path))
+    .filter((path) => importsOf(tree, path).some(({ to }) => to.startsWith('node:') || to === 'lmdb'))
     .map((path) => `${path}: a browser entry reaches it`)
 }
 
