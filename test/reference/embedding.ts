@@ -17,13 +17,13 @@ export interface Unit {
 
 /** Procedure `unit(x)`. */
 export function unit(x: readonly number[], d: number, mean?: readonly number[]): Unit {
-  if (!Number.isInteger(d) || d < 64 || d > 4096) throw new Refused('ERR_EMBEDDING_DIMENSIONS', 'd')
-  if (x.length !== d) throw new Refused('ERR_EMBEDDING_DIMENSIONS', 'not the model’s d')
+  if (!Number.isInteger(d) || d < 64 || d > 4096) throw new Refused('ERR_EMBEDDING_MODEL', 'd')
+  if (x.length !== d) throw new Refused('ERR_EMBEDDING_LENGTH', 'not the model’s d')
   if (mean !== undefined && (mean.length !== d || !mean.every(Number.isFinite)))
     throw new Refused('ERR_EMBEDDING_MODEL', 'a mean of another length, or not finite')
   for (const value of x)
     if (!Number.isFinite(value) || Math.abs(value) > 2 ** 60)
-      throw new Refused('ERR_EMBEDDING_VALUE', 'value')
+      throw new Refused('ERR_EMBEDDING_RANGE', 'value')
 
   const centred = x.map((value, i) => value - (mean === undefined ? 0 : (mean[i] as number)))
   const norm = normOf(centred)

@@ -36,6 +36,11 @@ export function unfinishedKey(realm: string, record: Uint8Array, generation: Uin
   return concat(prefix(realm), FFFF, record, generation)
 }
 
+/** Where the receipt of an erasure lies for a repeated call. */
+export function receiptKey(realm: string, digest: Uint8Array): Uint8Array {
+  return concat(prefix(realm), FFFF, digest)
+}
+
 export function indexKey(realm: string, v: number, tag: Uint8Array): Uint8Array {
   return concat(prefix(realm), u32be(v), tag)
 }

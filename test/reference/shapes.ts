@@ -37,9 +37,12 @@ const tuple =
     value.length === checks.length &&
     checks.every((check, i) => check(value[i] as Value))
 const listOf =
-  (check: Check, max: number): Check =>
+  (check: Check, max: number, min = 0): Check =>
   (value) =>
-    Array.isArray(value) && value.length <= max && value.every((entry) => check(entry as Value))
+    Array.isArray(value) &&
+    value.length >= min &&
+    value.length <= max &&
+    value.every((entry) => check(entry as Value))
 
 const VERSION = 'ERR_RECORD_VERSION'
 const kind = (number: number): Shape => [
@@ -47,6 +50,7 @@ const kind = (number: number): Shape => [
   ['kind', exactly(number), VERSION],
 ]
 
+const operation = tuple(bytes(16), upTo(255))
 const basis = tuple(upTo(3), text, uint, uint, text, bytes(32), boolean, boolean, orNull(bytes(32)))
 
 /** §9.1. */
@@ -96,7 +100,7 @@ export const stateBody: Shape = [
   ['state', upTo(6)],
   ['exposed', boolean],
   ['profile', upTo(3), VERSION],
-  ['devices', bytes(0, 64)],
+  ['devices', listOf(bytes(16), 4)],
   ['v', uint],
   ['model', model],
   ['bits', (value) => typeof value === 'number' && SIZES.includes(value)],
@@ -105,7 +109,7 @@ export const stateBody: Shape = [
   ['last', uint],
   ['changed', uint],
   ['reason', upTo(6)],
-  ['operations', listOf(tuple(bytes(16), upTo(12)), 4)],
+  ['operations', listOf(operation, 4)],
 ]
 
 /** §4.5. */
@@ -116,7 +120,7 @@ export const attemptsBody: Shape = [
   ...kind(6),
   ['realm', realm],
   ['handle', bytes(16)],
-  ['scope', exactly(1)],
+  ['scope', uint],
   ['generation', bytes(20)],
   ['version', uint],
   ['run', uint],
@@ -125,7 +129,7 @@ export const attemptsBody: Shape = [
   ['origin', bytes(16)],
   ['steady', uint],
   ['v', uint],
-  ['operations', listOf(tuple(bytes(16), uint), 8)],
+  ['operations', listOf(operation, 8)],
 ]
 
 /** §9.4, the realm’s counters. */
@@ -146,8 +150,8 @@ export const keyringBody: Shape = [
   ['provider', text],
   ['primary', uint],
   ['minAccepted', uint],
-  ['epochs', listOf(tuple(uint, upTo(2), uint, uint, someBytes), 1000)],
-  ['versions', listOf(tuple(uint, uint, someBytes), 1000)],
+  ['epochs', listOf(tuple(uint, upTo(2), uint, uint, someBytes), 1000, 1)],
+  ['versions', listOf(tuple(uint, uint, someBytes), 1000, 1)],
 ]
 
 /** §9.5. */
@@ -173,6 +177,14 @@ export const receiptBody: Shape = [
   ['last', uint],
   ['bound', uint],
   ['v', uint],
+]
+
+/** §9.6. */
+export const receiptRow: Shape = [
+  ...kind(11),
+  ['realm', realm],
+  ['statement', someBytes],
+  ['signature', bytes(64)],
 ]
 
 /** Writes the fields in the order of the shape. */

@@ -190,9 +190,9 @@ function faults(): (Case & { code: string })[] {
   const x = vectorFromSeed(1, d)
   const at = (i: number, value: number): number[] => x.map((kept, j) => (j === i ? value : kept))
   const nan = (bits: string): number => readFloat64le(unhex(bits))[0] as number
-  const value = { d, code: 'ERR_EMBEDDING_VALUE' }
+  const value = { d, code: 'ERR_EMBEDDING_RANGE' }
   const norm = { d, code: 'ERR_EMBEDDING_NORM' }
-  const shape = { code: 'ERR_EMBEDDING_DIMENSIONS' }
+  const shape = { code: 'ERR_EMBEDDING_LENGTH' }
   const opposite = x.map((each) => -each)
   return [
     { ...value, name: 'NaN first', samples: [at(0, Number.NaN)] },
@@ -227,8 +227,13 @@ function faults(): (Case & { code: string })[] {
     { ...shape, d, name: 'one value too many', samples: [[...x, 1]] },
     { ...shape, d, name: 'no value', samples: [[]] },
     { ...shape, d: 128, name: 'half as many as the model has', samples: [x] },
-    { ...shape, d: 63, name: 'a model of 63 dimensions', samples: [vectorFromSeed(1, 63)] },
-    { ...shape, d: 4097, name: 'a model of 4097 dimensions', samples: [seeded(4097, 1)] },
+    {
+      code: 'ERR_EMBEDDING_MODEL',
+      d: 63,
+      name: 'a model of 63 dimensions',
+      samples: [vectorFromSeed(1, 63)],
+    },
+    { code: 'ERR_EMBEDDING_MODEL', d: 4097, name: 'a model of 4097 dimensions', samples: [seeded(4097, 1)] },
     { code: 'ERR_EMBEDDING_MODEL', d, name: 'a mean one value short', mean: x.slice(1), samples: [x] },
     { code: 'ERR_EMBEDDING_MODEL', d, name: 'a mean with a NaN', mean: at(0, Number.NaN), samples: [x] },
   ]

@@ -23,18 +23,7 @@ import { flipped } from './seal.ts'
 /** The order of the group of Ed25519, RFC 8032 §5.1. */
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n
 
-const FIELDS: Fields = {
-  format: 1,
-  kind: 10,
-  realm: person.REALM,
-  record: person.record,
-  generation: person.generation,
-  unreachable: person.CREATED,
-  since: 1,
-  last: 3,
-  bound: 2_592_000_000,
-  v: 1,
-}
+const FIELDS = person.RECEIPT
 
 export function receiptVectors(): VectorFile {
   const seed = person.keys.receipt
@@ -145,7 +134,7 @@ export function operationVectors(): VectorFile {
     operationJson(verb, {
       ...basic,
       verb,
-      who: verb === 'enroll' ? tag : person.handle,
+      who: verb === 'enroll' || verb === 'erase' ? tag : person.handle,
       bound: verb === 'verify' ? probeBound(z) : none,
     }),
   )
@@ -168,7 +157,7 @@ export function operationVectors(): VectorFile {
   return vectorFile(
     '§11.6',
     [
-      'who: the handle, for enroll the tag. bound of verify: SHA-256 of z, here of the vector of seed 1 with d 64.',
+      'who: the handle, for enroll and erase the tag. bound of verify: SHA-256 of z, here of the vector of seed 1 with d 64.',
       'negative: one part differs from `verify`; the digest is another, so that it is not the same operation.',
     ],
     [...positive, { name: 'bound', seed: 1, dimensions: 64, bound: hex(probeBound(z)) }],

@@ -30,6 +30,20 @@ export const rs: Uint8Array = bytesFor('record secret', 32)
 export const writer: Uint8Array = bytesFor('writer', 16)
 export const origin: Uint8Array = bytesFor('steady clock', 16)
 
+/** The statement of an erasure. */
+export const RECEIPT: Fields = {
+  format: 1,
+  kind: 10,
+  realm: REALM,
+  record,
+  generation,
+  unreachable: CREATED,
+  since: 1,
+  last: 3,
+  bound: 2_592_000_000,
+  v: 1,
+}
+
 /** Realm secrets of two versions, epoch keys of three epochs. */
 export function realmSecret(v: number): Uint8Array {
   return bytesFor(`realm secret ${v}`, 32)

@@ -3,6 +3,7 @@ import { equal, hex } from '../bytes.ts'
 import type { Value } from '../cbor.ts'
 import { bytesFor } from '../inputs.ts'
 import { PROFILES, realmKeys, subjectTag } from '../keys.ts'
+import { operationDigest, signReceipt } from '../lifecycle.ts'
 import {
   ATTEMPTS_CONTEXT,
   attemptsKey,
@@ -15,6 +16,7 @@ import {
   REALM_ATTEMPTS_CONTEXT,
   RING_CONTEXT,
   realmAttemptsKey,
+  receiptKey,
   referenceKey,
   STATE_CONTEXT,
   secretKey,
@@ -30,7 +32,7 @@ import { type MacRow, macFaults, sealedFaults } from './recordfaults.ts'
 const ABOUT = [
   'row: the whole row; key: its key in the table; fields: what it says, byte strings as hexadecimal.',
   'Sealed rows: header, nonce, commitment, ciphertext. Rows with a MAC: body, macKey, macContext, mac.',
-  'Booleans are CBOR booleans; identifiers, purposes, models and suites are text; devices is one byte string.',
+  'Booleans are CBOR booleans; identifiers, purposes, models and suites are text; devices is a list, one of 16 bytes a slot.',
   'negative: one fault each. Where the MAC could still fit the fault it was made again, so that only the fault is left.',
   'zeros: so many zero bytes follow the row that is printed.',
   'stage: decode (not a row of this kind), mac, open (decodes, but its seal does not open), binding (a good row',
@@ -42,7 +44,7 @@ export function recordVectors(): VectorFile {
   return vectorFile(
     'chapters 4 and 9',
     ABOUT,
-    [...sealedRows(), ...mac.map(macVector), ...unfinished()],
+    [...sealedRows(), ...mac.map(macVector), ...unfinished(), receiptRow()],
     [...sealedFaults(), ...mac.filter(({ faulty }) => faulty === true).flatMap(macFaults)],
   )
 }
@@ -58,9 +60,10 @@ function jsonValue(value: Value): Json {
 }
 
 function sealedRows(): Record<string, Json>[] {
-  const references = [64, 128, 256, 512, 1024].map((m) => {
+  const references = [64, 128, 256, 512, 1024, 512].map((m, i) => {
     const suite = m === 128 ? 'B6' : 'B4'
-    const header = person.referenceHeaderFor(1024, m, suite)
+    const d = i === 5 ? 512 : 1024
+    const header = person.referenceHeaderFor(d, m, suite)
     const sealed = recordSeal(
       person.rs,
       header,
@@ -68,10 +71,10 @@ function sealedRows(): Record<string, Json>[] {
       bytesFor(`record nonce ${m}`, 24),
     )
     return {
-      name: `reference, m ${m}`,
+      name: `reference, m ${m} of d ${d}`,
       table: 'references',
       key: hex(referenceKey(person.REALM, person.record)),
-      fields: jsonFields(person.referenceFields(1024, m, suite)),
+      fields: jsonFields(person.referenceFields(d, m, suite)),
       recordSecret: hex(person.rs),
       code: hex(bytesFor(`code ${m}`, m / 8)),
       header: hex(header),
@@ -81,14 +84,16 @@ function sealedRows(): Record<string, Json>[] {
       row: hex(encodeSealedRow(header, sealed)),
     }
   })
-  const secrets = (Object.keys(PROFILES) as (keyof typeof PROFILES)[]).map((profile) => {
-    const wrap = person.wrapFor(profile, 3, 1)
+  const profiles = Object.keys(PROFILES) as (keyof typeof PROFILES)[]
+  const secrets = [...profiles, 'operator' as const].map((profile, i) => {
+    const epoch = i === 4 ? 1 : 3
+    const wrap = person.wrapFor(profile, epoch, 1)
     return {
-      name: `secret, ${profile}`,
+      name: `secret, ${profile} in epoch ${epoch}`,
       table: 'secrets',
       key: hex(secretKey(person.REALM, person.record, person.generation)),
-      fields: jsonFields(person.secretFields(profile, 3, 1)),
-      epochKey: hex(person.epochKey(3)),
+      fields: jsonFields(person.secretFields(profile, epoch, 1)),
+      epochKey: hex(person.epochKey(epoch)),
       slots: hex(wrap.slots),
       header: hex(wrap.header),
       nonce: hex(wrap.nonce),
@@ -124,7 +129,7 @@ function stateFields(): shapes.Fields {
     state: 1,
     exposed: false,
     profile: 0,
-    devices: new Uint8Array(0),
+    devices: [],
     v: 1,
     model: person.MODEL,
     bits: 512,
@@ -212,11 +217,7 @@ function macRows(): MacRow[] {
       fields: {
         ...state,
         profile: 2,
-        devices: Uint8Array.from([
-          ...bytesFor('device 1', 16),
-          ...new Uint8Array(16),
-          ...bytesFor('device 3', 32),
-        ]),
+        devices: [bytesFor('device 1', 16), new Uint8Array(16), bytesFor('device 3', 16), new Uint8Array(16)],
       },
     },
     {
@@ -266,7 +267,15 @@ function macRows(): MacRow[] {
       key: realmAttemptsKey(REALM, person.writer),
       macKey: keys.limiter,
       name: 'realm attempts',
-      fields: { format: 1, kind: 8, realm: REALM, writer: person.writer, window: 490_896, count: 64, v: 1 },
+      fields: {
+        format: 1,
+        kind: 8,
+        realm: REALM,
+        writer: person.writer,
+        window: person.CREATED,
+        count: 64,
+        v: 1,
+      },
       faulty: true,
     },
     {
@@ -336,4 +345,20 @@ function unfinished(): Record<string, Json>[] {
     fields: jsonFields(fields),
     row: hex(shapes.encodeShape(shapes.unfinishedBody, fields)),
   }))
+}
+
+/** §9.6, with the receipt of 30 days of receipt.json. */
+function receiptRow(): Record<string, Json> {
+  const { body, signature } = signReceipt(person.keys.receipt, person.RECEIPT)
+  const tag = subjectTag(person.keys.index, person.SUBJECT)
+  const digest = operationDigest(person.keys.limiter, 'erase', tag, 'operation-0001', new Uint8Array(0))
+  const fields = { format: 1, kind: 11, realm: person.REALM, statement: body, signature }
+  return {
+    name: 'receipt of an erasure',
+    table: 'states',
+    key: hex(receiptKey(person.REALM, digest)),
+    digest: hex(digest),
+    fields: jsonFields(fields),
+    row: hex(shapes.encodeShape(shapes.receiptRow, fields)),
+  }
 }
