@@ -41,8 +41,9 @@ test('the opposite code has the opposite score', () => {
 
 /** Sums and energies that can occur, and sums around the boundary of a threshold. */
 const decisions = sizes.chain((m) =>
-  fc.record({ energy: fc.integer({ min: 0, max: 49 * m }), threshold: fc.integer({ min: 1, max: 10_000 }) }).chain(
-    ({ energy, threshold }) =>
+  fc
+    .record({ energy: fc.integer({ min: 0, max: 49 * m }), threshold: fc.integer({ min: 1, max: 10_000 }) })
+    .chain(({ energy, threshold }) =>
       fc.record({
         m: fc.constant(m),
         energy: fc.constant(energy),
@@ -54,7 +55,7 @@ const decisions = sizes.chain((m) =>
             .map((offset) => Math.round((threshold * Math.sqrt(m * energy)) / 10_000) + offset),
         ),
       }),
-  ),
+    ),
 )
 
 test('the decision is exact: it agrees with integers of any size', () => {

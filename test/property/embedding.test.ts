@@ -61,7 +61,13 @@ test('the scale of a vector by powers of two does not matter', () => {
 
 test('whatever is given, an embedding or a typed error comes back', () => {
   const anything = fc.oneof(
-    fc.anything({ withTypedArray: true, withSparseArray: true, withMap: true, withDate: true, withBigInt: true }),
+    fc.anything({
+      withTypedArray: true,
+      withSparseArray: true,
+      withMap: true,
+      withDate: true,
+      withBigInt: true,
+    }),
     fc.array(fc.anything(), { minLength: 64, maxLength: 64 }),
     fc.record({ base64: fc.string() }),
     fc.record({ npy: fc.uint8Array({ maxLength: 700 }) }),

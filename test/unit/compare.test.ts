@@ -75,9 +75,12 @@ describe('the decision', () => {
     expect(accepts(1, 1, 64, 1)).toBe(true)
   })
 
-  test.each([0, -1, 10_001, 0.5, Number.NaN, Number.POSITIVE_INFINITY])('refuses the threshold %f', (threshold) => {
-    expect(codeOf(() => accepts(1, 1, 64, threshold))).toBe('ERR_COMPARE_THRESHOLD')
-  })
+  test.each([0, -1, 10_001, 0.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    'refuses the threshold %f',
+    (threshold) => {
+      expect(codeOf(() => accepts(1, 1, 64, threshold))).toBe('ERR_COMPARE_THRESHOLD')
+    },
+  )
 
   test('refuses a threshold that is no number', () => {
     for (const threshold of ['5000', null, undefined, 5000n, [5000]]) {

@@ -328,7 +328,9 @@ describe('refused lengths, ranges, norms and formats', () => {
   ])('%s', (_, value) => {
     expect(codeOf(withValue(value))).toBe('ERR_EMBEDDING_RANGE')
     expect(codeOf(Array.from(withValue(value)))).toBe('ERR_EMBEDDING_RANGE')
-    expect(codeOf({ f32le: bytesOfFace(Float32Array.from(withValue(value * 1.001))) })).toBe('ERR_EMBEDDING_RANGE')
+    expect(codeOf({ f32le: bytesOfFace(Float32Array.from(withValue(value * 1.001))) })).toBe(
+      'ERR_EMBEDDING_RANGE',
+    )
   })
 
   test.each([
@@ -343,7 +345,7 @@ describe('refused lengths, ranges, norms and formats', () => {
   })
 
   test.each([
-    ['a foreign letter', 'A'.repeat(341) + '!'],
+    ['a foreign letter', `${'A'.repeat(341)}!`],
     ['white space', ` ${'A'.repeat(341)}`],
     ['padding in the middle', `AA==${'A'.repeat(338)}`],
     ['both alphabets', `+-${'A'.repeat(340)}`],
@@ -389,6 +391,8 @@ describe('refused lengths, ranges, norms and formats', () => {
     }
     expect(codeOf({ npy: new Uint8Array(1024 + 8 * 64 + 1) })).toBe('ERR_EMBEDDING_LENGTH')
     expect(codeOf({ npy: npyOf({ header: header('<f4', 'False', '(63,)') }) })).toBe('ERR_EMBEDDING_LENGTH')
-    expect(codeOf({ npy: npyOf({ header: header('<f4', 'False', '(999999999,)') }) })).toBe('ERR_EMBEDDING_LENGTH')
+    expect(codeOf({ npy: npyOf({ header: header('<f4', 'False', '(999999999,)') }) })).toBe(
+      'ERR_EMBEDDING_LENGTH',
+    )
   })
 })

@@ -211,12 +211,15 @@ describe('a model', () => {
     expect(codeOf(() => embedding(faceOf('a', 128), refused as Model))).toBe('ERR_EMBEDDING_MODEL')
   })
 
-  test.each(['arcface-r100@1', 'superhuman@1', 'facenet512@2018', 'a@1', `${'a'.repeat(63)}@${'1'.repeat(31)}`])(
-    'is accepted: %s',
-    (id) => {
-      expect(checkModel({ ...model, id }).id).toBe(id)
-    },
-  )
+  test.each([
+    'arcface-r100@1',
+    'superhuman@1',
+    'facenet512@2018',
+    'a@1',
+    `${'a'.repeat(63)}@${'1'.repeat(31)}`,
+  ])('is accepted: %s', (id) => {
+    expect(checkModel({ ...model, id }).id).toBe(id)
+  })
 
   test('is copied, mean included, and hashed by its content', () => {
     const mean = faceOf('mean', 128)

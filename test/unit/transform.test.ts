@@ -6,7 +6,13 @@ import { portableKernel } from '../../src/transform/kernel.ts'
 import { quantize, signBits, stepOf } from '../../src/transform/quantize.ts'
 import { rotate } from '../../src/transform/rotate.ts'
 import { keyStream, streamMask } from '../../src/transform/stream.ts'
-import { checkSuite, isBits, rotationBytes, rotationSize, suiteParameters } from '../../src/transform/suite.ts'
+import {
+  checkSuite,
+  isBits,
+  rotationBytes,
+  rotationSize,
+  suiteParameters,
+} from '../../src/transform/suite.ts'
 import { bytesOf } from '../faces.ts'
 import * as reference from '../reference/transform.ts'
 
