@@ -1,7 +1,7 @@
 /** A killed process loses nothing it acknowledged and leaves no half commit (STORE-1); the full run is slow. @module */
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { compile, discard } from './compile.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { compile } from './compile.ts'
 import { killLoop } from './kill-loop.ts'
 
 const CYCLES = Number(process.env['GUISE_KILL_CYCLES_SMOKE'] ?? 40)
@@ -9,11 +9,7 @@ let compiled = ''
 
 beforeAll(() => {
   compiled = compile()
-})
-
-afterAll(() => {
-  discard(compiled)
-})
+}, 120_000)
 
 test(`STORE-1 survives ${CYCLES} kills with nothing lost and nothing torn`, {
   timeout: 120_000,

@@ -1,7 +1,7 @@
 /** Simulated power cuts lose nothing that was acknowledged (STORE-1); controls that answer early do. @module */
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { compile, discard } from './compile.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { compile } from './compile.ts'
 import { powerCut } from './power-cut.ts'
 
 // Linux with strace; a machine without it fails here, because a skipped proof looks like a passed one.
@@ -12,13 +12,8 @@ let unflushed = ''
 
 beforeAll(() => {
   compiled = compile()
-  unflushed = compile({ file: 'src/store/lmdb.ts', from: 'noSync: false', to: 'noSync: true' })
-})
-
-afterAll(() => {
-  discard(compiled)
-  discard(unflushed)
-})
+  unflushed = compile({ mutation: { file: 'src/store/lmdb.ts', from: 'noSync: false', to: 'noSync: true' } })
+}, 120_000)
 
 test(`STORE-1 loses nothing acknowledged on ${IMAGES} images of a power cut`, async () => {
   const result = await powerCut({ compiled, driver, images: IMAGES, rounds: 60, seed: 11 })
