@@ -5,9 +5,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const WINDOW = 16
+const HEAD = 4
 
 /**
- * Pieces of 16 bytes to look for. Their first four bytes lead to them, so that a scan costs one look-up a byte.
+ * Pieces of 16 bytes to look for. Four of their bytes lead to them, so that a scan costs one look-up a byte. It is the second four:
+ * the first four of a double that was a 32-bit float are nearly always zero.
  */
 export class Needles {
   readonly #byHead = new Map<number, Uint8Array[]>()
@@ -16,7 +18,7 @@ export class Needles {
   add(bytes: Uint8Array): void {
     for (let offset = 0; offset + WINDOW <= bytes.length; offset += WINDOW) {
       const piece = bytes.slice(offset, offset + WINDOW)
-      const head = headAt(piece, 0)
+      const head = headAt(piece, HEAD)
       const list = this.#byHead.get(head)
       if (list === undefined) this.#byHead.set(head, [piece])
       else list.push(piece)
@@ -33,7 +35,7 @@ export class Needles {
   count(bytes: Uint8Array): number {
     let hits = 0
     for (let offset = 0; offset + WINDOW <= bytes.length; offset++) {
-      const pieces = this.#byHead.get(headAt(bytes, offset))
+      const pieces = this.#byHead.get(headAt(bytes, offset + HEAD))
       if (pieces === undefined) continue
       for (const piece of pieces) if (startsAt(bytes, offset, piece)) hits++
     }
