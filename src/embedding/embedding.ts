@@ -13,6 +13,8 @@ import { type CheckedModel, checkModel, MAX_MAGNITUDE, type Model } from './mode
 export interface Embedding extends Disposable {
   readonly model: ModelId
   readonly dimensions: number
+  /** `[Embedding]`. */
+  toString(): string
 }
 
 /** The least norm that still has a direction. */

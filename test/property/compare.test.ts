@@ -1,5 +1,5 @@
 /** What holds for every comparison (SPEC §7). @module */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { accepts } from '../../src/compare/decide.ts'
 import { score, similarity } from '../../src/compare/score.ts'

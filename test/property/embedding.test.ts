@@ -1,5 +1,5 @@
 /** What holds for every vector (SPEC §3). @module */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { embedding, fuse, toIntegers, unitVector } from '../../src/embedding/embedding.ts'

@@ -1,5 +1,5 @@
 /** What holds for every template: agreement with the reference, independence of keys (SPEC §6). @module */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { embedding, toIntegers } from '../../src/embedding/embedding.ts'

@@ -1,5 +1,5 @@
 /** What holds for every key and every vector (SPEC §5). @module */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { portableKernel } from '../../src/transform/kernel.ts'

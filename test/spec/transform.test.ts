@@ -80,7 +80,7 @@ function traceOf(kernel: Kernel, n: number, stream: Uint8Array): string {
     },
   })
   for (const method of ['getInt8', 'getInt16', 'getInt32', 'getUint8'] as const) {
-    const real = DataView.prototype[method] as (this: DataView, at: number, little?: boolean) => number
+    const real = DataView.prototype[method]
     vi.spyOn(DataView.prototype, method).mockImplementation(function (this: DataView, at, little) {
       trace.push(`k${at}`)
       return real.call(this, at, little)

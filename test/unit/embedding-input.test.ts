@@ -167,7 +167,7 @@ describe('refused types', () => {
     ['a boolean', () => true],
     ['a bigint', () => 1n],
     ['an empty object', () => ({})],
-    ['an array-like', () => ({ ...Array.from(face), length: 64 })],
+    ['an array-like', () => Object.assign({ length: 64 }, Array.from(face))],
     ['a set', () => new Set(face)],
     ['an iterator', () => face.values()],
     ['a map', () => new Map(face.entries())],
@@ -213,7 +213,7 @@ describe('refused types', () => {
   })
 
   test('a subclass cannot lie about its length', () => {
-    expect(codeOf(new Lying(32))).toBe('ERR_EMBEDDING_LENGTH')
+    expect(codeOf(new Lying(new ArrayBuffer(128)))).toBe('ERR_EMBEDDING_LENGTH')
     const honest = new Lying(face.buffer.slice(0))
     expect(unitVector(embedding(honest, model))).toEqual(unitVector(embedding(face, model)))
   })
@@ -227,7 +227,7 @@ describe('refused types', () => {
     class Filled extends Array<number> {}
     Object.defineProperty(Filled.prototype, '5', { value: 0.5 })
     const vector = Filled.from(face)
-    delete vector[5]
+    expect(Reflect.deleteProperty(vector, 5)).toBe(true)
     expect(vector[5]).toBe(0.5)
     expect(codeOf(vector)).toBe('ERR_EMBEDDING_TYPE')
   })
@@ -242,7 +242,7 @@ describe('refused types', () => {
       },
     })
     expect(unitVector(embedding(changing, model))).toEqual(unitVector(embedding(face, model)))
-    expect(Math.max(...[...reads.values()])).toBe(1)
+    expect(Math.max(...reads.values())).toBe(1)
   })
 
   test('the engine says what a typed array is', () => {
@@ -267,7 +267,7 @@ describe('refused types', () => {
 
   function withHole(): number[] {
     const vector = Array.from(face)
-    delete vector[9]
+    Reflect.deleteProperty(vector, 9)
     return vector
   }
 

@@ -41,7 +41,7 @@ describe('an embedding', () => {
     const face = embedding(faceOf('a', 128), model)
     expect(inspect(face)).toBe('[Embedding]')
     expect(inspect({ face }, { depth: 9, showHidden: true, getters: true })).toBe('{ face: [Embedding] }')
-    expect(String(face)).toBe('[Embedding]')
+    expect(`${face}`).toBe('[Embedding]')
     expect(codeOf(() => JSON.stringify(face))).toBe('ERR_EMBEDDING_EXPORT')
     expect(codeOf(() => JSON.stringify({ nested: [face] }))).toBe('ERR_EMBEDDING_EXPORT')
     expect(structuredClone(face)).toEqual({})
