@@ -47,10 +47,6 @@ export class SecretCache {
     this.#lifetimeMs = options.lifetimeMs
   }
 
-  get size(): number {
-    return this.#entries.size
-  }
-
   get(key: string): Disposable | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined

@@ -19,8 +19,8 @@ import { cryptoReady } from '../crypto/sodium.ts'
 import { badInput, badRing, KeysError } from './errors.ts'
 import { contextName, KeyDirectory } from './local-directory.ts'
 import { openRoot } from './local-root.ts'
-import { packSealed, unpackSealed } from './local-sealed.ts'
 import type { KeyProvider } from './provider.ts'
+import { packSealed, unpackSealed } from './sealed.ts'
 
 /** Where the directory is and what seals it: a passphrase, or 32 random bytes. Secrets are copied. */
 export type LocalKeyOptions = {

@@ -6,8 +6,8 @@ import { systemClock } from '../base/clock.ts'
 import { committingOpen, committingSeal, type Sealed } from '../crypto/committing.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { cryptoReady } from '../crypto/sodium.ts'
-import { packSealed, unpackSealed } from './local-sealed.ts'
 import type { KeyProvider } from './provider.ts'
+import { packSealed, unpackSealed } from './sealed.ts'
 
 const LABEL = 'guise/v1/memory-wrap'
 

@@ -223,8 +223,8 @@ export class RingState implements RingAccess {
   }
 
   #current(): View {
-    this.#alive()
-    if (this.#view === undefined) throw new KeysError('ERR_KEYS_ABSENT', 'the ring has not been read yet')
+    // Nobody outside gets hold of a state before its ring has been read.
+    if (this.#closed || this.#view === undefined) throw disposed()
     return this.#view
   }
 

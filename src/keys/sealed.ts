@@ -1,4 +1,4 @@
-/** The form in which the local provider stores a seal: nonce, commitment, ciphertext (SPEC §4.6, §8). @module */
+/** A seal in one piece: nonce, commitment, ciphertext (SPEC §4.3, §8). @module */
 
 import { concatBytes } from '../base/bytes.ts'
 import type { Sealed } from '../crypto/committing.ts'
