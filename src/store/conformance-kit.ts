@@ -7,12 +7,12 @@ import type { Store, StoredRow, StoreStep, Table } from './store.ts'
 /** A check as written: it gets an empty store, and the other openings when the adapter offers them. */
 export interface Check {
   readonly name: string
-  run(store: Store, context: ConformanceContext): Promise<void>
+  readonly run: (store: Store, context: ConformanceContext) => Promise<void>
 }
 
 export interface ConformanceContext {
-  reopen(store: Store): Promise<Store>
-  second(store: Store): Promise<Store>
+  readonly reopen: (store: Store) => Promise<Store>
+  readonly second: (store: Store) => Promise<Store>
 }
 
 export function assert(holds: boolean, why: string): asserts holds {

@@ -27,7 +27,7 @@ export interface ConformanceOptions {
 /** One requirement. `run` resolves when the store meets it and rejects with an `Error` that says what it did. */
 export interface ConformanceCheck {
   readonly name: string
-  run(): Promise<void>
+  readonly run: () => Promise<void>
 }
 
 /**

@@ -14,7 +14,10 @@ export type StoreFault =
   | { readonly fault: 'lose' }
 
 /** `plan` is asked before every call, which are counted from 1. */
-export function failingStore(store: Store, plan: (call: number, verb: 'get' | 'commit' | 'scan') => StoreFault): Store {
+export function failingStore(
+  store: Store,
+  plan: (call: number, verb: 'get' | 'commit' | 'scan') => StoreFault,
+): Store {
   let calls = 0
   const next = (verb: 'get' | 'commit' | 'scan'): StoreFault => {
     const fault = plan(++calls, verb)

@@ -46,7 +46,7 @@ export class CommitGroups {
 
   async #run(): Promise<void> {
     // One microtask later, so that commits made in the same breath find each other.
-    await undefined
+    await Promise.resolve()
     while (this.#waiting.length > 0 && this.#failed === undefined) {
       this.#refuseWhenFull()
       if (this.#waiting.length > 0) await this.#runGroup()

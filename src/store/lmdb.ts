@@ -187,7 +187,7 @@ function openEnvironment(directory: string, mapSizeBytes: number): Environment {
     maxDbs: TABLES.length + 2,
     maxReaders: MAX_READERS,
     permissionsMode: FILE_MODE,
-  } as Parameters<typeof open>[0]) as RootDatabase<unknown, Uint8Array>
+  } as Parameters<typeof open>[0])
   try {
     return new LmdbEnvironment(root, directory)
   } catch (error) {
@@ -228,13 +228,13 @@ class LmdbEnvironment implements Environment {
   writeSequence(sequence: number): void {
     const bytes = new Uint8Array(8)
     new DataView(bytes.buffer).setBigUint64(0, BigInt(sequence))
-    this.#meta.put(SEQUENCE, bytes)
+    void this.#meta.put(SEQUENCE, bytes)
   }
 
   async transaction(work: () => void): Promise<void> {
     const thrown: unknown[] = []
     try {
-      await this.#root.transactionAsync(() => {
+      await this.#root.transaction(() => {
         try {
           work()
         } catch (error) {
@@ -312,12 +312,13 @@ class LmdbTable implements EnvironmentTable {
     return this.#database.getBinaryFast(key) !== undefined && String(getLastVersion()) === expected
   }
 
+  // Inside a transaction lmdb writes at once and throws at once; the promise says nothing more.
   put(key: Uint8Array, bytes: Uint8Array, version: number): void {
-    this.#database.put(key, bytes, version)
+    void this.#database.put(key, bytes, version)
   }
 
   remove(key: Uint8Array): void {
-    this.#database.remove(key)
+    void this.#database.remove(key)
   }
 
   page(from: Uint8Array, exclusive: boolean, rows: number): readonly StoredRow[] {

@@ -50,7 +50,9 @@ class LostUpdate extends Wrapper {
 class IgnoredCheck extends Wrapper {
   override async commit(...[steps, options]: Parameters<Store['commit']>): Promise<readonly string[]> {
     const owned = structuredClone(steps)
-    const eased = owned.map((step) => (step?.step === 'check' ? asItIs(this.inner, step) : step))
+    const eased = owned.map((step) =>
+      step?.step === 'check' ? asItIs(this.inner, step) : Promise.resolve(step),
+    )
     return this.inner.commit(await Promise.all(eased), options)
   }
 }
@@ -87,7 +89,7 @@ class ReturningVersions extends Wrapper {
     if (step === null || step === undefined || step.step === 'append' || typeof step.expected !== 'string')
       return step
     const known = this.#shown.get(rowName(step.table, step.key))
-    return { ...step, expected: known?.shown === step.expected ? known.real : 'another' } as StoreStep
+    return { ...step, expected: known?.shown === step.expected ? known.real : 'another' }
   }
   #remember(step: StoreStep, real: string): string {
     if (step.step === 'append' || step.step === 'check') return real
@@ -159,7 +161,7 @@ class SharedBuffers extends Wrapper {
 
 class LateCopy extends Wrapper {
   override async commit(...args: Parameters<Store['commit']>): Promise<readonly string[]> {
-    await undefined
+    await Promise.resolve()
     return this.inner.commit(...args)
   }
 }
@@ -183,7 +185,7 @@ class DeafToAbort extends Wrapper {
 
 class OpenAfterClose extends Wrapper {
   override async close(): Promise<void> {
-    await undefined
+    await Promise.resolve()
   }
 }
 

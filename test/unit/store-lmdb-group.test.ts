@@ -54,7 +54,7 @@ class Fake implements Environment {
     return this.free
   }
   async close(): Promise<void> {
-    await undefined
+    await Promise.resolve()
   }
 }
 
