@@ -8,7 +8,7 @@ import { openDataset } from '../dataset/open.ts'
 import { readVector } from '../embedding/input.ts'
 import type { Model } from '../embedding/model.ts'
 import { type Calibration, calibrate, encodeOperatingPoint } from '../evaluate/calibrate.ts'
-import { type Bits, HIGHEST_FALSE_MATCH_RATE, type Rate } from '../policy/operating-point.ts'
+import { HIGHEST_FALSE_MATCH_RATE, type Rate } from '../policy/operating-point.ts'
 import { BITS } from '../transform/suite.ts'
 import { count, exitCode, type Io, Progress, percent, runCommand, table, UsageError } from './io.ts'
 

@@ -23,13 +23,15 @@ export class UsageError extends Error {}
 /** The streams of this process. A reader that goes away (`guise … | head`) ends the process quietly. */
 export function processIo(): Io {
   const { stdout, stderr } = process
+  // Absent, against its type, when the stream is no terminal.
+  const { isTTY = false } = stderr as { readonly isTTY?: boolean }
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? exitCode.ok : exitCode.failure)
   })
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
-    interactive: Boolean(stderr.isTTY) && process.env['TERM'] !== 'dumb',
+    interactive: isTTY && process.env['TERM'] !== 'dumb',
   }
 }
 

@@ -3,7 +3,7 @@
 import { checkInteger } from '../base/check.ts'
 import { cryptoReady } from '../crypto/sodium.ts'
 import { accumulateWeights, crossing, equalErrorRate, MAX_GRADE, needBoth, type Scores } from './accuracy.ts'
-import { EvaluateError, inputError } from './errors.ts'
+import { inputError } from './errors.ts'
 import { Pace, type TaskOptions } from './pace.ts'
 import type { PairList, Pairs } from './pairs.ts'
 import type { People } from './people.ts'
@@ -30,9 +30,6 @@ export interface BootstrapOptions extends TaskOptions {
   /** At least 200. Default 200. */
   readonly replicates?: number
 }
-
-/** Weights that leave no mated or no non-mated pair are drawn again, so many times. */
-const MAX_REDRAWS = 100
 
 /**
  * Difference of the equal error rates, protected − baseline, over the same pairs. A replicate draws as many
@@ -91,14 +88,14 @@ function subjectsOf(people: People, { references, probes }: PairList): PairSubje
   return { a: references.map(subject), b: probes.map(subject) }
 }
 
-/** How often each subject was drawn. */
+/** How often each subject was drawn. What leaves no mated or no non-mated pair is drawn again; one in five is kept. */
 function drawWeights(
   subjects: number,
   mated: PairSubjects,
   nonMated: PairSubjects,
   random: SeededRandom,
 ): Uint32Array {
-  for (let attempt = 0; attempt < MAX_REDRAWS; attempt++) {
+  for (;;) {
     const weights = new Uint32Array(subjects)
     for (let i = 0; i < subjects; i++) {
       const subject = random.below(subjects)
@@ -110,7 +107,6 @@ function drawWeights(
     )
     if (someMated && someNonMated) return weights
   }
-  throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'there are too few subjects to draw from')
 }
 
 function weightedRates(

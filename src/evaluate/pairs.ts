@@ -43,9 +43,7 @@ export async function choosePairs(people: People, options: PairOptions): Promise
     throw inputError('impostors must be a number of pairs or all')
   }
   const wanted = impostors === 'all' ? available : Math.min(impostors, available)
-  if (mated.references.length === 0 || wanted === 0) {
-    throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'two subjects, and two samples of one, are needed')
-  }
+  if (wanted === 0) throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'two subjects are needed')
   if (wanted > MAX_PAIRS || mated.references.length > MAX_PAIRS) throw inputError('there are too many pairs')
   return { mated, nonMated: listNonMated(ends, wanted, available, seed), nonMatedAvailable: available }
 }
