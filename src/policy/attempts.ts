@@ -1,8 +1,9 @@
 /** Attempt limits: what a counter allows now, and what an answer does to it (SPEC §12.3). @module */
 
 import { equalBytes } from '../base/bytes.ts'
-import { checkInteger, checkObject } from '../base/check.ts'
+import { checkInteger } from '../base/check.ts'
 import { PolicyError } from './errors.ts'
+import { readFields } from './fields.ts'
 
 /** Limits of comparisons; the defaults are those of SP 800-63B-4 §3.2.3. */
 export interface AttemptPolicy {
@@ -51,11 +52,15 @@ export const DEFAULT_ATTEMPTS: AttemptPolicy = Object.freeze({
   realmPerHour: 10_000,
 })
 
+const NAMES = ['consecutive', 'delayMs', 'total', 'generation', 'realmPerHour'] as const
+
 /** A checked copy; absent fields take the default. Throws `ERR_POLICY_ATTEMPTS`. */
 export function checkAttemptPolicy(value: Partial<AttemptPolicy> | undefined): AttemptPolicy {
-  const given = value === undefined ? {} : checkObject(value, 'attempts', refuse)
+  const given = readFields(value === undefined ? {} : value, 'attempts', NAMES, refuse)
   const field = (name: keyof AttemptPolicy, range: readonly [number, number]): number =>
-    given[name] === undefined ? DEFAULT_ATTEMPTS[name] : checkInteger(given[name], `attempts.${name}`, range, refuse)
+    given[name] === undefined
+      ? DEFAULT_ATTEMPTS[name]
+      : checkInteger(given[name], `attempts.${name}`, range, refuse)
   const policy: AttemptPolicy = Object.freeze({
     consecutive: field('consecutive', [1, 100]),
     delayMs: field('delayMs', [1000, 86_400_000]),
@@ -72,7 +77,9 @@ export function checkAttemptPolicy(value: Partial<AttemptPolicy> | undefined): A
 export function attemptGate(count: AttemptCount, policy: AttemptPolicy, now: Instant): Gate {
   if (count.failures >= policy.generation || count.run >= policy.total) return { gate: 'locked' }
   if (count.run < policy.consecutive) return { gate: 'open' }
-  const elapsedMs = equalBytes(count.origin, now.origin) ? now.steadyMs - count.steadyMs : now.nowMs - count.lastMs
+  const elapsedMs = equalBytes(count.origin, now.origin)
+    ? now.steadyMs - count.steadyMs
+    : now.nowMs - count.lastMs
   if (elapsedMs >= policy.delayMs) return { gate: 'open' }
   const restart = elapsedMs < 0
   return { gate: 'throttled', waitMs: restart ? policy.delayMs : policy.delayMs - elapsedMs, restart }

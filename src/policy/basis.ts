@@ -2,10 +2,11 @@
 
 import type { CborValue } from '../base/cbor.ts'
 import { asArray, asBoolean, asBytes, asText, asUint } from '../base/cbor.ts'
-import { checkBoolean, checkBytes, checkObject, checkOneOf, checkText } from '../base/check.ts'
+import { checkBoolean, checkOneOf, checkText } from '../base/check.ts'
 import type { Reject } from '../base/errors.ts'
 import { checkPurpose } from '../base/identifier.ts'
 import { PolicyError } from './errors.ts'
+import { copyBytes, readFields } from './fields.ts'
 
 export type BasisKind = 'consent' | 'contract' | 'law' | 'vital-interest'
 
@@ -44,34 +45,48 @@ export interface StoredBasis {
   readonly guardianEvidence: Uint8Array | null
 }
 
+const FIELDS = [
+  'kind',
+  'purpose',
+  'grantedAt',
+  'expiresAt',
+  'noticeVersion',
+  'evidence',
+  'separateConsent',
+  'under14',
+  'guardianEvidence',
+] as const
 const KINDS: readonly BasisKind[] = ['consent', 'contract', 'law', 'vital-interest']
 const LONGEST_MS = 3653 * 86_400_000
 const MAX_MS = 8_640_000_000_000_000
 
 /** A checked copy of what the caller gave. Throws `ERR_POLICY_BASIS`. */
 export function checkBasis(value: unknown, purpose: string): StoredBasis {
-  const basis = checkObject(value, 'basis', refuse)
-  const kind = checkOneOf(basis['kind'], 'basis.kind', KINDS, refuse)
-  if (checkPurpose(basis['purpose'], refuse) !== purpose) throw refuse('basis.purpose must be the purpose of the vault')
-  const grantedMs = checkInstant(basis['grantedAt'], 'basis.grantedAt')
-  const expiresMs = checkInstant(basis['expiresAt'], 'basis.expiresAt')
+  const basis = readFields(value, 'basis', FIELDS, refuse)
+  const kind = checkOneOf(basis.kind, 'basis.kind', KINDS, refuse)
+  if (checkPurpose(basis.purpose, refuse) !== purpose)
+    throw refuse('basis.purpose must be the purpose of the vault')
+  const grantedMs = checkInstant(basis.grantedAt, 'basis.grantedAt')
+  const expiresMs = checkInstant(basis.expiresAt, 'basis.expiresAt')
   if (expiresMs <= grantedMs) throw refuse('basis.expiresAt must be after basis.grantedAt')
-  if (expiresMs - grantedMs > LONGEST_MS) throw refuse('basis.expiresAt must be within ten years of basis.grantedAt')
-  const separate = basis['separateConsent']
+  if (expiresMs - grantedMs > LONGEST_MS)
+    throw refuse('basis.expiresAt must be within ten years of basis.grantedAt')
+  const separate = basis.separateConsent
   if (kind === 'consent' && separate === undefined) throw refuse('consent must state whether it was separate')
-  const under14 = optionalBoolean(basis['under14'], 'basis.under14')
-  const guardian = basis['guardianEvidence']
+  const under14 = optionalBoolean(basis.under14, 'basis.under14')
+  const guardian = basis.guardianEvidence
   if (under14 && guardian === undefined) throw refuse('a person under 14 needs basis.guardianEvidence')
   return {
     kind,
     purpose,
     grantedMs,
     expiresMs,
-    noticeVersion: checkText(basis['noticeVersion'], 'basis.noticeVersion', { maxBytes: 128 }, refuse),
-    evidence: copy32(basis['evidence'], 'basis.evidence'),
+    noticeVersion: checkText(basis.noticeVersion, 'basis.noticeVersion', { maxBytes: 128 }, refuse),
+    evidence: copyBytes(basis.evidence, 'basis.evidence', 32, refuse),
     separateConsent: optionalBoolean(separate, 'basis.separateConsent'),
     under14,
-    guardianEvidence: guardian === undefined ? null : copy32(guardian, 'basis.guardianEvidence'),
+    guardianEvidence:
+      guardian === undefined ? null : copyBytes(guardian, 'basis.guardianEvidence', 32, refuse),
   }
 }
 
@@ -86,7 +101,9 @@ export function publicBasis(stored: StoredBasis): Basis {
     evidence: Uint8Array.from(stored.evidence),
     separateConsent: stored.separateConsent,
     under14: stored.under14,
-    ...(stored.guardianEvidence === null ? {} : { guardianEvidence: Uint8Array.from(stored.guardianEvidence) }),
+    ...(stored.guardianEvidence === null
+      ? {}
+      : { guardianEvidence: Uint8Array.from(stored.guardianEvidence) }),
   }
 }
 
@@ -112,7 +129,11 @@ export function basisToCbor(basis: StoredBasis): CborValue {
 
 /** Reads the CBOR form back; `reject` makes the error for anything else. */
 export function basisFromCbor(value: CborValue | undefined, reject: Reject): StoredBasis {
-  const [kind, purpose, granted, expires, notice, evidence, separate, under14, guardian] = asArray(value, 9, reject)
+  const [kind, purpose, granted, expires, notice, evidence, separate, under14, guardian] = asArray(
+    value,
+    9,
+    reject,
+  )
   return {
     kind: KINDS[asUint(kind, KINDS.length - 1, reject)] as BasisKind,
     purpose: asText(purpose, 64, reject),
@@ -126,18 +147,20 @@ export function basisFromCbor(value: CborValue | undefined, reject: Reject): Sto
   }
 }
 
+/** The instant that a Date holds, whatever its class says of it. */
 function checkInstant(value: unknown, name: string): number {
-  const ms = value instanceof Date ? value.getTime() : Number.NaN
-  if (!Number.isInteger(ms) || ms < 0) throw refuse(`${name} must be a valid Date from 1970 on`)
+  let ms = Number.NaN
+  try {
+    ms = Date.prototype.getTime.call(value)
+  } catch {
+    // Not a Date: refused below.
+  }
+  if (!(ms >= 0)) throw refuse(`${name} must be a valid Date from 1970 on`)
   return ms
 }
 
 function optionalBoolean(value: unknown, name: string): boolean {
   return value === undefined ? false : checkBoolean(value, name, refuse)
-}
-
-function copy32(value: unknown, name: string): Uint8Array {
-  return Uint8Array.from(checkBytes(value, name, 32, refuse))
 }
 
 function refuse(why: string): PolicyError {

@@ -2,8 +2,9 @@
 
 import type { ModelId, TransformId } from '../base/brand.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
-import { checkInteger, checkObject, checkOneOf, checkText } from '../base/check.ts'
+import { checkInteger, checkOneOf, checkText } from '../base/check.ts'
 import { PolicyError } from './errors.ts'
+import { readFields, readList } from './fields.ts'
 
 /** A measured rate with its two-sided 95 % interval; all three are fractions in [0, 1]. */
 export interface Rate {
@@ -48,24 +49,35 @@ export interface OperatingContext {
 /** SP 800-63B-4 §3.2.3: a false match rate of 1 in 10,000 or better. */
 export const HIGHEST_FALSE_MATCH_RATE = 1e-4
 
+const FIELDS = [
+  'model',
+  'meanHash',
+  'suite',
+  'bits',
+  'probeClass',
+  'threshold',
+  'falseMatchRate',
+  'source',
+] as const
+const MOST_POINTS = 64
 const BITS: readonly Bits[] = [64, 128, 256, 512, 1024]
 const MODEL_ID = /^[a-z0-9][a-z0-9._-]{0,62}@[a-z0-9][a-z0-9._-]{0,30}$/
 const WORD = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/
 
 /** A checked copy. Throws `ERR_POLICY_OPERATING_POINT` when a field is malformed or claims more than 3/n. */
 export function checkOperatingPoint(value: unknown): OperatingPoint {
-  const point = checkObject(value, 'an operating point', refuse)
-  const meanHash = checkText(point['meanHash'], 'meanHash', { maxBytes: 64 }, refuse)
+  const point = readFields(value, 'an operating point', FIELDS, refuse)
+  const meanHash = checkText(point.meanHash, 'meanHash', { maxBytes: 64 }, refuse)
   if (fromHex(meanHash)?.length !== 32) throw refuse('meanHash must be 64 hexadecimal digits')
   return Object.freeze({
-    model: checkText(point['model'], 'model', { maxBytes: 95, pattern: MODEL_ID }, refuse) as ModelId,
+    model: checkText(point.model, 'model', { maxBytes: 95, pattern: MODEL_ID }, refuse) as ModelId,
     meanHash,
-    suite: checkOneOf(point['suite'], 'suite', ['B4', 'B6'], refuse) as string as TransformId,
-    bits: checkOneOf(point['bits'], 'bits', BITS, refuse),
-    probeClass: checkText(point['probeClass'], 'probeClass', { maxBytes: 64, pattern: WORD }, refuse),
-    threshold: checkInteger(point['threshold'], 'threshold', [1, 10_000], refuse),
-    falseMatchRate: checkRate(point['falseMatchRate']),
-    source: checkText(point['source'], 'source', { maxBytes: 1024 }, refuse),
+    suite: checkOneOf(point.suite, 'suite', ['B4', 'B6'], refuse) as string as TransformId,
+    bits: checkOneOf(point.bits, 'bits', BITS, refuse),
+    probeClass: checkText(point.probeClass, 'probeClass', { maxBytes: 64, pattern: WORD }, refuse),
+    threshold: checkInteger(point.threshold, 'threshold', [1, 10_000], refuse),
+    falseMatchRate: checkRate(point.falseMatchRate),
+    source: checkText(point.source, 'source', { maxBytes: 1024 }, refuse),
   })
 }
 
@@ -79,15 +91,17 @@ export function fitOperatingPoints(
   context: OperatingContext,
   allowHighRate: boolean,
 ): ReadonlyMap<string, OperatingPoint> {
-  if (!Array.isArray(values) || values.length === 0) throw refuse('at least one operating point is needed')
+  const given = readList(values, 'operatingPoints', MOST_POINTS, refuse)
+  if (given.length === 0) throw refuse('at least one operating point is needed')
   const meanHash = toHex(context.meanHash)
   const points = new Map<string, OperatingPoint>()
-  for (const value of values as readonly unknown[]) {
+  for (const value of given) {
     const point = checkOperatingPoint(value)
     if (point.model !== context.model) throw refuse('an operating point was measured with another model')
     if (point.meanHash !== meanHash) throw refuse('an operating point was measured with another mean')
     if (point.suite !== context.suite) throw refuse('an operating point was measured with another suite')
-    if (point.bits !== context.bits) throw refuse('an operating point was measured with another number of bits')
+    if (point.bits !== context.bits)
+      throw refuse('an operating point was measured with another number of bits')
     if (points.has(point.probeClass)) throw refuse('two operating points serve one probe class')
     if (!allowHighRate && !showsLowRate(point.falseMatchRate)) {
       throw refuse('an operating point does not show a false match rate of 1 in 10,000 or better')
@@ -103,19 +117,21 @@ function showsLowRate(rate: Rate): boolean {
 }
 
 function checkRate(value: unknown): Rate {
-  const rate = checkObject(value, 'falseMatchRate', refuse)
-  const trials = checkInteger(rate['trials'], 'trials', [1, Number.MAX_SAFE_INTEGER], refuse)
-  const low = checkFraction(rate['low'], 'low')
-  const middle = checkFraction(rate['value'], 'value')
-  const high = checkFraction(rate['high'], 'high')
-  if (rate['confidence'] !== 0.95) throw refuse('confidence must be 0.95')
+  const rate = readFields(value, 'falseMatchRate', ['value', 'low', 'high', 'trials', 'confidence'], refuse)
+  const trials = checkInteger(rate.trials, 'trials', [1, Number.MAX_SAFE_INTEGER], refuse)
+  const low = checkFraction(rate.low, 'low')
+  const middle = checkFraction(rate.value, 'value')
+  const high = checkFraction(rate.high, 'high')
+  if (rate.confidence !== 0.95) throw refuse('confidence must be 0.95')
   if (low > middle || middle > high) throw refuse('the interval must contain the rate')
-  if (high < 3 / trials) throw refuse('the upper bound is finer than 3 / trials, which the trials cannot show')
+  if (high < 3 / trials)
+    throw refuse('the upper bound is finer than 3 / trials, which the trials cannot show')
   return Object.freeze({ value: middle, low, high, trials, confidence: 0.95 })
 }
 
 function checkFraction(value: unknown, name: string): number {
-  if (typeof value !== 'number' || !(value >= 0 && value <= 1)) throw refuse(`${name} must be between 0 and 1`)
+  if (typeof value !== 'number' || !(value >= 0 && value <= 1))
+    throw refuse(`${name} must be between 0 and 1`)
   return value
 }
 

@@ -5,7 +5,15 @@ import { equalBytes } from '../base/bytes.ts'
 import { asBytes, asText, asUint } from '../base/cbor.ts'
 import type { AttemptCount } from '../policy/attempts.ts'
 import { malformed, misplaced } from './errors.ts'
-import { authenticate, FORMAT, KIND, type KeyForVersion, MAX_MILLIS, MAX_U32, readAuthenticated } from './row.ts'
+import {
+  authenticate,
+  FORMAT,
+  type KeyForVersion,
+  KIND,
+  MAX_MILLIS,
+  MAX_U32,
+  readAuthenticated,
+} from './row.ts'
 import { type Operation, operationsFromCbor, operationsToCbor } from './state-row.ts'
 
 /** The contents of a subject's attempts row. */
@@ -35,7 +43,12 @@ export interface RealmAttemptsRow {
 export const MOST_ATTEMPT_OPERATIONS = 8
 
 const SHAPE = { kind: KIND.attempts, arity: 14, label: 'guise/v1/attempts', versionAt: 12 } as const
-const REALM_SHAPE = { kind: KIND.realmAttempts, arity: 7, label: 'guise/v1/realm-attempts', versionAt: 6 } as const
+const REALM_SHAPE = {
+  kind: KIND.realmAttempts,
+  arity: 7,
+  label: 'guise/v1/realm-attempts',
+  versionAt: 6,
+} as const
 const MOST_FAILURES = MAX_U32
 
 /** The row's bytes under the limiter key of `row.keyVersion`. */
@@ -66,12 +79,31 @@ export function encodeAttemptsRow(row: AttemptsRow, key: Uint8Array): Uint8Array
 /** Reads a row, checks its tag and that it is this subject's, scope's and generation's. */
 export function decodeAttemptsRow(
   bytes: Uint8Array,
-  place: { readonly realm: Realm; readonly handle: Uint8Array; readonly scope: number; readonly generation: Uint8Array },
+  place: {
+    readonly realm: Realm
+    readonly handle: Uint8Array
+    readonly scope: number
+    readonly generation: Uint8Array
+  },
   keyFor: KeyForVersion,
 ): AttemptsRow {
   const items = readAuthenticated(bytes, SHAPE, keyFor)
-  const [, , realm, handle, scope, generation, version, run, failures, last, origin, steady, keyVersion, operations] =
-    items
+  const [
+    ,
+    ,
+    realm,
+    handle,
+    scope,
+    generation,
+    version,
+    run,
+    failures,
+    last,
+    origin,
+    steady,
+    keyVersion,
+    operations,
+  ] = items
   if (asText(realm, 64, malformed) !== place.realm) throw misplaced('another realm')
   if (!equalBytes(asBytes(handle, 16, malformed), place.handle)) throw misplaced('another subject')
   if (asUint(scope, 255, malformed) !== place.scope) throw misplaced('another scope')
@@ -104,7 +136,11 @@ export function encodeRealmAttemptsRow(row: RealmAttemptsRow, key: Uint8Array): 
 }
 
 /** Reads a writer's row, checks its tag and that it is this realm's. */
-export function decodeRealmAttemptsRow(bytes: Uint8Array, realm: Realm, keyFor: KeyForVersion): RealmAttemptsRow {
+export function decodeRealmAttemptsRow(
+  bytes: Uint8Array,
+  realm: Realm,
+  keyFor: KeyForVersion,
+): RealmAttemptsRow {
   const [, , place, writer, windowMs, count, keyVersion] = readAuthenticated(bytes, REALM_SHAPE, keyFor)
   if (asText(place, 64, malformed) !== realm) throw misplaced('another realm')
   return {

@@ -70,8 +70,3 @@ export function isSubjectKey(realm: Realm, key: Uint8Array): boolean {
 export function startsWith(key: Uint8Array, prefix: Uint8Array): boolean {
   return key.length >= prefix.length && prefix.every((byte, index) => key[index] === byte)
 }
-
-/** True for a handle that may be used: not the sixteen bytes above. */
-export function isHandle(handle: Uint8Array): boolean {
-  return handle.some((byte) => byte !== 0xff)
-}

@@ -4,7 +4,7 @@ import type { Realm } from '../base/brand.ts'
 import { asBytes, asText, asUint, encodeCbor } from '../base/cbor.ts'
 import { signEd25519, verifyEd25519 } from '../crypto/sign.ts'
 import { malformed, misplaced, RecordError } from './errors.ts'
-import { decodeStructure, FORMAT, KIND, type KeyForVersion, MAX_MILLIS, MAX_U32 } from './row.ts'
+import { decodeStructure, FORMAT, type KeyForVersion, KIND, MAX_MILLIS, MAX_U32 } from './row.ts'
 
 /** The signed statement of an erasure. */
 export interface ReceiptBody {
@@ -23,7 +23,10 @@ export interface ReceiptBody {
 const MAX_RECEIPT_BYTES = 256
 
 /** The statement's bytes and their Ed25519 signature. `seed` (32 bytes) is borrowed. */
-export function signReceipt(body: ReceiptBody, seed: Uint8Array): { bytes: Uint8Array; signature: Uint8Array } {
+export function signReceipt(
+  body: ReceiptBody,
+  seed: Uint8Array,
+): { bytes: Uint8Array; signature: Uint8Array } {
   const { realm, record, generation, unreachableMs, since, last, boundMs, keyVersion } = body
   const bytes = encodeCbor([
     FORMAT,
@@ -70,13 +73,22 @@ export function readReceipt(bytes: Uint8Array, signature: Uint8Array, keyFor: Ke
 }
 
 /** A receipt that a repeated call gets again (SPEC §9.6). */
-export function encodeReceiptRow(realm: Realm, receipt: { readonly bytes: Uint8Array; readonly signature: Uint8Array }): Uint8Array {
+export function encodeReceiptRow(
+  realm: Realm,
+  receipt: { readonly bytes: Uint8Array; readonly signature: Uint8Array },
+): Uint8Array {
   return encodeCbor([FORMAT, KIND.receiptRow, realm, receipt.bytes, receipt.signature])
 }
 
 /** Reads it back; the statement itself is checked by `readReceipt`. */
-export function decodeReceiptRow(row: Uint8Array, realm: Realm): { bytes: Uint8Array; signature: Uint8Array } {
+export function decodeReceiptRow(
+  row: Uint8Array,
+  realm: Realm,
+): { bytes: Uint8Array; signature: Uint8Array } {
   const [, , place, bytes, signature] = decodeStructure(row, KIND.receiptRow, 5)
   if (asText(place, 64, malformed) !== realm) throw misplaced('another realm')
-  return { bytes: asBytes(bytes, [1, MAX_RECEIPT_BYTES], malformed), signature: asBytes(signature, 64, malformed) }
+  return {
+    bytes: asBytes(bytes, [1, MAX_RECEIPT_BYTES], malformed),
+    signature: asBytes(signature, 64, malformed),
+  }
 }

@@ -30,6 +30,8 @@ export interface ReferenceRow {
 }
 
 const SUITES: readonly string[] = ['B4', 'B6']
+const ARITY = 13
+const MAX_HEADER_BYTES = 1024
 const TAG_BYTES = 16
 
 /** The header: deterministic bytes of everything that never changes. */
@@ -56,15 +58,35 @@ export function encodeReferenceRow(row: Omit<ReferenceRow, 'createdMs'>): Uint8A
   return encodeCbor([row.header, row.nonce, row.commitment, row.ciphertext])
 }
 
+/** Which generation a row says it holds the code of. Nothing of it is authentic. */
+export function readReferenceName(bytes: Uint8Array): { readonly generation: Uint8Array } {
+  const [header] = asArray(decodeCbor(bytes, MAX_ROW_BYTES, malformed), 4, malformed)
+  const [, , , , , generation] = decodeStructure(
+    asBytes(header, [1, MAX_HEADER_BYTES], malformed),
+    KIND.reference,
+    ARITY,
+  )
+  return { generation: asBytes(generation, 20, malformed) }
+}
+
 /**
  * Parses a row and checks that it is the one asked for: this subject's, this generation's, and made under the
  * vault's configuration. The seal is not opened here; until it is, nothing of the row is authentic.
  */
-export function decodeReferenceRow(bytes: Uint8Array, profile: TemplateProfile, name: RecordName): ReferenceRow {
-  const [first, nonce, commitment, ciphertext] = asArray(decodeCbor(bytes, MAX_ROW_BYTES, malformed), 4, malformed)
-  const header = asBytes(first, [1, 1024], malformed)
-  const items = decodeStructure(header, KIND.reference, 13)
-  const [, , realm, record, handle, generation, purpose, model, meanHash, dimensions, bits, suite, created] = items
+export function decodeReferenceRow(
+  bytes: Uint8Array,
+  profile: TemplateProfile,
+  name: RecordName,
+): ReferenceRow {
+  const [first, nonce, commitment, ciphertext] = asArray(
+    decodeCbor(bytes, MAX_ROW_BYTES, malformed),
+    4,
+    malformed,
+  )
+  const header = asBytes(first, [1, MAX_HEADER_BYTES], malformed)
+  const items = decodeStructure(header, KIND.reference, ARITY)
+  const [, , realm, record, handle, generation, purpose, model, meanHash, dimensions, bits, suite, created] =
+    items
   if (!SUITES.includes(asText(suite, 8, malformed))) {
     throw new RecordError('ERR_RECORD_VERSION', 'the suite of a template is unknown')
   }

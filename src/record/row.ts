@@ -60,7 +60,12 @@ export function authenticate(body: CborValue, label: string, key: Uint8Array): U
  */
 export function readAuthenticated(
   row: Uint8Array,
-  shape: { readonly kind: number; readonly arity: number; readonly label: string; readonly versionAt: number },
+  shape: {
+    readonly kind: number
+    readonly arity: number
+    readonly label: string
+    readonly versionAt: number
+  },
   keyFor: KeyForVersion,
 ): readonly CborValue[] {
   if (row.length > MAX_ROW_BYTES) throw malformed('too long')

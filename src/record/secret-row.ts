@@ -58,7 +58,9 @@ export function secretHeader(header: SecretHeader): Uint8Array {
 }
 
 /** The row's bytes. */
-export function encodeSecretRow(row: Pick<SecretRow, 'header' | 'nonce' | 'commitment' | 'ciphertext'>): Uint8Array {
+export function encodeSecretRow(
+  row: Pick<SecretRow, 'header' | 'nonce' | 'commitment' | 'ciphertext'>,
+): Uint8Array {
   return encodeCbor([row.header, row.nonce, row.commitment, row.ciphertext])
 }
 
@@ -71,7 +73,11 @@ export function decodeSecretRow(
   bytes: Uint8Array,
   place: { readonly realm: Realm; readonly record: Uint8Array; readonly generation: Uint8Array },
 ): SecretRow {
-  const [first, nonce, commitment, ciphertext] = asArray(decodeCbor(bytes, MAX_ROW_BYTES, malformed), 4, malformed)
+  const [first, nonce, commitment, ciphertext] = asArray(
+    decodeCbor(bytes, MAX_ROW_BYTES, malformed),
+    4,
+    malformed,
+  )
   const header = asBytes(first, [1, 512], malformed)
   const items = decodeStructure(header, KIND.secret, 9)
   const [, , realm, record, generation, epoch, since, profileItem, keyVersion] = items
@@ -79,7 +85,8 @@ export function decodeSecretRow(
   if (!equalBytes(asBytes(record, 16, malformed), place.record)) throw misplaced('another record')
   if (!equalBytes(asBytes(generation, 20, malformed), place.generation)) throw misplaced('another generation')
   const profile = asUint(profileItem, 255, malformed)
-  if (profile >= PROFILES) throw new RecordError('ERR_RECORD_VERSION', 'the custody profile of a wrap is unknown')
+  if (profile >= PROFILES)
+    throw new RecordError('ERR_RECORD_VERSION', 'the custody profile of a wrap is unknown')
   return {
     header,
     nonce: asBytes(nonce, 24, malformed),

@@ -4,9 +4,17 @@ import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { asBoolean, asBytes, asText, asUint, type CborValue } from '../base/cbor.ts'
 import { basisFromCbor, basisToCbor, type StoredBasis } from '../policy/basis.ts'
-import { type State, STATES } from '../policy/states.ts'
+import { STATES, type State } from '../policy/states.ts'
 import { malformed, misplaced } from './errors.ts'
-import { authenticate, FORMAT, KIND, type KeyForVersion, MAX_MILLIS, MAX_U32, readAuthenticated } from './row.ts'
+import {
+  authenticate,
+  FORMAT,
+  type KeyForVersion,
+  KIND,
+  MAX_MILLIS,
+  MAX_U32,
+  readAuthenticated,
+} from './row.ts'
 
 /** A finished write, remembered so that a retry with the same operation id is not done twice (SPEC §11.6). */
 export interface Operation {

@@ -22,7 +22,11 @@ export function encodeUnfinishedRow(row: UnfinishedRow): Uint8Array {
 
 /** Reads a row and checks that it is this realm's. It is not authenticated: it can only lead to what a look-up confirms. */
 export function decodeUnfinishedRow(bytes: Uint8Array, realm: Realm): UnfinishedRow {
-  const [, , place, handle, record, generation, time, origin, steady] = decodeStructure(bytes, KIND.unfinished, 9)
+  const [, , place, handle, record, generation, time, origin, steady] = decodeStructure(
+    bytes,
+    KIND.unfinished,
+    9,
+  )
   if (asText(place, 64, malformed) !== realm) throw misplaced('another realm')
   return {
     realm,

@@ -1,16 +1,18 @@
 /** The deciding batch, over one store or two (SPEC §10.3). @module */
 
+import { GuiseError } from '../base/errors.ts'
 import type { RecordName } from '../record/place.ts'
 import { secretKey, unfinishedKey } from '../record/place.ts'
 import { encodeUnfinishedRow } from '../record/unfinished-row.ts'
-import { StoreError } from '../store/errors.ts'
 import type { StoreStep } from '../store/store.ts'
-import type { VaultContext } from './context.ts'
+import { isConflict, isIndeterminate, type VaultContext, type VaultStore } from './context.ts'
 import { VaultError } from './errors.ts'
 
 /** A change of a record: what to write in the references store, and what happens to wraps. */
 export interface Change {
   readonly steps: readonly StoreStep[]
+  /** Fails the batch when the keyring is not the one that the decision rests on. */
+  readonly ring: StoreStep
   /** A new wrap. */
   readonly wrap?: { readonly name: RecordName; readonly bytes: Uint8Array }
   /** A wrap to delete, as it was read; `version` null when it was missing already. */
@@ -22,7 +24,7 @@ const LONGEST_MS = 60_000
 
 /** Commits a change. One store: one batch. Two: wrap, deciding batch, old wrap, each durable before the next. */
 export async function commitChange(ctx: VaultContext, change: Change): Promise<void> {
-  const steps = [...change.steps, ctx.ringStep()]
+  const steps = [...change.steps, change.ring]
   if (!ctx.split) {
     if (change.wrap !== undefined) steps.push(putWrap(ctx, change.wrap))
     if (change.unwrap !== undefined && change.unwrap.version !== null) {
@@ -41,9 +43,10 @@ export async function commitChange(ctx: VaultContext, change: Change): Promise<v
     }
     await ctx.store.commit(steps)
   } catch (error) {
-    if (wrap !== undefined && !isIndeterminate(error)) await discard(ctx, wrap.name)
+    if (wrap !== undefined && isUndecided(ctx, error)) await discard(ctx.unabortable, wrap.name)
     throw error
   }
+  // A note that stays is found by the next opening, which sees that the wrap is in use.
   if (wrap !== undefined) await dropNote(ctx, wrap.name, 'secrets').catch(() => undefined)
   if (unwrap !== undefined) await finishUnwrap(ctx, unwrap.name)
 }
@@ -54,7 +57,9 @@ async function finishUnwrap(ctx: VaultContext, name: RecordName): Promise<void> 
     await dropWrap(ctx, name)
     await dropNote(ctx, name, 'states')
   } catch (cause) {
-    throw new VaultError('ERR_VAULT_UNFINISHED', 'the record changed, but its old wrap is not deleted yet', { cause })
+    throw new VaultError('ERR_VAULT_UNFINISHED', 'the record changed, but its old wrap is not deleted yet', {
+      cause,
+    })
   }
 }
 
@@ -79,38 +84,61 @@ export async function dropWrap(ctx: VaultContext, name: RecordName): Promise<voi
 }
 
 /** Deletes a note of unfinished work if it is there. */
-export async function dropNote(ctx: VaultContext, name: RecordName, table: 'secrets' | 'states'): Promise<void> {
+export async function dropNote(
+  ctx: VaultContext,
+  name: RecordName,
+  table: 'secrets' | 'states',
+): Promise<void> {
   const store = table === 'secrets' ? ctx.secrets : ctx.store
   const key = unfinishedKey(ctx.realm, name.record, name.generation)
   const row = await store.get(table, key)
   if (row !== undefined) await tryDelete(store, { step: 'delete', table, key, expected: row.version })
 }
 
-async function tryDelete(store: VaultContext['store'], step: StoreStep): Promise<boolean> {
+async function tryDelete(store: VaultStore, step: StoreStep): Promise<boolean> {
   try {
     await store.commit([step])
     return true
   } catch (error) {
-    if (error instanceof StoreError && error.code === 'ERR_STORE_CONFLICT') return false
+    if (isConflict(error)) return false
     throw error
   }
 }
 
-function putWrap(ctx: VaultContext, wrap: { readonly name: RecordName; readonly bytes: Uint8Array }): StoreStep {
+function putWrap(
+  ctx: VaultContext,
+  wrap: { readonly name: RecordName; readonly bytes: Uint8Array },
+): StoreStep {
   const key = secretKey(ctx.realm, wrap.name.record, wrap.name.generation)
   return { step: 'put', table: 'secrets', key, bytes: wrap.bytes, expected: null }
 }
 
 function deleteWrap(ctx: VaultContext, name: RecordName, version: string): StoreStep {
-  return { step: 'delete', table: 'secrets', key: secretKey(ctx.realm, name.record, name.generation), expected: version }
+  return {
+    step: 'delete',
+    table: 'secrets',
+    key: secretKey(ctx.realm, name.record, name.generation),
+    expected: version,
+  }
 }
 
 function putNote(ctx: VaultContext, name: RecordName, table: 'secrets' | 'states'): StoreStep {
   const { nowMs, origin, steadyMs } = ctx.now()
   const bytes = encodeUnfinishedRow({ ...name, timeMs: nowMs, origin, steadyMs })
-  return { step: 'put', table, key: unfinishedKey(ctx.realm, name.record, name.generation), bytes, expected: null }
+  return {
+    step: 'put',
+    table,
+    key: unfinishedKey(ctx.realm, name.record, name.generation),
+    bytes,
+    expected: null,
+  }
 }
 
-function isIndeterminate(error: unknown): boolean {
-  return error instanceof StoreError && error.code === 'ERR_STORE_INDETERMINATE'
+/**
+ * True when the deciding batch was certainly not applied. Whatever a store throws beyond its contract leaves that open:
+ * then the wrap stays, and the next opening decides.
+ */
+function isUndecided(ctx: VaultContext, error: unknown): boolean {
+  if (error instanceof GuiseError) return !isIndeterminate(error)
+  return ctx.signal?.aborted === true && error === ctx.signal.reason
 }

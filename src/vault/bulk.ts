@@ -1,6 +1,8 @@
 /** Many calls at once, with bounded memory and one result for each. @module */
 
 import { type CallOptions, GuiseError } from '../base/errors.ts'
+import { checkCall } from './calls.ts'
+import { rejectInput } from './errors.ts'
 import type { BulkResult } from './types.ts'
 
 /**
@@ -13,6 +15,8 @@ export async function* runMany<Input, Ok>(
   width: number,
   options?: CallOptions,
 ): AsyncGenerator<BulkResult<Ok>> {
+  checkSource(inputs)
+  const call = checkCall(options)
   const running = new Map<number, Promise<BulkResult<Ok>>>()
   let next = 0
   const take = async function* (): AsyncGenerator<BulkResult<Ok>> {
@@ -22,7 +26,7 @@ export async function* runMany<Input, Ok>(
   }
   try {
     for await (const input of inputs) {
-      options?.signal?.throwIfAborted()
+      call.signal?.throwIfAborted()
       const index = next++
       const result = settle(index, task(input))
       // It may fail before anyone waits for it; whoever does sees the failure then.
@@ -34,6 +38,13 @@ export async function* runMany<Input, Ok>(
   } finally {
     await Promise.allSettled(running.values())
   }
+}
+
+function checkSource(inputs: unknown): void {
+  const source = inputs as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null | undefined
+  if (typeof source?.[Symbol.asyncIterator] === 'function' || typeof source?.[Symbol.iterator] === 'function')
+    return
+  throw rejectInput('requests must be an iterable or an async iterable')
 }
 
 async function settle<Ok>(index: number, outcome: Promise<Ok>): Promise<BulkResult<Ok>> {

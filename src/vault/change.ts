@@ -1,9 +1,9 @@
 /** Changes of a record's state: what all verbs that manage records have in common (SPEC §11.1). @module */
 
 import type { CallOptions } from '../base/errors.ts'
-import { effectiveState, type State, transition, type TransitionVerb } from '../policy/states.ts'
-import { encodeStateRow, findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
+import { effectiveState, type State, type TransitionVerb, transition } from '../policy/states.ts'
 import { stateKey } from '../record/place.ts'
+import { encodeStateRow, findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
 import type { VaultContext } from './context.ts'
 import { VaultError } from './errors.ts'
@@ -24,21 +24,25 @@ export interface Subject extends Versioned<StateRow> {
 export function changeSubject<Result>(
   ctx: VaultContext,
   verb: Verb,
-  call: { readonly subject: unknown; readonly options: CallOptions | undefined },
+  call: {
+    readonly subject: unknown
+    readonly options: CallOptions | undefined
+    /** What else a retry must share with the first call. */
+    readonly bound?: Uint8Array | undefined
+  },
   handlers: {
     readonly change: (subject: Subject) => Promise<Result>
     /** What a call that was carried out before gives again. */
-    readonly repeat: (state: StateRow) => Result | Promise<Result>
+    readonly repeat: (state: StateRow, digest: Uint8Array) => Result | Promise<Result>
   },
 ): Promise<Result> {
-  const signal = call.options?.signal
-  return withSubject(ctx, call.subject, signal, (subject) =>
-    ctx.decide(signal, async () => {
+  return withSubject(ctx, call.subject, ctx.signal, (subject) =>
+    ctx.decide(async () => {
       const record = await requireState(ctx, subject)
-      await ctx.ring.load(signal)
-      const digest = operationDigest(ctx, verb, record.row.handle, call.options)
+      await ctx.ring.load()
+      const digest = operationDigest(ctx, verb, record.row.handle, call.options, call.bound)
       if (digest !== undefined && findOperation(record.row.operations, digest) !== undefined) {
-        return handlers.repeat(record.row)
+        return handlers.repeat(record.row, digest)
       }
       return handlers.change({ ...record, digest, nowMs: ctx.now().nowMs })
     }),
@@ -50,12 +54,18 @@ export function nextState(subject: Subject, verb: TransitionVerb): State {
   const { state, basis } = subject.row
   const from = effectiveState(state, basis, subject.nowMs)
   const to = transition(from, verb)
-  if (to === undefined) throw new VaultError('ERR_VAULT_TRANSITION', `${verb} is not possible for a record that is ${from}`)
+  if (to === undefined)
+    throw new VaultError('ERR_VAULT_TRANSITION', `${verb} is not possible for a record that is ${from}`)
   return to
 }
 
 /** The row after a change: version, time and remembered operation are filled in. */
-export function changedRow(ctx: VaultContext, subject: Subject, verb: Verb, fields: Partial<StateRow>): StateRow {
+export function changedRow(
+  ctx: VaultContext,
+  subject: Subject,
+  verb: Verb,
+  fields: Partial<StateRow>,
+): StateRow {
   const { row, digest, nowMs } = subject
   return {
     ...row,

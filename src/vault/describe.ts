@@ -2,27 +2,25 @@
 
 import type { Millis } from '../base/brand.ts'
 import { toBase64Url } from '../base/bytes.ts'
-import { type CallOptions, GuiseError } from '../base/errors.ts'
-import { publicBasis, type StoredBasis } from '../policy/basis.ts'
+import { GuiseError } from '../base/errors.ts'
+import { publicBasis } from '../policy/basis.ts'
 import { effectiveState } from '../policy/states.ts'
 import { startsWith, unfinishedStart } from '../record/place.ts'
-import type { Store, Table } from '../store/store.ts'
-import type { VaultContext } from './context.ts'
+import type { StoredRow, Table } from '../store/store.ts'
+import type { VaultContext, VaultStore } from './context.ts'
 import { generationNumber, recordId, requireState, subjectId, withSubject } from './lookup.ts'
 import type { SubjectDescription, VaultHealth } from './types.ts'
 
 const CUSTODIES = ['operator', 'quorum', 'holder', 'quorum+holder'] as const
 
 /** State, generation, custody and basis of a subject; `undefined` when it is unknown. */
-export async function describe(
-  ctx: VaultContext,
-  subject: string,
-  options?: CallOptions,
-): Promise<SubjectDescription | undefined> {
-  return withSubject(ctx, subject, options?.signal, async (text) => {
+export async function describe(ctx: VaultContext, subject: string): Promise<SubjectDescription | undefined> {
+  return withSubject(ctx, subject, ctx.signal, async (text) => {
     try {
-      const { row } = await ctx.decide(options?.signal, () => requireState(ctx, text))
-      const basis = row.basis as StoredBasis
+      const { row } = await ctx.decide(() => requireState(ctx, text))
+      const { basis } = row
+      // What an erasure leaves says nothing of the person, even to whoever puts the mapping back.
+      if (basis === null) return undefined
       return {
         subject: subjectId(row.handle),
         record: recordId(row.record),
@@ -44,10 +42,10 @@ export async function describe(
 }
 
 /** Asks the store for a linearizable read and the provider for the primary epoch. */
-export async function health(ctx: VaultContext, inFlight: number, options?: CallOptions): Promise<VaultHealth> {
+export async function health(ctx: VaultContext, inFlight: number): Promise<VaultHealth> {
   const keyring = await succeeds(async () => {
-    await ctx.ring.refresh(options?.signal)
-    await ctx.ring.load(options?.signal)
+    await ctx.ring.refresh()
+    await ctx.ring.load()
   })
   const store = await succeeds(async () => {
     await ctx.store.commit([ctx.ringStep()])
@@ -77,9 +75,9 @@ async function countUnfinished(ctx: VaultContext): Promise<number> {
 /** Notes of unfinished work in one of the two stores. */
 export async function* unfinishedRows(
   ctx: VaultContext,
-  store: Store,
+  store: VaultStore,
   table: Table,
-): AsyncGenerator<{ readonly key: Uint8Array; readonly bytes: Uint8Array }> {
+): AsyncGenerator<StoredRow> {
   const start = unfinishedStart(ctx.realm)
   for await (const row of store.scan(table, start)) {
     if (!startsWith(row.key, start)) return

@@ -1,41 +1,56 @@
 /** Devices of a holder: each has a slot of its own in the wrap (SPEC §11.7). @module */
 
-import { equalBytes, fromBase64, toBase64Url, wipe } from '../base/bytes.ts'
-import { checkObject, checkText } from '../base/check.ts'
+import { equalBytes, fromBase64, toBase64Url } from '../base/bytes.ts'
+import { checkText } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { randomBytes } from '../crypto/random.ts'
 import type { Profile } from '../keys/custody.ts'
 import { addSlot, removeSlot, type SlotChange } from '../keys/wraps.ts'
+import { readFields } from '../policy/fields.ts'
 import { secretKey } from '../record/place.ts'
 import { encodeSecretRow, secretHeader } from '../record/secret-row.ts'
 import type { StateRow } from '../record/state-row.ts'
 import { sealFailure } from '../seal/errors.ts'
 import type { StoreStep } from '../store/store.ts'
-import { changedRow, changeSubject, stateStep, type Subject } from './change.ts'
+import { changedRow, changeSubject, type Subject, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput, VaultError } from './errors.ts'
+import { type Shares, withShares } from './shares.ts'
 import { secondFactorConfirmed } from './symbols.ts'
-import type { AddDeviceRequest, RemoveDeviceRequest, ShareSource } from './types.ts'
-import { binding, custodyKey, readSecret, type StoredSecret, takeShare } from './wrap.ts'
+import type { AddDeviceRequest, RemoveDeviceRequest } from './types.ts'
+import { binding, custodyKey, readSecret, type StoredSecret } from './wrap.ts'
+
+const ADD_FIELDS = ['subject', 'holderShare', 'newShare', secondFactorConfirmed] as const
+const REMOVE_FIELDS = ['subject', 'holderShare', 'device', secondFactorConfirmed] as const
+const DEVICE_BYTES = 16
+const FREE: Uint8Array = new Uint8Array(DEVICE_BYTES)
 
 /** Gives another device a share. Resolves with the device's identifier. */
-export async function addDevice(ctx: VaultContext, request: AddDeviceRequest, options?: CallOptions): Promise<string> {
-  checkRequest(ctx, request)
-  return changeSubject(ctx, 'devices', { subject: request.subject, options }, {
-    repeat: (state) => toBase64Url(state.devices.findLast((device) => !isFree(device)) ?? new Uint8Array(16)),
-    change: async (found) => {
-      const slot = found.row.devices.findIndex(isFree)
-      if (slot < 0) throw new VaultError('ERR_VAULT_DEVICE', 'all four slots for devices are taken')
-      const device = randomBytes(16)
-      const added = await takeShare(ctx, request.newShare, found.row)
-      try {
-        await changeWrap(ctx, found, { source: request.holderShare, slot, device, added })
-      } finally {
-        wipe(added)
-      }
-      return toBase64Url(device)
-    },
-  })
+export async function addDevice(
+  ctx: VaultContext,
+  request: AddDeviceRequest,
+  options?: CallOptions,
+): Promise<string> {
+  const given = readFields(request, 'the request', ADD_FIELDS, rejectInput)
+  checkRequest(ctx, given)
+  return withShares(ctx, { present: given.holderShare, added: given.newShare }, (shares) =>
+    changeSubject(
+      ctx,
+      'devices',
+      { subject: given.subject, options },
+      {
+        repeat: (_, digest) => toBase64Url(digest),
+        change: async (found) => {
+          const slot = found.row.devices.findIndex(isFree)
+          if (slot < 0) throw new VaultError('ERR_VAULT_DEVICE', 'all four slots for devices are taken')
+          // Named by its operation where there is one, so that a retry knows which device it was.
+          const device = found.digest ?? randomBytes(DEVICE_BYTES)
+          await changeWrap(ctx, found, { shares, slot, device, adds: true })
+          return toBase64Url(device)
+        },
+      },
+    ),
+  )
 }
 
 /** Takes a device's share away: it does not open the wrap any more. */
@@ -44,60 +59,61 @@ export async function removeDevice(
   request: RemoveDeviceRequest,
   options?: CallOptions,
 ): Promise<void> {
-  checkRequest(ctx, request)
-  const device = fromBase64(checkText(request.device, 'device', { maxBytes: 22 }, rejectInput))
-  return changeSubject(ctx, 'devices', { subject: request.subject, options }, {
-    repeat: () => undefined,
-    change: async (found) => {
-      const slot = found.row.devices.findIndex((known) => device !== undefined && equalBytes(known, device))
-      if (slot < 0 || device === undefined || isFree(device)) {
-        throw new VaultError('ERR_VAULT_DEVICE', 'the subject has no such device')
-      }
-      await changeWrap(ctx, found, { source: request.holderShare, slot, device: new Uint8Array(16), added: undefined })
-    },
-  })
+  const given = readFields(request, 'the request', REMOVE_FIELDS, rejectInput)
+  checkRequest(ctx, given)
+  const device = checkDevice(given.device)
+  return withShares(ctx, { present: given.holderShare }, (shares) =>
+    changeSubject(
+      ctx,
+      'devices',
+      { subject: given.subject, options, bound: device },
+      {
+        repeat: () => undefined,
+        change: async (found) => {
+          const slot = found.row.devices.findIndex((known) => equalBytes(known, device))
+          if (slot < 0) throw new VaultError('ERR_VAULT_DEVICE', 'the subject has no such device')
+          await changeWrap(ctx, found, { shares, slot, device: FREE, adds: false })
+        },
+      },
+    ),
+  )
 }
 
 interface DeviceChange {
-  readonly source: ShareSource
+  readonly shares: Shares
   readonly slot: number
   /** What the state row says of the slot from now on. */
   readonly device: Uint8Array
-  readonly added: Uint8Array | undefined
+  readonly adds: boolean
 }
 
 /** Writes the wrap first where it lies in a store of its own, then the state row: a crash between them loses nothing. */
 async function changeWrap(ctx: VaultContext, found: Subject, change: DeviceChange): Promise<void> {
   if (found.row.state === 'revoked' || found.row.state === 'erased') {
-    throw new VaultError('ERR_VAULT_TRANSITION', `devices cannot change for a record that is ${found.row.state}`)
+    throw new VaultError(
+      'ERR_VAULT_TRANSITION',
+      `devices cannot change for a record that is ${found.row.state}`,
+    )
   }
   const secret = await readSecret(ctx, found.row)
   if (secret === undefined) throw new VaultError('ERR_VAULT_TRANSITION', 'the record has no wrap')
-  const share = await takeShare(ctx, change.source, found.row)
-  try {
-    await ctx.ring.loadEpoch(secret.row.epoch)
-    const step = wrapStep(ctx, found.row, secret, { ...change, share })
-    const devices = found.row.devices.map((known, slot) => (slot === change.slot ? change.device : known))
-    const next = stateStep(ctx, found, changedRow(ctx, found, 'devices', { devices }))
-    if (ctx.split) await ctx.secrets.commit([step])
-    await ctx.store.commit([next, ctx.ringStep(), ...(ctx.split ? [] : [step])])
-  } finally {
-    wipe(share)
-  }
+  await ctx.ring.loadEpoch(secret.row.epoch)
+  const step = wrapStep(ctx, found.row, secret, change)
+  const devices = found.row.devices.map((known, slot) => (slot === change.slot ? change.device : known))
+  const next = stateStep(ctx, found, changedRow(ctx, found, 'devices', { devices }))
+  if (ctx.split) await ctx.secrets.commit([step])
+  await ctx.store.commit([next, found.found.ring, ...(ctx.split ? [] : [step])])
 }
 
-function wrapStep(
-  ctx: VaultContext,
-  state: StateRow,
-  secret: StoredSecret,
-  change: DeviceChange & { readonly share: Uint8Array | undefined },
-): StoreStep {
+function wrapStep(ctx: VaultContext, state: StateRow, secret: StoredSecret, change: DeviceChange): StoreStep {
   const { row } = secret
   const profile = row.profile as Profile
-  const epoch = ctx.ring.primary
+  const epoch = Math.max(row.epoch, ctx.ring.primary)
   const header = secretHeader({ ...row, epoch })
-  const present = custodyKey(ctx, profile, row.keyVersion, change.share)
-  const added = change.added && custodyKey(ctx, profile, row.keyVersion, change.added)
+  const presentShare = change.shares.of(state)
+  const addedShare = change.adds ? change.shares.of(state, 'added') : undefined
+  const present = custodyKey(ctx, profile, row.keyVersion, presentShare)
+  const added = change.adds ? custodyKey(ctx, profile, row.keyVersion, addedShare) : undefined
   try {
     const sealed = ctx.ring.withEpoch(row.epoch, (from) =>
       ctx.ring.withEpoch(epoch, (to) => {
@@ -113,21 +129,34 @@ function wrapStep(
     )
     if (sealed === undefined) throw sealFailure()
     const key = secretKey(ctx.realm, state.record, state.generation)
-    return { step: 'put', table: 'secrets', key, bytes: encodeSecretRow({ header, ...sealed }), expected: secret.version }
+    return {
+      step: 'put',
+      table: 'secrets',
+      key,
+      bytes: encodeSecretRow({ header, ...sealed }),
+      expected: secret.version,
+    }
   } finally {
     present.wipe()
     added?.wipe()
   }
 }
 
-function checkRequest(ctx: VaultContext, request: AddDeviceRequest | RemoveDeviceRequest): void {
-  checkObject(request, 'the request', rejectInput)
+function checkRequest(ctx: VaultContext, given: { readonly [secondFactorConfirmed]: unknown }): void {
   if (ctx.settings.custody !== 'holder') {
     throw new VaultError('ERR_VAULT_CUSTODY', 'devices exist under custody holder only')
   }
-  if (request[secondFactorConfirmed] !== true) {
+  if (given[secondFactorConfirmed] !== true) {
     throw rejectInput('a change of devices needs [secondFactorConfirmed]: true')
   }
+}
+
+function checkDevice(value: unknown): Uint8Array {
+  const device = fromBase64(checkText(value, 'device', { maxBytes: 24 }, rejectInput))
+  if (device?.length !== DEVICE_BYTES || isFree(device)) {
+    throw new VaultError('ERR_VAULT_DEVICE', 'the subject has no such device')
+  }
+  return device
 }
 
 function isFree(device: Uint8Array): boolean {

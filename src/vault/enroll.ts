@@ -1,12 +1,12 @@
 /** Enroll: the first template of a subject (SPEC §11). @module */
 
 import type { Epoch } from '../base/brand.ts'
-import { wipe } from '../base/bytes.ts'
-import { checkObject } from '../base/check.ts'
+import { checkBoolean } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { drawHandle, encodeIndexRow, type IndexPlace, indexRowKey } from '../keys/pseudonym.ts'
 import { checkBasis, type StoredBasis } from '../policy/basis.ts'
+import { readFields } from '../policy/fields.ts'
 import { encodeAttemptsRow } from '../record/attempts-row.ts'
 import { attemptsKey, type RecordName, referenceKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import { encodeStateRow, findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
@@ -16,36 +16,37 @@ import { PROFILE, type VaultContext } from './context.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { findSubject, generationNumber, readState, recordId, subjectId, withSubject } from './lookup.ts'
 import { operationDigest, VERB } from './operation.ts'
-import { withSample } from './sample.ts'
+import { SAMPLE_FIELDS, withSample } from './sample.ts'
+import { type Shares, withShares } from './shares.ts'
 import { drawGeneration, makeTemplate, type NewTemplate } from './template-row.ts'
 import type { Enrolled, EnrollRequest } from './types.ts'
-import { takeShare } from './wrap.ts'
 
+const FIELDS = [...SAMPLE_FIELDS, 'more', 'subject', 'basis', 'holderShare', 'pending'] as const
 /** Nothing has failed yet. */
 const NO_ATTEMPTS = { run: 0, failures: 0, lastMs: 0, origin: new Uint8Array(16), steadyMs: 0 } as const
 
 /** Enrols a subject that has no record. Exactly one of several concurrent calls wins (VAULT-3). */
-export async function enroll(ctx: VaultContext, request: EnrollRequest, options?: CallOptions): Promise<Enrolled> {
-  checkObject(request, 'the request', rejectInput)
-  return withSample(ctx.settings, request, (integers) =>
-    withSubject(ctx, request.subject, options?.signal, async (subject) => {
-      const basis = checkBasis(request.basis, ctx.settings.profile.purpose)
-      const name: RecordName = {
-        realm: ctx.realm,
-        handle: drawHandle(),
-        record: randomBytes(16),
-        generation: drawGeneration(1),
-      }
-      const share = await takeShare(ctx, request.holderShare, name)
-      try {
-        return await ctx.decide(options?.signal, () =>
-          enrollOnce(ctx, { subject, basis, name, integers, share, pending: request.pending === true }, options),
-        )
-      } finally {
-        wipe(share)
-      }
-    }),
-  )
+export async function enroll(
+  ctx: VaultContext,
+  request: EnrollRequest,
+  options?: CallOptions,
+): Promise<Enrolled> {
+  const given = readFields(request, 'the request', FIELDS, rejectInput)
+  return withSample(ctx.settings, given, async (integers) => {
+    const basis = checkBasis(given.basis, ctx.settings.profile.purpose)
+    const pending = given.pending === undefined ? false : checkBoolean(given.pending, 'pending', rejectInput)
+    const name: RecordName = {
+      realm: ctx.realm,
+      handle: drawHandle(),
+      record: randomBytes(16),
+      generation: drawGeneration(1),
+    }
+    return await withShares(ctx, { present: given.holderShare }, (shares) =>
+      withSubject(ctx, given.subject, ctx.signal, (subject) =>
+        ctx.decide(() => enrollOnce(ctx, { subject, basis, name, integers, shares, pending }, options)),
+      ),
+    )
+  })
 }
 
 interface Enrolment {
@@ -53,20 +54,23 @@ interface Enrolment {
   readonly basis: StoredBasis
   readonly name: RecordName
   readonly integers: Int32Array
-  readonly share: Uint8Array | undefined
+  readonly shares: Shares
   readonly pending: boolean
 }
 
-async function enrollOnce(ctx: VaultContext, what: Enrolment, options: CallOptions | undefined): Promise<Enrolled> {
+async function enrollOnce(
+  ctx: VaultContext,
+  what: Enrolment,
+  options: CallOptions | undefined,
+): Promise<Enrolled> {
   const { name, basis } = what
   const found = await findSubject(ctx, what.subject)
-  await ctx.ring.load(options?.signal)
+  await ctx.ring.load()
   const oldest = found.places.at(-1) as IndexPlace
   const digest = operationDigest(ctx, 'enroll', oldest.tag, options)
   if (found.handle !== undefined) return enrolledBefore(ctx, found.handle, digest)
-  await ctx.ring.load(options?.signal)
   const { nowMs } = ctx.now()
-  const template = makeTemplate(ctx, name, what.integers, what.share, nowMs)
+  const template = makeTemplate(ctx, name, what.integers, what.shares.of(name), nowMs)
   const state: StateRow = {
     ...name,
     version: 1,
@@ -85,7 +89,7 @@ async function enrollOnce(ctx: VaultContext, what: Enrolment, options: CallOptio
     operations: rememberOperation([], digest && { digest, code: VERB.enroll }),
   }
   const steps = [...indexSteps(ctx, found.places, name.handle), ...recordSteps(ctx, state, template)]
-  await commitChange(ctx, { steps, wrap: { name, bytes: template.secret } })
+  await commitChange(ctx, { steps, ring: found.ring, wrap: { name, bytes: template.secret } })
   return describeEnrolled(state)
 }
 
@@ -103,7 +107,11 @@ async function enrolledBefore(
 }
 
 /** The mapping under the newest index key, and proof that no older one exists. */
-function indexSteps(ctx: VaultContext, places: readonly IndexPlace[], handle: Uint8Array): readonly StoreStep[] {
+function indexSteps(
+  ctx: VaultContext,
+  places: readonly IndexPlace[],
+  handle: Uint8Array,
+): readonly StoreStep[] {
   return places.map((place, position) => {
     const key = indexRowKey(place)
     if (position > 0) return { step: 'check', table: 'index', key, expected: null }

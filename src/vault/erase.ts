@@ -1,11 +1,12 @@
 /** Erase: code, wraps, attempts and the mapping from the identifier go; a signed receipt says when (SPEC §11.3). @module */
 
 import type { Millis } from '../base/brand.ts'
-import { checkBytes, checkObject } from '../base/check.ts'
+import { wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { checkSubject } from '../base/identifier.ts'
 import { keyPairEd25519 } from '../crypto/sign.ts'
 import { subjectTag } from '../keys/pseudonym.ts'
+import { copyBytes, readFields } from '../policy/fields.ts'
 import { attemptsKey, receiptKey, SCOPE_UNBOUND } from '../record/place.ts'
 import {
   decodeReceiptRow,
@@ -18,7 +19,7 @@ import type { KeyForVersion } from '../record/row.ts'
 import type { StateRow } from '../record/state-row.ts'
 import type { StoredRow, StoreStep } from '../store/store.ts'
 import { commitChange } from './batch.ts'
-import { changedRow, changeSubject, nextState, stateStep, type Subject } from './change.ts'
+import { changedRow, changeSubject, nextState, type Subject, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput, unknownSubject, VaultError } from './errors.ts'
 import { recordId } from './lookup.ts'
@@ -27,15 +28,24 @@ import { dropTemplate } from './revoke.ts'
 import type { ErasureReceipt, Irrecoverable } from './types.ts'
 
 /** Erases a record and proves it. The subject is unknown afterwards; a repeated call gets the same receipt. */
-export async function erase(ctx: VaultContext, subject: string, options?: CallOptions): Promise<ErasureReceipt> {
+export async function erase(
+  ctx: VaultContext,
+  subject: string,
+  options?: CallOptions,
+): Promise<ErasureReceipt> {
   const digest = await eraseDigest(ctx, subject, options)
   try {
-    return await changeSubject(ctx, 'erase', { subject, options }, {
-      repeat: () => {
-        throw unknownSubject()
+    return await changeSubject(
+      ctx,
+      'erase',
+      { subject, options },
+      {
+        repeat: () => {
+          throw unknownSubject()
+        },
+        change: (found) => eraseOnce(ctx, found, digest),
       },
-      change: (found) => eraseOnce(ctx, found, digest),
-    })
+    )
   } catch (error) {
     const gone = error instanceof VaultError && error.code === 'ERR_VAULT_UNKNOWN_SUBJECT'
     const before = gone && digest !== undefined ? await readBefore(ctx, digest) : undefined
@@ -50,8 +60,8 @@ async function eraseDigest(
   subject: unknown,
   options: CallOptions | undefined,
 ): Promise<Uint8Array | undefined> {
-  checkSubject(subject, rejectInput)
-  await ctx.ring.load(options?.signal)
+  wipe(checkSubject(subject, rejectInput))
+  await ctx.ring.load()
   const { index } = ctx.ring.requireRealmKeys(ctx.ring.oldestVersion)
   return operationDigest(ctx, 'erase', subjectTag(index, subject as string), options)
 }
@@ -69,6 +79,9 @@ async function eraseOnce(
   found: Subject,
   digest: Uint8Array | undefined,
 ): Promise<ErasureReceipt> {
+  // The identifier was enrolled again since: this is still the retry of the erasure before.
+  const before = digest && (await readBefore(ctx, digest))
+  if (before !== undefined) return before
   const state = nextState(found, 'erase')
   const old = await dropTemplate(ctx, found.row)
   const rest = await dropRest(ctx, found)
@@ -78,16 +91,26 @@ async function eraseOnce(
     devices: [],
     basis: null,
     operations: [],
-    ...old.epochs,
+    ...old.epochs(),
   })
   const body = receiptBody(ctx, tombstone)
   const signed = signReceipt(body, ctx.ring.requireRealmKeys(body.keyVersion).receipt)
-  const steps: StoreStep[] = [stateStep(ctx, found, { ...tombstone, operations: [] }), ...old.change.steps, ...rest]
+  const steps: StoreStep[] = [
+    stateStep(ctx, found, { ...tombstone, operations: [] }),
+    ...old.change.steps,
+    ...rest,
+  ]
   if (digest !== undefined) {
     const key = receiptKey(ctx.realm, digest)
-    steps.push({ step: 'put', table: 'states', key, bytes: encodeReceiptRow(ctx.realm, signed), expected: null })
+    steps.push({
+      step: 'put',
+      table: 'states',
+      key,
+      bytes: encodeReceiptRow(ctx.realm, signed),
+      expected: null,
+    })
   }
-  await commitChange(ctx, { ...old.change, steps })
+  await commitChange(ctx, { ...old.change, steps, ring: found.found.ring })
   return describeReceipt(ctx, body, signed.bytes, signed.signature)
 }
 
@@ -97,15 +120,16 @@ async function dropRest(ctx: VaultContext, found: Subject): Promise<readonly Sto
   const key = attemptsKey(ctx.realm, found.row.handle, SCOPE_UNBOUND)
   const attempts = await ctx.store.get('attempts', key)
   const steps: StoreStep[] = [{ step: 'delete', table: 'index', key: index.key, expected: index.version }]
-  if (attempts !== undefined) steps.push({ step: 'delete', table: 'attempts', key, expected: attempts.version })
+  if (attempts !== undefined)
+    steps.push({ step: 'delete', table: 'attempts', key, expected: attempts.version })
   return steps
 }
 
 /** The receipt as of now: an erasure that was promised may have become irrecoverable since. */
 export async function renewReceipt(ctx: VaultContext, receipt: ErasureReceipt): Promise<ErasureReceipt> {
-  const given = checkObject(receipt, 'the receipt', rejectInput)
-  const statement = Uint8Array.from(checkBytes(given['statement'], 'receipt.statement', [1, 256], rejectInput))
-  const signature = Uint8Array.from(checkBytes(given['signature'], 'receipt.signature', 64, rejectInput))
+  const given = readFields(receipt, 'the receipt', ['statement', 'signature'], rejectInput)
+  const statement = copyBytes(given.statement, 'receipt.statement', [1, 256], rejectInput)
+  const signature = copyBytes(given.signature, 'receipt.signature', 64, rejectInput)
   await ctx.ring.refresh()
   await ctx.ring.load()
   const body = readReceipt(statement, signature, publicKeys(ctx))
@@ -116,8 +140,11 @@ export async function renewReceipt(ctx: VaultContext, receipt: ErasureReceipt): 
 /** Public receipt keys by version. */
 function publicKeys(ctx: VaultContext): KeyForVersion {
   return (version) => {
-    const seed = ctx.ring.realmKeys(version)?.receipt
-    return seed && keyPairEd25519(seed).publicKey
+    const receipt = ctx.ring.realmKeys(version)?.receipt
+    if (receipt === undefined) return undefined
+    const { seed, publicKey } = keyPairEd25519(receipt)
+    wipe(seed)
+    return publicKey
   }
 }
 

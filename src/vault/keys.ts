@@ -1,17 +1,28 @@
 /** The keyring as verbs use it: loaded first, then lent without a pause (SPEC §4.4). @module */
 
 import type { Epoch, Millis } from '../base/brand.ts'
+import { KeysError } from '../keys/errors.ts'
 import type { RealmKeys } from '../keys/realm-keys.ts'
 import type { RingAccess } from '../keys/ring-state.ts'
-import { KeysError } from '../keys/errors.ts'
 import type { Store, StoreStep } from '../store/store.ts'
+
+/** A cache that keeps dropping what was just loaded is too small for the realm: after so many passes it is said. */
+const MOST_PASSES = 4
 
 /** Keys that are lent stay valid until the caller's next `await`; `load` again after it. */
 export class VaultKeys {
   readonly #ring: RingAccess
+  readonly #options: { readonly signal?: AbortSignal }
 
-  constructor(ring: RingAccess) {
+  /** @param signal ends every waiting with its reason */
+  constructor(ring: RingAccess, signal?: AbortSignal) {
     this.#ring = ring
+    this.#options = signal === undefined ? {} : { signal }
+  }
+
+  /** The same keys for one call. */
+  within(signal: AbortSignal): VaultKeys {
+    return new VaultKeys(this.#ring, signal)
   }
 
   get store(): Store {
@@ -49,22 +60,18 @@ export class VaultKeys {
   }
 
   /** Reads the ring again when its row changed. */
-  refresh(signal?: AbortSignal): Promise<void> {
-    return this.#ring.refresh(callOptions(signal))
+  refresh(): Promise<void> {
+    return this.#ring.refresh(this.#options)
   }
 
   /** Unwraps, where they are not held, the realm keys of every version and the primary epoch's key. */
-  async load(signal?: AbortSignal): Promise<void> {
-    while (!this.#isLoaded()) {
-      for (const version of this.versions) await this.#ring.loadRealmKeys(version, callOptions(signal))
-      await this.loadEpoch(this.primary, signal)
-    }
+  async load(): Promise<void> {
+    if (!this.#isLoaded()) await this.#loadWith(this.primary)
   }
 
   /** As `load`, and the key of one more epoch. Throws the errors of KEYS-11 when it may not be used. */
-  async loadEpoch(epoch: number, signal?: AbortSignal): Promise<void> {
-    await this.#ring.useEpoch(epoch, () => undefined, callOptions(signal))
-    if (!this.#isLoaded() && epoch !== this.primary) await this.load(signal)
+  async loadEpoch(epoch: number): Promise<void> {
+    if (!this.#isLoaded() || this.#ring.epochPrk(epoch) === undefined) await this.#loadWith(epoch)
   }
 
   realmKeys(version: number): RealmKeys | undefined {
@@ -80,6 +87,16 @@ export class VaultKeys {
     return (this.#ring.epochPrk(epoch) ?? dropped()).use(task)
   }
 
+  async #loadWith(epoch: number): Promise<void> {
+    for (let pass = 0; pass < MOST_PASSES; pass++) {
+      await this.#ring.useEpoch(epoch, () => undefined, this.#options)
+      await this.#ring.useEpoch(this.primary, () => undefined, this.#options)
+      for (const version of this.versions) await this.#ring.loadRealmKeys(version, this.#options)
+      if (this.#isLoaded() && this.#ring.epochPrk(epoch) !== undefined) return
+    }
+    dropped()
+  }
+
   #isLoaded(): boolean {
     return (
       this.versions.every((version) => this.#ring.realmKeys(version) !== undefined) &&
@@ -90,9 +107,8 @@ export class VaultKeys {
 
 /** Only reached when a cache is smaller than what one verb needs. */
 function dropped(): never {
-  throw new KeysError('ERR_KEYS_DISPOSED', 'a key was dropped while it was needed: the cache of the keyring is too small')
-}
-
-function callOptions(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal }
+  throw new KeysError(
+    'ERR_KEYS_DISPOSED',
+    'a key was dropped while it was needed: the cache of the keyring is too small',
+  )
 }

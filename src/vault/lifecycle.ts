@@ -17,13 +17,18 @@ export function changeState(
   subject: string,
   options?: CallOptions,
 ): Promise<void> {
-  return changeSubject(ctx, verb, { subject, options }, {
-    repeat: () => undefined,
-    change: async (found) => {
-      const next = changedRow(ctx, found, verb, { state: nextState(found, verb) })
-      await ctx.store.commit([stateStep(ctx, found, next), ctx.ringStep()])
+  return changeSubject(
+    ctx,
+    verb,
+    { subject, options },
+    {
+      repeat: () => undefined,
+      change: async (found) => {
+        const next = changedRow(ctx, found, verb, { state: nextState(found, verb) })
+        await ctx.store.commit([stateStep(ctx, found, next), found.found.ring])
+      },
     },
-  })
+  )
 }
 
 /**
@@ -31,25 +36,33 @@ export function changeState(
  * failures of the generation stay (POLICY-7).
  */
 export function rebind(ctx: VaultContext, subject: string, options?: CallOptions): Promise<void> {
-  return changeSubject(ctx, 'rebind', { subject, options }, {
-    repeat: () => undefined,
-    change: async (found) => {
-      if (found.row.state === 'revoked' || found.row.state === 'erased') {
-        throw new VaultError('ERR_VAULT_TRANSITION', `rebind is not possible for a record that is ${found.row.state}`)
-      }
-      const { row, version } = await readAttempts(ctx, found.row)
-      const keyVersion = ctx.ring.newestVersion
-      const count = { ...row.count, run: 0 }
-      const bytes = encodeAttemptsRow(
-        { ...row, count, version: row.version + 1, keyVersion },
-        ctx.ring.requireRealmKeys(keyVersion).limiter,
-      )
-      const key = attemptsKey(ctx.realm, row.handle, SCOPE_UNBOUND)
-      await ctx.store.commit([
-        stateStep(ctx, found, changedRow(ctx, found, 'rebind', {})),
-        { step: 'put', table: 'attempts', key, bytes, expected: version },
-        ctx.ringStep(),
-      ])
+  return changeSubject(
+    ctx,
+    'rebind',
+    { subject, options },
+    {
+      repeat: () => undefined,
+      change: async (found) => {
+        if (found.row.state === 'revoked' || found.row.state === 'erased') {
+          throw new VaultError(
+            'ERR_VAULT_TRANSITION',
+            `rebind is not possible for a record that is ${found.row.state}`,
+          )
+        }
+        const { row, version } = await readAttempts(ctx, found.row)
+        const keyVersion = ctx.ring.newestVersion
+        const count = { ...row.count, run: 0 }
+        const bytes = encodeAttemptsRow(
+          { ...row, count, version: row.version + 1, keyVersion },
+          ctx.ring.requireRealmKeys(keyVersion).limiter,
+        )
+        const key = attemptsKey(ctx.realm, row.handle, SCOPE_UNBOUND)
+        await ctx.store.commit([
+          stateStep(ctx, found, changedRow(ctx, found, 'rebind', {})),
+          { step: 'put', table: 'attempts', key, bytes, expected: version },
+          found.found.ring,
+        ])
+      },
     },
-  })
+  )
 }

@@ -1,14 +1,14 @@
 /** From an external identifier to the rows of a subject (SPEC §4.5, §11.2). @module */
 
 import type { Generation, RecordId, SubjectId } from '../base/brand.ts'
-import { readU32be, toBase64Url, toHex } from '../base/bytes.ts'
+import { readU32be, toBase64Url, toHex, wipe } from '../base/bytes.ts'
 import { checkSubject } from '../base/identifier.ts'
 import { decodeIndexRow, type IndexPlace, indexRowKey, subjectTag } from '../keys/pseudonym.ts'
 import { type AttemptsRow, decodeAttemptsRow } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
 import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import { decodeStateRow, type StateRow } from '../record/state-row.ts'
-import type { StoredRow } from '../store/store.ts'
+import type { StoredRow, StoreStep } from '../store/store.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput, unknownSubject } from './errors.ts'
 
@@ -25,6 +25,8 @@ export interface Found {
   readonly handle: Uint8Array | undefined
   /** The index row that named the handle. */
   readonly index: StoredRow | undefined
+  /** Fails a batch unless the keyring is the one whose versions were looked under. */
+  readonly ring: StoreStep
 }
 
 /** Runs `task` as the only verb for this subject in this process. */
@@ -34,8 +36,8 @@ export async function withSubject<Result>(
   signal: AbortSignal | undefined,
   task: (subject: string) => Promise<Result>,
 ): Promise<Result> {
-  checkSubject(subject, rejectInput)
-  await ctx.ring.load(signal)
+  wipe(checkSubject(subject, rejectInput))
+  await ctx.ring.load()
   const { index } = ctx.ring.requireRealmKeys(ctx.ring.newestVersion)
   const tag = subjectTag(index, subject as string)
   return ctx.subjects.run(toHex(tag), () => task(subject as string), signal)
@@ -43,6 +45,7 @@ export async function withSubject<Result>(
 
 /** Looks the subject up under every version of the index key, from the newest on (KEYS-15). */
 export async function findSubject(ctx: VaultContext, subject: string): Promise<Found> {
+  const ring = ctx.ringStep()
   const places = ctx.ring.versions.map((version) => {
     const tag = subjectTag(ctx.ring.requireRealmKeys(version).index, subject)
     return { realm: ctx.realm, version, tag }
@@ -52,17 +55,23 @@ export async function findSubject(ctx: VaultContext, subject: string): Promise<F
     if (index === undefined) continue
     await ctx.ring.load()
     const key = ctx.ring.requireRealmKeys(place.version).index
-    return { places, handle: decodeIndexRow(index.bytes, place, key), index }
+    return { places, handle: decodeIndexRow(index.bytes, place, key), index, ring }
   }
-  return { places, handle: undefined, index: undefined }
+  return { places, handle: undefined, index: undefined, ring }
 }
 
 /** The state row of a handle; `undefined` when there is none. */
-export async function readState(ctx: VaultContext, handle: Uint8Array): Promise<Versioned<StateRow> | undefined> {
+export async function readState(
+  ctx: VaultContext,
+  handle: Uint8Array,
+): Promise<Versioned<StateRow> | undefined> {
   const stored = await ctx.store.get('states', stateKey(ctx.realm, handle))
   if (stored === undefined) return undefined
   await ctx.ring.load()
-  return { row: decodeStateRow(stored.bytes, { realm: ctx.realm, handle }, ctx.stateKey), version: stored.version }
+  return {
+    row: decodeStateRow(stored.bytes, { realm: ctx.realm, handle }, ctx.stateKey),
+    version: stored.version,
+  }
 }
 
 /** The attempts row of a record's present generation. It exists as long as the record can be compared. */

@@ -1,15 +1,18 @@
 /** Opening a vault: the whole configuration is checked once, then what a crash left is finished. @module */
 
 import type { TransformId } from '../base/brand.ts'
-import { checkFunction, checkInteger, checkObject, checkOneOf } from '../base/check.ts'
+import { checkFunction, checkInteger, checkOneOf } from '../base/check.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { checkPurpose } from '../base/identifier.ts'
+import { KeyedMutex } from '../base/mutex.ts'
 import { checkModel } from '../embedding/model.ts'
 import { ringAccess } from '../keys/keyring.ts'
 import { checkAttemptPolicy } from '../policy/attempts.ts'
+import { readFields } from '../policy/fields.ts'
 import { fitOperatingPoints } from '../policy/operating-point.ts'
 import type { Store } from '../store/store.ts'
 import { checkBits, defaultBits } from '../template/bits.ts'
+import { checkCall } from './calls.ts'
 import { VaultContext, type VaultSettings } from './context.ts'
 import { rejectConfiguration } from './errors.ts'
 import { VaultKeys } from './keys.ts'
@@ -19,6 +22,24 @@ import { allowHighFalseMatchRate, allowOvercomplete, revealReason, testClock } f
 import type { VaultOptions } from './types.ts'
 import { OpenVault, type Vault } from './vault.ts'
 
+const FIELDS = [
+  'keyring',
+  'store',
+  'secrets',
+  'model',
+  'purpose',
+  'operatingPoints',
+  'custody',
+  'attempts',
+  'maxInFlight',
+  'bits',
+  'erasureBoundMs',
+  'signal',
+  allowOvercomplete,
+  allowHighFalseMatchRate,
+  revealReason,
+  testClock,
+] as const
 const DAY_MS = 86_400_000
 const DEFAULT_BOUND_MS = 30 * DAY_MS
 /** One-to-one templates have a key of their own: four rounds. */
@@ -41,8 +62,13 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
 
 /** What `openVault` opens, without the door: for whoever measures what a thief of all keys can do. */
 export async function openContext(options: VaultOptions): Promise<VaultContext> {
-  checkObject(options, 'options', rejectConfiguration)
-  options.signal?.throwIfAborted()
+  const given = readFields(options, 'options', FIELDS, rejectConfiguration) as unknown as VaultOptions
+  const { signal } = checkCall({ signal: given.signal })
+  signal?.throwIfAborted()
+  return await openChecked(given, signal)
+}
+
+async function openChecked(options: VaultOptions, signal: AbortSignal | undefined): Promise<VaultContext> {
   const ring = new VaultKeys(ringAccess(options.keyring))
   const store = checkStore(options.store, 'store')
   const secrets = options.secrets === undefined ? store : checkStore(options.secrets, 'secrets')
@@ -50,10 +76,19 @@ export async function openContext(options: VaultOptions): Promise<VaultContext> 
   const clock = chooseClock(options, [store, secrets])
   const settings = checkSettings(options)
   const realmLimit = new RealmLimit(ring, settings.realm, clock, settings.attempts.realmPerHour)
-  const ctx = new VaultContext({ settings, ring, secrets, clock, realmLimit })
-  await ring.refresh(options.signal)
-  await ring.load(options.signal)
-  await recover(ctx)
+  const ctx = new VaultContext({
+    settings,
+    ring,
+    store,
+    secrets,
+    clock,
+    realmLimit,
+    subjects: new KeyedMutex(),
+  })
+  const call = ctx.within(signal)
+  await call.ring.refresh()
+  await call.ring.load()
+  await recover(call)
   return ctx
 }
 
@@ -61,10 +96,13 @@ function checkSettings(options: VaultOptions): VaultSettings {
   const { realm } = options.keyring
   const model = checkModel(options.model)
   const overcomplete = options[allowOvercomplete] === true
-  const bits = options.bits === undefined ? defaultBits(model.dimensions) : checkBits(model.dimensions, options.bits, overcomplete)
+  const bits =
+    options.bits === undefined
+      ? defaultBits(model.dimensions)
+      : checkBits(model.dimensions, options.bits, overcomplete)
   const purpose = checkPurpose(options.purpose, rejectConfiguration)
   const { id, dimensions, meanHash } = model
-  const custody = checkObject(options.custody, 'custody', rejectConfiguration)['profile']
+  const custody = readFields(options.custody, 'custody', ['profile'], rejectConfiguration).profile
   return {
     realm,
     profile: { realm, purpose, model: id, meanHash, dimensions, bits, suite: SUITE },
@@ -98,7 +136,8 @@ function chooseClock(options: VaultOptions, stores: readonly Store[]): Clock {
 }
 
 function checkStore(value: unknown, name: string): Store {
-  const store = checkObject(value, name, rejectConfiguration)
-  for (const method of ['get', 'commit', 'scan']) checkFunction(store[method], `${name}.${method}`, rejectConfiguration)
+  const methods = ['get', 'commit', 'scan'] as const
+  const store = readFields(value, name, methods, rejectConfiguration)
+  for (const method of methods) checkFunction(store[method], `${name}.${method}`, rejectConfiguration)
   return value as Store
 }

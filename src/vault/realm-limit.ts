@@ -1,19 +1,24 @@
 /** The realm's own limit of failures, summed over the rows of all writers (SPEC §9.4, §12.3). @module */
 
 import type { Realm } from '../base/brand.ts'
+import { equalBytes } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { decodeRealmAttemptsRow, encodeRealmAttemptsRow } from '../record/attempts-row.ts'
+import { misplaced } from '../record/errors.ts'
 import { realmAttemptsKey, realmAttemptsStart, startsWith } from '../record/place.ts'
+import { isConflict } from './context.ts'
 import type { VaultKeys } from './keys.ts'
 
 const WINDOW_MS = 3_600_000
 const FLUSH_MS = 1000
 const FLUSH_COUNT = 64
+/** Nobody else writes this writer's row, so a conflict only means that an earlier commit was applied after all. */
+const MOST_TRIES = 3
 
 /**
- * Counts failures of the running hour. This process counts its own exactly; those of others are read at most a second
- * late, and each writer flushes at least every second or 64 failures: the error is at most that much a writer.
+ * Counts failures of the running hour. Those of other writers are read at most a second late, and each writer flushes
+ * its own at least every second or 64 failures: the error is at most that much a writer.
  */
 export class RealmLimit {
   readonly #ring: VaultKeys
@@ -21,12 +26,18 @@ export class RealmLimit {
   readonly #clock: Clock
   readonly #perHour: number
   readonly #writer: Uint8Array = randomBytes(16)
-  #rowVersion: string | null = null
+  /** `undefined`: to be read before the next write. */
+  #rowVersion: string | null | undefined = null
   #windowMs = 0
+  /** When the window ends, on the steady clock: no jump of the wall clock shortens or lengthens it. */
+  #endsMs = Number.NEGATIVE_INFINITY
   #own = 0
   #flushed = 0
   #others = 0
+  #underWay = 0
+  #oldestMs: number | undefined
   #readMs = Number.NEGATIVE_INFINITY
+  #reading: Promise<void> | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #flushing: Promise<void> = Promise.resolve()
 
@@ -37,24 +48,35 @@ export class RealmLimit {
     this.#perHour = perHour
   }
 
-  /** False when the realm has used up its failures of this hour. */
-  async allows(): Promise<boolean> {
-    this.#turn()
-    const { ms } = this.#clock.steady()
-    if (ms - this.#readMs >= FLUSH_MS) await this.#readOthers(ms)
-    return this.#own + this.#others < this.#perHour
+  /**
+   * Admits a comparison; false when the realm has used up its failures of this hour. Whoever was let in leaves.
+   * Throws when counters can be neither read nor written: then nothing is compared (POLICY-9).
+   */
+  async enter(): Promise<boolean> {
+    const { ms } = this.#turn()
+    if (this.#isDue(ms)) await this.flush()
+    if (ms - this.#readMs >= FLUSH_MS) {
+      this.#reading ??= this.#readOthers(ms).finally(() => {
+        this.#reading = undefined
+      })
+      await this.#reading
+    }
+    const failures = this.#own + this.#others
+    // Comparisons under way may all fail: no more of them than one flush may lag behind.
+    if (failures >= this.#perHour || failures + this.#underWay >= this.#perHour + FLUSH_COUNT) return false
+    this.#underWay++
+    return true
   }
 
-  /** Counts one failure; resolves once it is flushed when 64 are waiting, otherwise at once. */
-  async fail(): Promise<void> {
-    this.#turn()
+  /** Ends a comparison, and counts it when it failed. */
+  leave(failed: boolean): void {
+    const { ms } = this.#turn()
+    this.#underWay--
+    if (!failed) return
     this.#own++
-    if (this.#own - this.#flushed >= FLUSH_COUNT) return this.flush()
-    if (this.#timer === undefined) {
-      this.#timer = setTimeout(() => void this.flush().catch(() => undefined), FLUSH_MS)
-      // A waiting counter keeps no process alive; `close` flushes it.
-      ;(this.#timer as { unref?: () => void }).unref?.()
-    }
+    this.#oldestMs ??= ms
+    if (this.#isDue(ms)) this.#flushInBackground()
+    else this.#timer ??= this.#later()
   }
 
   /** Writes this writer's row. */
@@ -65,25 +87,61 @@ export class RealmLimit {
     return this.#flushing
   }
 
+  #isDue(ms: number): boolean {
+    if (this.#own - this.#flushed >= FLUSH_COUNT) return true
+    return this.#oldestMs !== undefined && ms - this.#oldestMs >= FLUSH_MS
+  }
+
+  /** A failure to write is met again by the next comparison, which is refused then. */
+  #flushInBackground(): void {
+    this.flush().catch(() => undefined)
+  }
+
+  #later(): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => this.#flushInBackground(), FLUSH_MS)
+    // A waiting counter keeps no process alive; `close` flushes it.
+    ;(timer as { unref?: () => void }).unref?.()
+    return timer
+  }
+
   async #write(): Promise<void> {
-    if (this.#own === this.#flushed) return
+    for (let attempt = 1; this.#own > this.#flushed; attempt++) {
+      try {
+        await this.#writeOnce()
+      } catch (error) {
+        this.#rowVersion = undefined
+        if (!isConflict(error) || attempt >= MOST_TRIES) throw error
+      }
+    }
+  }
+
+  async #writeOnce(): Promise<void> {
+    const { store } = this.#ring
+    const key = realmAttemptsKey(this.#realm, this.#writer)
+    if (this.#rowVersion === undefined) this.#rowVersion = (await store.get('attempts', key))?.version ?? null
     await this.#ring.load()
     const keyVersion = this.#ring.newestVersion
+    const windowMs = this.#windowMs
     const count = this.#own
     const bytes = encodeRealmAttemptsRow(
-      { realm: this.#realm, writer: this.#writer, windowMs: this.#windowMs, count, keyVersion },
+      { realm: this.#realm, writer: this.#writer, windowMs, count, keyVersion },
       this.#ring.requireRealmKeys(keyVersion).limiter,
     )
-    const key = realmAttemptsKey(this.#realm, this.#writer)
-    const [version] = await this.#ring.store.commit([
-      { step: 'put', table: 'attempts', key, bytes, expected: this.#rowVersion },
-    ])
-    this.#rowVersion = version ?? null
-    this.#flushed = count
+    const oldestMs = this.#oldestMs
+    this.#oldestMs = undefined
+    try {
+      const [version] = await store.commit([
+        { step: 'put', table: 'attempts', key, bytes, expected: this.#rowVersion },
+      ])
+      this.#rowVersion = version ?? null
+    } catch (error) {
+      this.#oldestMs ??= oldestMs
+      throw error
+    }
+    if (windowMs === this.#windowMs) this.#flushed = count
   }
 
   async #readOthers(nowMs: number): Promise<void> {
-    this.#readMs = nowMs
     const start = realmAttemptsStart(this.#realm)
     const own = realmAttemptsKey(this.#realm, this.#writer)
     let sum = 0
@@ -91,24 +149,30 @@ export class RealmLimit {
       if (!startsWith(row.key, start)) break
       if (startsWith(row.key, own)) continue
       await this.#ring.load()
-      const { windowMs, count } = decodeRealmAttemptsRow(
+      const { windowMs, count, writer } = decodeRealmAttemptsRow(
         row.bytes,
         this.#realm,
         (version) => this.#ring.realmKeys(version)?.limiter,
       )
+      if (!equalBytes(writer, row.key.subarray(start.length))) throw misplaced('another writer')
       if (windowMs === this.#windowMs) sum += count
     }
     this.#others = sum
+    this.#readMs = nowMs
   }
 
-  /** Begins a new hour when the clock says so. A clock that goes back stays in the later hour. */
-  #turn(): void {
-    const windowMs = Math.floor(this.#clock.nowMs() / WINDOW_MS) * WINDOW_MS
-    if (windowMs <= this.#windowMs) return
-    this.#windowMs = windowMs
+  /** Begins a new hour when the running one is over: the hour of the wall clock then, up to its end. */
+  #turn(): { readonly ms: number } {
+    const { ms } = this.#clock.steady()
+    if (ms < this.#endsMs) return { ms }
+    const wallMs = this.#clock.nowMs()
+    this.#windowMs = Math.floor(wallMs / WINDOW_MS) * WINDOW_MS
+    this.#endsMs = ms + this.#windowMs + WINDOW_MS - wallMs
     this.#own = 0
     this.#flushed = 0
     this.#others = 0
+    this.#oldestMs = undefined
     this.#readMs = Number.NEGATIVE_INFINITY
+    return { ms }
   }
 }

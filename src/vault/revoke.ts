@@ -2,7 +2,8 @@
 
 import { checkOneOf } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
-import { referenceKey } from '../record/place.ts'
+import { RecordError } from '../record/errors.ts'
+import { referenceKey, secretKey } from '../record/place.ts'
 import type { StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
 import { type Change, commitChange } from './batch.ts'
@@ -10,10 +11,17 @@ import { changedRow, changeSubject, nextState, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput } from './errors.ts'
 import type { RevocationReason } from './types.ts'
-import { readSecret } from './wrap.ts'
+import { isAuthentic, readSecret, type StoredSecret } from './wrap.ts'
 
 /** In the order of their codes in the state row; 0 is none. */
-const REASONS: readonly RevocationReason[] = ['breach', 'lost-device', 'withdrawn', 'fraud', 'superseded', 'other']
+const REASONS: readonly RevocationReason[] = [
+  'breach',
+  'lost-device',
+  'withdrawn',
+  'fraud',
+  'superseded',
+  'other',
+]
 
 /** Revokes for a reason; `breach` marks the subject as exposed for good (VAULT-10). */
 export async function revoke(
@@ -23,22 +31,30 @@ export async function revoke(
   options?: CallOptions,
 ): Promise<void> {
   const code = 1 + REASONS.indexOf(checkOneOf(reason, 'reason', REASONS, rejectInput))
-  return changeSubject(ctx, 'revoke', { subject, options }, {
-    repeat: () => undefined,
-    change: async (found) => {
-      const state = nextState(found, 'revoke')
-      const old = await dropTemplate(ctx, found.row)
-      const exposed = found.row.exposed || reason === 'breach'
-      const next = changedRow(ctx, found, 'revoke', { state, reason: code, exposed, ...old.epochs })
-      await commitChange(ctx, { ...old.change, steps: [stateStep(ctx, found, next), ...old.change.steps] })
+  return changeSubject(
+    ctx,
+    'revoke',
+    { subject, options },
+    {
+      repeat: () => undefined,
+      change: async (found) => {
+        const state = nextState(found, 'revoke')
+        const old = await dropTemplate(ctx, found.row)
+        const exposed = found.row.exposed || reason === 'breach'
+        await ctx.ring.load()
+        const next = changedRow(ctx, found, 'revoke', { state, reason: code, exposed, ...old.epochs() })
+        const steps = [stateStep(ctx, found, next), ...old.change.steps]
+        await commitChange(ctx, { ...old.change, steps, ring: found.found.ring })
+      },
     },
-  })
+  )
 }
 
 /** What has to go with a generation, and the epochs that ever wrapped its secret. */
 export interface OldTemplate {
-  readonly change: Change
-  readonly epochs: { readonly since: number; readonly last: number }
+  readonly change: Pick<Change, 'steps' | 'unwrap'>
+  /** Known only when the change is made: between two stores a rotation may come in between. */
+  readonly epochs: () => { readonly since: number; readonly last: number }
   /** Version of the reference row; null when there is none. */
   readonly reference: string | null
 }
@@ -51,7 +67,7 @@ export async function dropTemplate(
 ): Promise<OldTemplate> {
   const key = referenceKey(ctx.realm, state.record)
   const reference = await ctx.store.get('references', key)
-  const secret = await readSecret(ctx, state)
+  const secret = await readWrap(ctx, state)
   const steps: StoreStep[] =
     reference === undefined || options.keepReference === true
       ? []
@@ -59,10 +75,33 @@ export async function dropTemplate(
   const gone = state.state === 'revoked'
   return {
     change: { steps, ...(gone ? {} : { unwrap: { name: state, version: secret?.version ?? null } }) },
-    epochs: {
-      since: Math.min(state.since, secret?.row.since ?? state.since),
-      last: Math.max(state.last, secret?.row.epoch ?? state.last),
+    epochs: () => {
+      const known = secret?.row
+      const doubtful = ctx.split || (secret !== undefined && known === undefined)
+      return {
+        since: Math.min(state.since, known?.since ?? state.since),
+        last: Math.max(state.last, known?.epoch ?? 0, doubtful ? ctx.ring.primary : 0),
+      }
     },
     reference: reference?.version ?? null,
+  }
+}
+
+/**
+ * The wrap that has to go. One that is damaged goes too, or nobody could be revoked or erased whose row was altered; but
+ * nothing that it says is believed, least of all under which epoch it lies.
+ */
+async function readWrap(
+  ctx: VaultContext,
+  state: StateRow,
+): Promise<{ readonly row: StoredSecret['row'] | undefined; readonly version: string } | undefined> {
+  try {
+    const secret = await readSecret(ctx, state)
+    if (secret === undefined) return undefined
+    return { row: (await isAuthentic(ctx, secret.row)) ? secret.row : undefined, version: secret.version }
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error
+    const stored = await ctx.secrets.get('secrets', secretKey(ctx.realm, state.record, state.generation))
+    return stored && { row: undefined, version: stored.version }
   }
 }

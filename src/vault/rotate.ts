@@ -1,17 +1,21 @@
 /** Rotate: re-wraps every record secret under the primary epoch, without face, person or secret (SPEC §11.4). @module */
 
 import type { RecordId } from '../base/brand.ts'
+import { equalBytes } from '../base/bytes.ts'
+import { checkBoolean, checkFunction } from '../base/check.ts'
 import { GuiseError } from '../base/errors.ts'
 import { realmPrefix } from '../base/identifier.ts'
-import type { Profile } from '../keys/custody.ts'
-import { rotateOuter } from '../keys/wraps.ts'
-import { isSubjectKey, startsWith } from '../record/place.ts'
-import { decodeSecretRow, encodeSecretRow, secretHeader, type SecretRow } from '../record/secret-row.ts'
-import { sealFailure } from '../seal/errors.ts'
+import { readFields } from '../policy/fields.ts'
+import { isSubjectKey, referenceKey, startsWith } from '../record/place.ts'
+import { readReferenceName } from '../record/reference-row.ts'
+import { decodeSecretRow } from '../record/secret-row.ts'
 import type { StoredRow } from '../store/store.ts'
+import { checkCall } from './calls.ts'
 import type { VaultContext } from './context.ts'
+import { rejectInput } from './errors.ts'
 import { recordId } from './lookup.ts'
 import type { BulkResult, RotateOptions } from './types.ts'
+import { rewrap } from './wrap.ts'
 
 /** Commits under way at once: they share the store's flush. */
 const PAGE = 64
@@ -19,21 +23,29 @@ const RECORD_BYTES = 16
 const GENERATION_BYTES = 20
 
 /**
- * Yields one result for each wrap that was re-wrapped, or would be. Wraps under the primary epoch already are passed over, so that a
- * rotation that was stopped goes on where it stopped. A wrap that is revoked, reissued or erased meanwhile stays so.
+ * Yields one result for each wrap that was re-wrapped, or would be. Wraps under the primary epoch already are passed
+ * over, so that a rotation that was stopped goes on where it stopped. A wrap that is revoked, reissued or erased
+ * meanwhile stays so. No wrap goes back to an older epoch: the epochs from the first to the present one are all that ever
+ * wrapped it, which is what a receipt says.
  */
-export async function* rotate(ctx: VaultContext, options?: RotateOptions): AsyncGenerator<BulkResult<RecordId>> {
+export async function* rotate(
+  ctx: VaultContext,
+  options?: RotateOptions,
+): AsyncGenerator<BulkResult<RecordId>> {
   const prefix = realmPrefix(ctx.realm)
   let seen = 0
   let index = 0
   let page: StoredRow[] = []
   const flush = async function* (): AsyncGenerator<BulkResult<RecordId>> {
-    const results = await Promise.all(page.map((row) => rotateRow(ctx, row, options)))
+    const settled = await Promise.allSettled(page.map((row) => rotateRow(ctx, row, options)))
     page = []
     options?.onProgress?.(seen)
-    for (const result of results) if (result !== undefined) yield { ...result, index: index++ }
+    for (const result of settled) {
+      if (result.status === 'rejected') throw result.reason
+      if (result.value !== undefined) yield { ...result.value, index: index++ }
+    }
   }
-  for await (const row of ctx.secrets.scan('secrets', prefix, options)) {
+  for await (const row of ctx.secrets.scan('secrets', prefix)) {
     if (!startsWith(row.key, prefix)) break
     if (!isSubjectKey(ctx.realm, row.key)) continue
     seen++
@@ -43,7 +55,23 @@ export async function* rotate(ctx: VaultContext, options?: RotateOptions): Async
   yield* flush()
 }
 
-type Result = { readonly ok: true; readonly value: RecordId } | { readonly ok: false; readonly error: GuiseError }
+type Result =
+  | { readonly ok: true; readonly value: RecordId }
+  | { readonly ok: false; readonly error: GuiseError }
+
+/** A checked copy of the options. */
+export function checkRotate(options: unknown): RotateOptions {
+  if (options === undefined) return {}
+  const { dryRun, onProgress } = readFields(options, 'options', ['dryRun', 'onProgress'], rejectInput)
+  const dry = dryRun === undefined ? false : checkBoolean(dryRun, 'dryRun', rejectInput)
+  return {
+    ...checkCall(options),
+    ...(dry ? { dryRun: true } : {}),
+    ...(onProgress === undefined
+      ? {}
+      : { onProgress: checkFunction(onProgress, 'onProgress', rejectInput) as (seen: number) => void }),
+  }
+}
 
 /** Re-wraps one row; `undefined` when there is nothing to do. */
 async function rotateRow(
@@ -52,7 +80,7 @@ async function rotateRow(
   options: RotateOptions | undefined,
 ): Promise<Result | undefined> {
   try {
-    return await ctx.decide(options?.signal, () => rotateOnce(ctx, row.key, options))
+    return await ctx.decide(() => rotateOnce(ctx, row.key, options))
   } catch (error) {
     if (error instanceof GuiseError) return { ok: false, error }
     throw error
@@ -64,35 +92,36 @@ async function rotateOnce(
   key: Uint8Array,
   options: RotateOptions | undefined,
 ): Promise<Result | undefined> {
-  const stored = await ctx.secrets.get('secrets', key, options)
+  const stored = await ctx.secrets.get('secrets', key)
   if (stored === undefined) return undefined
   const offset = realmPrefix(ctx.realm).length
   const record = key.slice(offset, offset + RECORD_BYTES)
   const generation = key.slice(offset + RECORD_BYTES, offset + RECORD_BYTES + GENERATION_BYTES)
   const row = decodeSecretRow(stored.bytes, { realm: ctx.realm, record, generation })
   const value = recordId(record)
-  if (row.epoch === ctx.ring.primary) return undefined
+  if (row.epoch >= ctx.ring.primary || (ctx.split && !(await isInUse(ctx, record, generation))))
+    return undefined
   if (options?.dryRun === true) return { ok: true, value }
-  await ctx.ring.loadEpoch(row.epoch, options?.signal)
-  const bytes = rewrap(ctx, row)
+  await ctx.ring.loadEpoch(row.epoch)
+  if (row.epoch >= ctx.ring.primary) return undefined
+  const bytes = rewrap(ctx, row, ctx.ring.primary)
   const steps = ctx.split ? [] : [ctx.ringStep()]
-  await ctx.secrets.commit([{ step: 'put', table: 'secrets', key, bytes, expected: stored.version }, ...steps])
+  await ctx.secrets.commit([
+    { step: 'put', table: 'secrets', key, bytes, expected: stored.version },
+    ...steps,
+  ])
   return { ok: true, value }
 }
 
-/** The row under the primary epoch. Needs loaded keys; does not wait. */
-export function rewrap(ctx: VaultContext, row: SecretRow): Uint8Array {
-  const epoch = ctx.ring.primary
-  const header = secretHeader({ ...row, epoch })
-  const sealed = ctx.ring.withEpoch(row.epoch, (from) =>
-    ctx.ring.withEpoch(epoch, (to) =>
-      rotateOuter(row, {
-        profile: row.profile as Profile,
-        from: { prk: from, header: row.header },
-        to: { prk: to, header },
-      }),
-    ),
-  )
-  if (sealed === undefined) throw sealFailure()
-  return encodeSecretRow({ header, ...sealed })
+/**
+ * True when the references store still has the code of this generation. A wrap that waits for its deletion is not
+ * carried over to an epoch that the receipt of its erasure does not name; what has just been read decides nothing, so the
+ * store is asked once more by a commit.
+ */
+async function isInUse(ctx: VaultContext, record: Uint8Array, generation: Uint8Array): Promise<boolean> {
+  const key = referenceKey(ctx.realm, record)
+  const stored = await ctx.store.get('references', key)
+  if (stored === undefined) return false
+  await ctx.store.commit([{ step: 'check', table: 'references', key, expected: stored.version }])
+  return equalBytes(readReferenceName(stored.bytes).generation, generation)
 }

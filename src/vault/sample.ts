@@ -1,14 +1,30 @@
 /** Samples at the vault's door: admitted, fused, turned into integers, wiped. @module */
 
 import { equalBytes, wipe } from '../base/bytes.ts'
-import { checkObject, checkText } from '../base/check.ts'
+import { checkText } from '../base/check.ts'
 import { type Embedding, embeddingModel, fuse, isEmbedding, toIntegers } from '../embedding/embedding.ts'
+import { readFields, readList } from '../policy/fields.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
 import type { VaultSettings } from './context.ts'
 import { rejectInput } from './errors.ts'
 import { allowUnattestedCapture } from './symbols.ts'
 
 const MOST_SAMPLES = 32
+/** What `withSample` needs of a request. */
+export const SAMPLE_FIELDS = ['embedding', 'probeClass', allowUnattestedCapture] as const
+
+/** What a request says of its samples, each field read once. */
+export interface RequestSamples {
+  readonly embedding: unknown
+  readonly more?: unknown
+  readonly probeClass: unknown
+  readonly [allowUnattestedCapture]: unknown
+}
+
+interface Sample {
+  readonly embedding: unknown
+  readonly [allowUnattestedCapture]: unknown
+}
 
 /**
  * Takes the samples of a request: checks all, disposes of all their embeddings whatever happens, and lends the integers of
@@ -16,60 +32,61 @@ const MOST_SAMPLES = 32
  */
 export async function withSample<Result>(
   settings: VaultSettings,
-  request: object,
+  request: RequestSamples,
   use: (integers: Int32Array, point: OperatingPoint) => Promise<Result>,
 ): Promise<Result> {
-  const embeddings: Embedding[] = []
+  const samples: Sample[] = [request]
   let integers: Int32Array | undefined
-  let point: OperatingPoint
   try {
-    const samples = [request, ...moreSamples(request)]
-    for (const sample of samples) embeddings.push(takeEmbedding(sample))
-    for (const sample of samples) checkSample(sample)
-    for (const embedding of embeddings) checkModelOf(embedding, settings)
-    point = operatingPoint(settings, (request as { probeClass?: unknown }).probeClass)
+    for (const sample of moreSamples(request.more)) {
+      samples.push(readSample(sample))
+    }
+    const embeddings = samples.map((sample) => checkSample(settings, sample))
+    const point = operatingPoint(settings, request.probeClass)
     integers = fusedIntegers(embeddings)
-  } finally {
-    for (const embedding of embeddings) embedding[Symbol.dispose]()
-  }
-  try {
+    dispose(samples)
     return await use(integers, point)
   } finally {
+    dispose(samples)
     wipe(integers)
   }
 }
 
-function moreSamples(request: object): readonly unknown[] {
-  const more = (request as { more?: unknown }).more
-  if (more === undefined) return []
-  if (!Array.isArray(more) || more.length >= MOST_SAMPLES) {
-    throw rejectInput(`more must be a list of at most ${MOST_SAMPLES - 1} samples`)
+/** Wipes what a caller gave, also when the call was refused; a second time does nothing. */
+function dispose(samples: readonly Sample[]): void {
+  for (const { embedding } of samples) if (isEmbedding(embedding)) embedding[Symbol.dispose]()
+}
+
+/** One that cannot be read has no embedding, and is refused once the others are known and can be wiped. */
+function readSample(sample: unknown): Sample {
+  try {
+    return readFields(sample, 'a sample', SAMPLE_FIELDS, rejectInput)
+  } catch {
+    return { embedding: undefined, [allowUnattestedCapture]: undefined }
   }
-  return more as readonly unknown[]
 }
 
-function takeEmbedding(sample: unknown): Embedding {
-  const embedding = checkObject(sample, 'a sample', rejectInput)['embedding']
+function moreSamples(more: unknown): readonly unknown[] {
+  return more === undefined ? [] : readList(more, 'more', MOST_SAMPLES - 1, rejectInput)
+}
+
+function checkSample(settings: VaultSettings, sample: Sample): Embedding {
+  const { embedding } = sample
   if (!isEmbedding(embedding)) throw rejectInput('embedding must come from embedding()')
-  return embedding
-}
-
-function checkSample(sample: unknown): void {
-  if ((sample as { [allowUnattestedCapture]?: unknown })[allowUnattestedCapture] !== true) {
+  if (sample[allowUnattestedCapture] !== true) {
     throw rejectInput('a sample without an attested capture needs [allowUnattestedCapture]: true')
   }
-}
-
-function checkModelOf(embedding: Embedding, settings: VaultSettings): void {
   const { id, dimensions, meanHash } = embeddingModel(embedding)
   const { profile } = settings
   if (id !== profile.model || dimensions !== profile.dimensions || !equalBytes(meanHash, profile.meanHash)) {
     throw rejectInput('the embedding is of another model or mean than the vault')
   }
+  return embedding
 }
 
 function operatingPoint(settings: VaultSettings, probeClass: unknown): OperatingPoint {
-  const name = probeClass === undefined ? 'any' : checkText(probeClass, 'probeClass', { maxBytes: 64 }, rejectInput)
+  const name =
+    probeClass === undefined ? 'any' : checkText(probeClass, 'probeClass', { maxBytes: 64 }, rejectInput)
   const point = settings.points.get(name)
   if (point === undefined) throw rejectInput('the vault has no operating point for this probe class')
   return point

@@ -3,6 +3,7 @@
 import type { Realm, RecordId } from '../base/brand.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { runMany } from './bulk.ts'
+import { checkCall } from './calls.ts'
 import type { VaultContext } from './context.ts'
 import { describe, health } from './describe.ts'
 import { addDevice, removeDevice } from './devices.ts'
@@ -12,7 +13,7 @@ import { VaultError } from './errors.ts'
 import { changeState, rebind } from './lifecycle.ts'
 import { reissue } from './reissue.ts'
 import { revoke } from './revoke.ts'
-import { rotate } from './rotate.ts'
+import { checkRotate, rotate } from './rotate.ts'
 import type {
   AddDeviceRequest,
   BulkResult,
@@ -32,7 +33,8 @@ import { verify } from './verify.ts'
 
 /**
  * Templates of one realm, model and purpose. Every verb is durable when it resolves. Verbs that take samples dispose of
- * their embeddings, also when they fail. Expected outcomes are values; everything else is a `GuiseError` with a stable code, or the
+ * their embeddings, also when they fail; a call that is not let in (closed, overloaded, aborted before) does nothing at
+ * all. Expected outcomes are values; everything else is a `GuiseError` with a stable code, or the
  * reason of an aborted `signal`. A write that is retried with the same `operationId` is not done twice.
  */
 export interface Vault extends AsyncDisposable {
@@ -96,7 +98,7 @@ export class OpenVault implements Vault {
   }
 
   enroll(request: EnrollRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#run(options, () => enroll(this.#ctx, request, options))
+    return this.#run(options, (ctx, call) => enroll(ctx, request, call))
   }
 
   enrollMany(
@@ -108,78 +110,80 @@ export class OpenVault implements Vault {
   }
 
   verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision> {
-    return this.#run(options, () => verify(this.#ctx, request, options))
+    return this.#run(options, (ctx, call) => verify(ctx, request, call))
   }
 
   activate(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, () => changeState(this.#ctx, 'activate', subject, options))
+    return this.#run(options, (ctx, call) => changeState(ctx, 'activate', subject, call))
   }
 
   suspend(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, () => changeState(this.#ctx, 'suspend', subject, options))
+    return this.#run(options, (ctx, call) => changeState(ctx, 'suspend', subject, call))
   }
 
   resume(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, () => changeState(this.#ctx, 'resume', subject, options))
+    return this.#run(options, (ctx, call) => changeState(ctx, 'resume', subject, call))
   }
 
   hold(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, () => changeState(this.#ctx, 'hold', subject, options))
+    return this.#run(options, (ctx, call) => changeState(ctx, 'hold', subject, call))
   }
 
   release(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, () => changeState(this.#ctx, 'release', subject, options))
+    return this.#run(options, (ctx, call) => changeState(ctx, 'release', subject, call))
   }
 
   rebind(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, () => rebind(this.#ctx, subject, options))
+    return this.#run(options, (ctx, call) => rebind(ctx, subject, call))
   }
 
   revoke(subject: string, reason: RevocationReason, options?: CallOptions): Promise<void> {
-    return this.#run(options, () => revoke(this.#ctx, subject, reason, options))
+    return this.#run(options, (ctx, call) => revoke(ctx, subject, reason, call))
   }
 
   reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#run(options, () => reissue(this.#ctx, request, options))
+    return this.#run(options, (ctx, call) => reissue(ctx, request, call))
   }
 
   async *rotate(options?: RotateOptions): AsyncGenerator<BulkResult<RecordId>> {
+    const call = checkRotate(options)
     this.#check()
-    let finish: () => void = () => undefined
-    void this.#admit(
-      new Promise<void>((resolve) => {
-        finish = resolve
-      }),
-    )
+    const results = rotate(this.#ctx.within(call.signal), call)
     try {
-      yield* rotate(this.#ctx, options)
+      for (;;) {
+        if (this.#closed) throw closed()
+        // Only a step is under way, not the time that the consumer takes between two.
+        const step = await this.#admit(results.next())
+        if (step.done === true) return
+        yield step.value
+      }
     } finally {
-      finish()
+      await results.return(undefined)
     }
   }
 
   erase(subject: string, options?: CallOptions): Promise<ErasureReceipt> {
-    return this.#run(options, () => erase(this.#ctx, subject, options))
+    return this.#run(options, (ctx, call) => erase(ctx, subject, call))
   }
 
   renewReceipt(receipt: ErasureReceipt, options?: CallOptions): Promise<ErasureReceipt> {
-    return this.#run(options, () => renewReceipt(this.#ctx, receipt))
+    return this.#run(options, (ctx) => renewReceipt(ctx, receipt))
   }
 
   addDevice(request: AddDeviceRequest, options?: CallOptions): Promise<string> {
-    return this.#run(options, () => addDevice(this.#ctx, request, options))
+    return this.#run(options, (ctx, call) => addDevice(ctx, request, call))
   }
 
   removeDevice(request: RemoveDeviceRequest, options?: CallOptions): Promise<void> {
-    return this.#run(options, () => removeDevice(this.#ctx, request, options))
+    return this.#run(options, (ctx, call) => removeDevice(ctx, request, call))
   }
 
   describe(subject: string, options?: CallOptions): Promise<SubjectDescription | undefined> {
-    return this.#run(options, () => describe(this.#ctx, subject, options))
+    return this.#run(options, (ctx) => describe(ctx, subject))
   }
 
   health(options?: CallOptions): Promise<VaultHealth> {
-    return this.#run(options, () => health(this.#ctx, this.#running.size, options))
+    return this.#run(options, (ctx) => health(ctx, this.#running.size))
   }
 
   async close(): Promise<void> {
@@ -197,15 +201,19 @@ export class OpenVault implements Vault {
     return '[Vault]'
   }
 
-  /** Runs a call if the vault is open and not overloaded. */
-  async #run<Result>(options: CallOptions | undefined, call: () => Promise<Result>): Promise<Result> {
+  /** Runs a call if its options are sound and the vault is open and not overloaded. */
+  async #run<Result>(
+    options: CallOptions | undefined,
+    task: (ctx: VaultContext, call: CallOptions) => Promise<Result>,
+  ): Promise<Result> {
+    const call = checkCall(options)
     this.#check()
-    options?.signal?.throwIfAborted()
-    return await this.#admit(call())
+    call.signal?.throwIfAborted()
+    return await this.#admit(task(this.#ctx.within(call.signal), call))
   }
 
   #check(): void {
-    if (this.#closed) throw new VaultError('ERR_VAULT_CLOSED', 'the vault is closed')
+    if (this.#closed) throw closed()
     if (this.#running.size >= this.#ctx.settings.maxInFlight) {
       throw new VaultError('ERR_VAULT_OVERLOADED', 'too many calls are under way', { retryable: true })
     }
@@ -216,4 +224,8 @@ export class OpenVault implements Vault {
     this.#running.add(call)
     return call.finally(() => this.#running.delete(call))
   }
+}
+
+function closed(): VaultError {
+  return new VaultError('ERR_VAULT_CLOSED', 'the vault is closed')
 }

@@ -1,13 +1,12 @@
 /** Verify: a probe against the subject's template, counted before it is answered (SPEC §11.2). @module */
 
 import type { Epoch } from '../base/brand.ts'
-import { wipe } from '../base/bytes.ts'
-import { checkObject } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
 import { score } from '../compare/score.ts'
 import { attemptGate, countAnswer, type Instant } from '../policy/attempts.ts'
 import { basisCovers } from '../policy/basis.ts'
+import { readFields } from '../policy/fields.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
 import { effectiveState } from '../policy/states.ts'
 import { type AttemptsRow, encodeAttemptsRow, MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
@@ -21,31 +20,49 @@ import type { StoreStep } from '../store/store.ts'
 import { encodeProbe } from '../template/template.ts'
 import { PROFILE, type VaultContext } from './context.ts'
 import { rejectInput } from './errors.ts'
-import { findSubject, readAttempts, readState, recordId, subjectId, type Versioned, withSubject } from './lookup.ts'
+import {
+  findSubject,
+  readAttempts,
+  readState,
+  recordId,
+  subjectId,
+  type Versioned,
+  withSubject,
+} from './lookup.ts'
 import { operationDigest, probeDigest } from './operation.ts'
-import { withSample } from './sample.ts'
+import { SAMPLE_FIELDS, withSample } from './sample.ts'
+import { type Shares, withShares } from './shares.ts'
 import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
-import { readSecret, type StoredSecret, takeShare, withRecordSecret } from './wrap.ts'
+import { readSecret, type StoredSecret, withRecordSecret } from './wrap.ts'
 
 /** Outcome codes in the attempts row. */
 const NONMATCH = 0
 const MATCH = 1
+const FIELDS = [...SAMPLE_FIELDS, 'subject', 'holderShare'] as const
+/** Nobody's handle: a look-up under it costs an unknown subject the same read as a known one. */
+const NO_HANDLE: Uint8Array = new Uint8Array(16)
 
 /** Compares a probe with the template of a subject. See `VerifyDecision`. */
-export async function verify(ctx: VaultContext, request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision> {
-  checkObject(request, 'the request', rejectInput)
-  return withSample(ctx.settings, request, (integers, point) =>
-    withSubject(ctx, request.subject, options?.signal, (subject) =>
-      ctx.decide(options?.signal, () => verifyOnce(ctx, { request, subject, integers, point }, options)),
+export async function verify(
+  ctx: VaultContext,
+  request: VerifyRequest,
+  options?: CallOptions,
+): Promise<VerifyDecision> {
+  const { subject, holderShare, ...samples } = readFields(request, 'the request', FIELDS, rejectInput)
+  return withSample(ctx.settings, samples, (integers, point) =>
+    withShares(ctx, { present: holderShare }, (shares) =>
+      withSubject(ctx, subject, ctx.signal, (text) =>
+        ctx.decide(() => verifyOnce(ctx, { subject: text, integers, point, shares }, options)),
+      ),
     ),
   )
 }
 
 interface Question {
-  readonly request: VerifyRequest
   readonly subject: string
   readonly integers: Int32Array
   readonly point: OperatingPoint
+  readonly shares: Shares
 }
 
 /** All that a decision rests on, as it was read. */
@@ -53,6 +70,8 @@ interface Evidence {
   readonly state: Versioned<StateRow>
   readonly attempts: Versioned<AttemptsRow>
   readonly now: Instant
+  /** Fails a batch unless the keyring is the one that the decision began with. */
+  readonly ring: StoreStep
 }
 
 async function verifyOnce(
@@ -60,20 +79,30 @@ async function verifyOnce(
   question: Question,
   options: CallOptions | undefined,
 ): Promise<VerifyDecision> {
-  const { handle } = await findSubject(ctx, question.subject)
-  const state = await readState(ctx, handle ?? new Uint8Array(16))
+  const { handle, ring } = await findSubject(ctx, question.subject)
+  const state = await readState(ctx, handle ?? NO_HANDLE)
   if (handle === undefined || state === undefined) return refuse(ctx, 'unknown-subject')
   const now = ctx.now()
   const unfit = unfitState(state.row, now)
   if (unfit !== undefined) return refuse(ctx, unfit)
-  const evidence: Evidence = { state, attempts: await readAttempts(ctx, state.row).catch(stale(ctx, state)), now }
+  const attempts = await readAttempts(ctx, state.row).catch(stale(ctx, { state, ring }))
+  const evidence: Evidence = { state, attempts, now, ring }
   const digest = await digestOf(ctx, question, state.row, options)
   const before = digest && findOperation(evidence.attempts.row.operations, digest)
   if (before !== undefined) return answerAgain(ctx, evidence, before.code)
   const closed = await gate(ctx, evidence)
   if (closed !== undefined) return closed
-  const compared = await compareOnce(ctx, question, state)
-  return compared === undefined ? refuse(ctx, 'erased') : answer(ctx, evidence, compared, digest)
+  if (!(await ctx.realmLimit.enter())) return refuse(ctx, 'throttled')
+  let failed = false
+  try {
+    const compared = await compareOnce(ctx, question, evidence)
+    if (compared === undefined) return refuse(ctx, 'erased')
+    const decided = await answer(ctx, evidence, compared, digest)
+    failed = !compared.matched
+    return decided
+  } finally {
+    ctx.realmLimit.leave(failed)
+  }
 }
 
 /** Why the record cannot match now; `undefined` when it can. */
@@ -105,7 +134,7 @@ async function gate(ctx: VaultContext, evidence: Evidence): Promise<VerifyDecisi
     if (result.restart) await restartWait(ctx, evidence)
     return refuse(ctx, 'throttled', result.waitMs)
   }
-  return (await ctx.realmLimit.allows()) ? undefined : refuse(ctx, 'throttled')
+  return undefined
 }
 
 /** The wall clock went back behind the last failure: the wait begins anew, so that it ends (POLICY-8). */
@@ -126,28 +155,29 @@ interface Compared {
 async function compareOnce(
   ctx: VaultContext,
   question: Question,
-  state: Versioned<StateRow>,
+  evidence: Evidence,
 ): Promise<Compared | undefined> {
+  const { state } = evidence
   const name: RecordName = state.row
-  const recheck = stale(ctx, state)
+  const recheck = stale(ctx, evidence)
   if (state.row.profile !== PROFILE[ctx.settings.custody]) {
-    return recheck(new RecordError('ERR_RECORD_BINDING', 'the record has another custody profile than the vault'))
+    return recheck(
+      new RecordError('ERR_RECORD_BINDING', 'the record has another custody profile than the vault'),
+    )
   }
   const stored = await ctx.store.get('references', referenceKey(ctx.realm, name.record))
-  if (stored === undefined) return recheck(new RecordError('ERR_RECORD_MISSING', 'the reference row is missing'))
-  let share: Uint8Array | undefined
+  if (stored === undefined)
+    return recheck(new RecordError('ERR_RECORD_MISSING', 'the reference row is missing'))
   try {
     const reference = decodeReferenceRow(stored.bytes, ctx.settings.profile, name)
     const secret = await readSecret(ctx, name)
     if (secret === undefined) return await ctx.store.commit([stateStep(ctx, state)]).then(() => undefined)
-    share = await takeShare(ctx, question.request.holderShare, name)
+    const share = question.shares.of(name)
     await ctx.ring.loadEpoch(secret.row.epoch)
     const matched = compareNow(ctx, question, { name, reference, secret, share })
     return { matched, epoch: secret.row.epoch }
   } catch (error) {
     return await recheck(error)
-  } finally {
-    wipe(share)
   }
 }
 
@@ -183,23 +213,28 @@ async function answer(
   { matched, epoch }: Compared,
   digest: Uint8Array | undefined,
 ): Promise<VerifyDecision> {
-  const { state, attempts, now } = evidence
+  const { state, attempts, now, ring } = evidence
   await ctx.ring.load()
   const count = countAnswer(attempts.row.count, matched, now)
   const operation = digest && { digest, code: matched ? MATCH : NONMATCH }
   const operations = rememberOperation(attempts.row.operations, operation, MOST_ATTEMPT_OPERATIONS)
   const changed = !matched || attempts.row.count.run > 0 || operation !== undefined
-  const steps = [stateStep(ctx, state), ctx.ringStep()]
-  steps.push(changed ? attemptsStep(ctx, attempts, { ...attempts.row, count, operations }) : unchanged(ctx, attempts))
+  const steps = [stateStep(ctx, state), ring]
+  steps.push(
+    changed ? attemptsStep(ctx, attempts, { ...attempts.row, count, operations }) : unchanged(ctx, attempts),
+  )
   await ctx.store.commit(steps)
-  if (!matched) await ctx.realmLimit.fail()
   return decision(state.row, matched, epoch)
 }
 
 /** The first answer again, provided that the record may still be compared. */
-async function answerAgain(ctx: VaultContext, { state }: Evidence, code: number): Promise<VerifyDecision> {
+async function answerAgain(
+  ctx: VaultContext,
+  { state, ring }: Evidence,
+  code: number,
+): Promise<VerifyDecision> {
   const secret = await readSecret(ctx, state.row)
-  await ctx.store.commit([stateStep(ctx, state), ctx.ringStep()])
+  await ctx.store.commit([stateStep(ctx, state), ring])
   return secret === undefined ? refuse(ctx, 'erased') : decision(state.row, code === MATCH, secret.row.epoch)
 }
 
@@ -223,17 +258,25 @@ function refuse(ctx: VaultContext, reason: RefusalReason, retryAfterMs?: number)
  * Rows are read one after the other. When they do not fit together, either somebody changed the record between two
  * reads (then this check fails with a conflict, and the decision is made anew) or the store holds what it should not.
  */
-function stale(ctx: VaultContext, state: Versioned<StateRow>): (error: unknown) => Promise<never> {
+function stale(
+  ctx: VaultContext,
+  { state, ring }: Pick<Evidence, 'state' | 'ring'>,
+): (error: unknown) => Promise<never> {
   return async (error) => {
     if (error instanceof RecordError || error instanceof SealError) {
-      await ctx.store.commit([stateStep(ctx, state), ctx.ringStep()])
+      await ctx.store.commit([stateStep(ctx, state), ring])
     }
     throw error
   }
 }
 
 function stateStep(ctx: VaultContext, state: Versioned<StateRow>): StoreStep {
-  return { step: 'check', table: 'states', key: stateKey(ctx.realm, state.row.handle), expected: state.version }
+  return {
+    step: 'check',
+    table: 'states',
+    key: stateKey(ctx.realm, state.row.handle),
+    expected: state.version,
+  }
 }
 
 function unchanged(ctx: VaultContext, attempts: Versioned<AttemptsRow>): StoreStep {

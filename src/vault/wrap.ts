@@ -1,16 +1,13 @@
 /** Wrapping and opening record secrets for the verbs of a vault (SPEC §4.3). @module */
 
-import { secretBytes, wipe } from '../base/bytes.ts'
+import { wipe } from '../base/bytes.ts'
 import { custodyPrk, type Profile } from '../keys/custody.ts'
 import { KeysError } from '../keys/errors.ts'
-import { openWrap, type WrapBinding, wrapSecret } from '../keys/wraps.ts'
-import { decodeSecretRow, encodeSecretRow, secretHeader, type SecretRow } from '../record/secret-row.ts'
+import { openWrap, rotateOuter, type WrapBinding, wrapSecret } from '../keys/wraps.ts'
 import { type RecordName, secretKey } from '../record/place.ts'
-import { sealFailure } from '../seal/errors.ts'
+import { decodeSecretRow, encodeSecretRow, type SecretRow, secretHeader } from '../record/secret-row.ts'
+import { SealError, sealFailure } from '../seal/errors.ts'
 import { PROFILE, type VaultContext } from './context.ts'
-import { rejectInput } from './errors.ts'
-import { recordId } from './lookup.ts'
-import type { ShareSource } from './types.ts'
 
 /** A secret row and the version that a commit must still find. */
 export interface StoredSecret {
@@ -21,32 +18,9 @@ export interface StoredSecret {
 /** Reads the wrap of a generation; `undefined` when it is missing. */
 export async function readSecret(ctx: VaultContext, name: RecordName): Promise<StoredSecret | undefined> {
   const stored = await ctx.secrets.get('secrets', secretKey(ctx.realm, name.record, name.generation))
-  return stored === undefined ? undefined : { row: decodeSecretRow(stored.bytes, name), version: stored.version }
-}
-
-/**
- * Asks for the holder's share under custody `holder`; `undefined` under `operator`, where a source is refused. The
- * copy belongs to the caller, who wipes it; the buffer that the source gave is wiped here.
- */
-export async function takeShare(
-  ctx: VaultContext,
-  source: ShareSource | undefined,
-  name: RecordName,
-): Promise<Uint8Array | undefined> {
-  if (ctx.settings.custody === 'operator') {
-    if (source !== undefined) throw rejectInput('this vault takes no holder share')
-    return undefined
-  }
-  if (typeof source !== 'function') {
-    throw new KeysError('ERR_KEYS_MISSING', 'this vault needs a holder share')
-  }
-  const generation = Uint8Array.from(name.generation)
-  const given: unknown = await source({ realm: ctx.realm, record: recordId(name.record), generation })
-  if (!(given instanceof Uint8Array) || given.length !== 32) throw rejectInput('a holder share must have 32 bytes')
-  const share = secretBytes(32)
-  share.set(given)
-  wipe(given)
-  return share
+  return stored === undefined
+    ? undefined
+    : { row: decodeSecretRow(stored.bytes, name), version: stored.version }
 }
 
 /** The bytes of a new secret row under the primary epoch. Needs loaded keys; does not wait. */
@@ -107,6 +81,37 @@ export function withRecordSecret<Result>(
   }
 }
 
+/**
+ * The row under another epoch, its slots unchanged. Needs loaded keys; does not wait. Throws `ERR_SEAL_OPEN` when the
+ * outer wrap does not open.
+ */
+export function rewrap(ctx: VaultContext, row: SecretRow, epoch: number): Uint8Array {
+  const header = secretHeader({ ...row, epoch })
+  const sealed = ctx.ring.withEpoch(row.epoch, (from) =>
+    ctx.ring.withEpoch(epoch, (to) =>
+      rotateOuter(row, {
+        profile: row.profile as Profile,
+        from: { prk: from, header: row.header },
+        to: { prk: to, header },
+      }),
+    ),
+  )
+  if (sealed === undefined) throw sealFailure()
+  return encodeSecretRow({ header, ...sealed })
+}
+
+/** True when the row's own epoch vouches for its header. False too when that epoch cannot be asked. */
+export async function isAuthentic(ctx: VaultContext, row: SecretRow): Promise<boolean> {
+  try {
+    await ctx.ring.loadEpoch(row.epoch)
+    rewrap(ctx, row, row.epoch)
+    return true
+  } catch (error) {
+    if (error instanceof SealError || error instanceof KeysError) return false
+    throw error
+  }
+}
+
 /** The custody key, ready to use: kept by the ring for the operator, made for this call for a holder. */
 export function custodyKey(
   ctx: VaultContext,
@@ -121,7 +126,11 @@ export function custodyKey(
 }
 
 /** What the inner wrap is bound to. */
-export function binding(ctx: VaultContext, name: RecordName, profile: Profile, keyVersion: number): WrapBinding {
+export function binding(
+  ctx: VaultContext,
+  name: RecordName,
+  profile: Profile,
+  keyVersion: number,
+): WrapBinding {
   return { ...name, purpose: ctx.settings.profile.purpose, profile, keyVersion }
 }
-

@@ -4,7 +4,6 @@ import {
   allowUnattestedCapture,
   type Basis,
   createKeyring,
-  type Custody,
   type Embedding,
   embedding,
   type KeyProvider,
@@ -19,11 +18,11 @@ import {
   type Vault,
   type VaultOptions,
 } from 'guise'
-import { testClock } from '../../src/vault/symbols.ts'
+import type { Millis } from '../../src/base/brand.ts'
+import { toHex } from '../../src/base/bytes.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { checkModel } from '../../src/embedding/model.ts'
-import { toHex } from '../../src/base/bytes.ts'
-import type { Millis } from '../../src/base/brand.ts'
+import { testClock } from '../../src/vault/symbols.ts'
 
 export const MODEL: Model = { id: 'test@1', dimensions: 128, metric: 'cosine' }
 export const PURPOSE = 'login'
@@ -31,7 +30,8 @@ export const PURPOSE = 'login'
 /** Wraps by XOR under a random key for each context: enough to see that contexts are kept apart. */
 export function memoryProvider(): KeyProvider & { readonly keys: Map<string, Uint8Array>; calls: number } {
   const keys = new Map<string, Uint8Array>()
-  const xor = (bytes: Uint8Array, key: Uint8Array): Uint8Array => bytes.map((byte, i) => byte ^ (key[i % 32] as number))
+  const xor = (bytes: Uint8Array, key: Uint8Array): Uint8Array =>
+    bytes.map((byte, i) => byte ^ (key[i % 32] as number))
   const provider = {
     id: 'test:memory',
     keys,
@@ -101,7 +101,10 @@ export function numbers(seed: number): () => number {
 export function face(person: number, sample = 0, dimensions = 128): Float32Array {
   const centre = numbers(1 + person)
   const noise = numbers(1_000_003 * (1 + person) + sample + 17)
-  return Float32Array.from({ length: dimensions }, () => centre() + centre() - 1 + 0.35 * (noise() + noise() - 1))
+  return Float32Array.from(
+    { length: dimensions },
+    () => centre() + centre() - 1 + 0.35 * (noise() + noise() - 1),
+  )
 }
 
 export function sample(person: number, index = 0, model: Model = MODEL): UnattestedSample {
@@ -113,7 +116,9 @@ export function faceOf(person: number, index = 0, model: Model = MODEL): Embeddi
 }
 
 /** A clock that only moves when told. */
-export function manualClock(startMs: number = Date.now()): Clock & { advance(ms: number): void; jump(ms: number): void } {
+export function manualClock(
+  startMs: number = Date.now(),
+): Clock & { advance(ms: number): void; jump(ms: number): void } {
   let wall = startMs
   let steady = 1000
   const origin = new Uint8Array(16).fill(9)
@@ -140,7 +145,11 @@ export interface TestVault {
 
 /** A vault with everything made anew; `open` makes another one on the same keyring and store. */
 export async function testVault(
-  options: Partial<VaultOptions> & { readonly clock?: Clock; readonly provider?: KeyProvider; readonly realm?: string } = {},
+  options: Partial<VaultOptions> & {
+    readonly clock?: Clock
+    readonly provider?: KeyProvider
+    readonly realm?: string
+  } = {},
 ): Promise<TestVault> {
   const { clock, provider = memoryProvider(), realm = 'clinic', store = memoryStore(), ...rest } = options
   const keyring = await createKeyring({ realm, provider, store })
@@ -152,7 +161,7 @@ export async function testVault(
       model,
       purpose: PURPOSE,
       operatingPoints: [point(model, rest.bits ?? 128)],
-      custody: { profile: 'operator' } as Custody,
+      custody: { profile: 'operator' },
       [revealReason]: true,
       [allowHighFalseMatchRate]: true,
       ...(clock === undefined ? {} : { [testClock]: clock }),

@@ -10,11 +10,17 @@ describe('a template from enrolment to erasure', () => {
     expect((await vault.verify({ subject: 'anna', ...sample(1, 1) })).outcome).toBe('match')
     expect(await vault.verify({ subject: 'anna', ...sample(2, 1) })).toEqual({ outcome: 'nonmatch' })
     await vault.suspend('anna')
-    expect(await vault.verify({ subject: 'anna', ...sample(1, 1) })).toEqual({ outcome: 'refused', reason: 'suspended' })
+    expect(await vault.verify({ subject: 'anna', ...sample(1, 1) })).toEqual({
+      outcome: 'refused',
+      reason: 'suspended',
+    })
     await vault.resume('anna')
     expect((await vault.verify({ subject: 'anna', ...sample(1, 1) })).outcome).toBe('match')
     await vault.revoke('anna', 'lost-device')
-    expect(await vault.verify({ subject: 'anna', ...sample(1, 1) })).toEqual({ outcome: 'refused', reason: 'revoked' })
+    expect(await vault.verify({ subject: 'anna', ...sample(1, 1) })).toEqual({
+      outcome: 'refused',
+      reason: 'revoked',
+    })
     const again = await vault.reissue({ subject: 'anna', basis: basis(), ...sample(1, 2) })
     expect(again.generation).toBe(2)
     expect((await vault.verify({ subject: 'anna', ...sample(1, 3) })).outcome).toBe('match')
@@ -74,5 +80,7 @@ test('faces are seeded', () => {
 test('a second enrolment of a subject is refused', async () => {
   const { vault } = await testVault()
   await vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) })
-  expect(await codeOf(vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) }))).toBe('ERR_VAULT_ENROLLED')
+  expect(await codeOf(vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) }))).toBe(
+    'ERR_VAULT_ENROLLED',
+  )
 })

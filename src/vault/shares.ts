@@ -1,0 +1,156 @@
+/** The holder's shares of one call, asked for outside the subject's turn (SPEC §4.3, §11.7). @module */
+
+import { equalBytes, wipe } from '../base/bytes.ts'
+import { KeysError } from '../keys/errors.ts'
+import { copyBytes } from '../policy/fields.ts'
+import type { RecordName } from '../record/place.ts'
+import type { VaultContext } from './context.ts'
+import { rejectInput } from './errors.ts'
+import { recordId } from './lookup.ts'
+import type { ShareSource } from './types.ts'
+
+/** The share that opens the template now, and the one of a device to be added. */
+export type ShareRole = 'present' | 'added'
+
+/** Other processes that reissue in between make a share useless: so often it is asked for again. */
+const MOST_ASKED = 16
+const SHARE_BYTES = 32
+
+interface Held {
+  readonly name: RecordName
+  readonly share: Uint8Array
+}
+
+/**
+ * Says that a decision cannot go on without a share. A device may take minutes: while it is asked, no turn of the
+ * subject is held, so that nothing keeps anyone from revoking. Never leaves this folder.
+ */
+class ShareNeeded extends Error {
+  readonly role: ShareRole
+  readonly template: RecordName
+
+  constructor(role: ShareRole, template: RecordName) {
+    super('a share is needed')
+    this.role = role
+    this.template = template
+  }
+}
+
+/** The shares of one call; wiped when it ends. */
+export class Shares {
+  readonly #ctx: VaultContext
+  readonly #sources: Readonly<Partial<Record<ShareRole, ShareSource>>>
+  readonly #held: Map<ShareRole, Held> = new Map()
+
+  constructor(ctx: VaultContext, sources: Readonly<Partial<Record<ShareRole, ShareSource>>>) {
+    this.#ctx = ctx
+    this.#sources = sources
+  }
+
+  /** The share of one generation, borrowed; `undefined` under custody `operator`. Does not wait. */
+  of(name: RecordName, role: ShareRole = 'present'): Uint8Array | undefined {
+    if (this.#ctx.settings.custody === 'operator') return undefined
+    const held = this.#held.get(role)
+    if (held !== undefined && isSame(held.name, name)) return held.share
+    throw new ShareNeeded(role, name)
+  }
+
+  /** Asks the device for what a decision lacked. */
+  async ask({ role, template }: ShareNeeded): Promise<void> {
+    const source = this.#sources[role] as ShareSource
+    const context = {
+      realm: this.#ctx.realm,
+      record: recordId(template.record),
+      generation: Uint8Array.from(template.generation),
+    }
+    const given = await answerOf(() => source(context), this.#ctx.signal)
+    const share = copyBytes(given, 'a holder share', SHARE_BYTES, rejectInput)
+    wipe(given as Uint8Array)
+    wipe(this.#held.get(role)?.share)
+    this.#held.set(role, { name: template, share })
+  }
+
+  wipe(): void {
+    for (const { share } of this.#held.values()) wipe(share)
+  }
+}
+
+/**
+ * Checks the sources before anything is read, so that a missing one says nothing of the subject, and runs `task` until
+ * it lacks no share.
+ */
+export async function withShares<Result>(
+  ctx: VaultContext,
+  sources: Readonly<Partial<Record<ShareRole, unknown>>>,
+  task: (shares: Shares) => Promise<Result>,
+): Promise<Result> {
+  const shares = new Shares(ctx, checkSources(ctx, sources))
+  try {
+    for (let asked = 0; ; asked++) {
+      try {
+        return await task(shares)
+      } catch (error) {
+        if (!(error instanceof ShareNeeded)) throw error
+        if (asked >= MOST_ASKED) throw missing('the template kept changing while its share was asked for')
+        await shares.ask(error)
+      }
+    }
+  } finally {
+    shares.wipe()
+  }
+}
+
+function checkSources(
+  ctx: VaultContext,
+  sources: Readonly<Partial<Record<ShareRole, unknown>>>,
+): Readonly<Partial<Record<ShareRole, ShareSource>>> {
+  for (const source of Object.values(sources)) {
+    if (ctx.settings.custody === 'operator') {
+      if (source !== undefined) throw rejectInput('this vault takes no holder share')
+    } else if (typeof source !== 'function') {
+      throw missing('this vault needs a holder share')
+    }
+  }
+  return sources as Readonly<Partial<Record<ShareRole, ShareSource>>>
+}
+
+/** What the device gives, or the reason of the signal when that comes first; a late share is wiped. */
+async function answerOf(ask: () => Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
+  let stop = (): void => undefined
+  const stopped = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined)
+  })
+  signal?.addEventListener('abort', stop, { once: true })
+  const answer = start(ask)
+  try {
+    signal?.throwIfAborted()
+    const first = await Promise.race([answer, stopped])
+    signal?.throwIfAborted()
+    return first
+  } catch (error) {
+    void answer.then(wipeLate, () => undefined)
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
+}
+
+async function start(ask: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await ask()
+  } catch (cause) {
+    throw missing('the device gave no share', cause)
+  }
+}
+
+function wipeLate(given: unknown): void {
+  if (given instanceof Uint8Array) wipe(given)
+}
+
+function isSame(a: RecordName, b: RecordName): boolean {
+  return equalBytes(a.record, b.record) && equalBytes(a.generation, b.generation)
+}
+
+function missing(message: string, cause?: unknown): KeysError {
+  return new KeysError('ERR_KEYS_MISSING', message, { cause })
+}
