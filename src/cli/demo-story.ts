@@ -117,7 +117,9 @@ async function drawPeople(story: StoryOptions): Promise<readonly (readonly Float
   return people
 }
 
-async function calibrateOnOthers(story: StoryOptions): Promise<{ operatingPoint: OperatingPoint; finding: Finding }> {
+async function calibrateOnOthers(
+  story: StoryOptions,
+): Promise<{ operatingPoint: OperatingPoint; finding: Finding }> {
   const others = syntheticPeople({
     seed: `${story.seed} calibration`,
     subjects: CALIBRATION_PEOPLE,
@@ -320,7 +322,8 @@ async function* eraseAndRotate(stage: Stage): AsyncGenerator<Finding> {
 async function scanDisk({ folder, people }: Stage): Promise<Finding> {
   const needles = new Needles()
   for (const samples of people) for (const vector of samples) needles.addVector(vector)
-  for (const [person] of people.entries()) needles.add(new TextEncoder().encode(`${name(person)} of the demo`))
+  for (const [person] of people.entries())
+    needles.add(new TextEncoder().encode(`${name(person)} of the demo`))
   const { files, bytes, hits } = await scanFolder(folder, needles)
   const planted = people[0]?.[0] as Float32Array
   const control = needles.count(new Uint8Array(planted.buffer, planted.byteOffset, planted.byteLength))

@@ -44,7 +44,11 @@ export function demoCommand(argv: readonly string[], io: Io): Promise<number> {
       return exitCode.ok
     }
     if (values.data !== undefined) return measure(io, { ...values, data: values.data })
-    return perform(io, { people: wholeNumber(values.people, 50, 100_000), seed: values.seed, json: values.json })
+    return perform(io, {
+      people: wholeNumber(values.people, 50, 100_000),
+      seed: values.seed,
+      json: values.json,
+    })
   })
 }
 
@@ -68,9 +72,13 @@ async function perform(
   progress.finish()
   const ok = findings.every((finding) => finding.expected)
   if (options.json) {
-    io.out(`${JSON.stringify({ synthetic: true, people: options.people, seed: options.seed, ok, findings }, undefined, 2)}\n`)
+    io.out(
+      `${JSON.stringify({ synthetic: true, people: options.people, seed: options.seed, ok, findings }, undefined, 2)}\n`,
+    )
   } else {
-    io.out(table([['step', 'what', 'result'], ...findings.map(({ step, what, result }) => [step, what, result])]))
+    io.out(
+      table([['step', 'what', 'result'], ...findings.map(({ step, what, result }) => [step, what, result])]),
+    )
     io.out(ok ? '\nAll as promised.\n' : '\nNOT as promised: see the table.\n')
   }
   return ok ? exitCode.ok : exitCode.failure

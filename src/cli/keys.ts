@@ -1,15 +1,22 @@
 /** `guise keys`: make a keyring, look at it, rotate and destroy its epochs (SPEC §4). @module */
 /// <reference types="node" />
 
-import { accessSync, closeSync, openSync, readSync } from 'node:fs'
+import { accessSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { wipe } from '../base/bytes.ts'
 import { createKeyring, type EpochInfo, type Keyring, openKeyring } from '../keys/keyring.ts'
-import { type LocalKeyProvider, localKeyProvider } from '../keys/local.ts'
 import { lmdbStore } from '../store/lmdb.ts'
 import { exitCode, type Io, runCommand, table, UsageError } from './io.ts'
+import {
+  needed,
+  openProvider,
+  type SecretSource,
+  secretOptions,
+  secretSource,
+  secretUsage,
+  wholeNumber,
+} from './secret.ts'
 
-export const keysUsage = `
+export const keysUsage: string = `
 Usage: guise keys <verb> [epoch] --realm NAME --store DIR --provider DIR <secret> [options]
 
 Verbs
@@ -26,22 +33,15 @@ Where
   --store DIR              LMDB store that holds the keyring
   --provider DIR           directory of the local key provider
 
-Secret, exactly one; a passphrase ends at the first line break
-  --passphrase-file FILE   --passphrase-fd N
-  --key-file FILE          --key-fd N         32 bytes
+${secretUsage}
 
 Options
   --json                   print JSON
   --yes                    confirm destroy
 `
 
-const SECRETS = ['passphrase-file', 'passphrase-fd', 'key-file', 'key-fd'] as const
 const VERBS = ['init', 'status', 'add', 'promote', 'disable', 'enable', 'destroy'] as const
 const BECOMES = { promote: 'primary', disable: 'disabled', enable: 'enabled', destroy: 'destroyed' } as const
-const MAX_SECRET_BYTES = 1024
-const KEY_BYTES = 32
-const LINE_FEED = 10
-const CARRIAGE_RETURN = 13
 
 type Verb = (typeof VERBS)[number]
 
@@ -52,7 +52,7 @@ interface Request {
   readonly realm: string
   readonly store: string
   readonly provider: string
-  readonly secret: { readonly option: (typeof SECRETS)[number]; readonly value: string }
+  readonly secret: SecretSource
   readonly json: boolean
 }
 
@@ -67,7 +67,7 @@ export function keysCommand(argv: readonly string[], io: Io): Promise<number> {
 async function perform(request: Request, io: Io): Promise<void> {
   // A store that is looked for is not made on the way: a mistyped path shows as one.
   if (request.verb !== 'init') accessSync(request.store)
-  const provider = openProvider(request)
+  const provider = openProvider(request.provider, request.secret)
   try {
     const store = await lmdbStore({ path: request.store })
     try {
@@ -83,17 +83,6 @@ async function perform(request: Request, io: Io): Promise<void> {
     }
   } finally {
     provider.close()
-  }
-}
-
-function openProvider({ provider: path, secret }: Request): LocalKeyProvider {
-  const bytes = readSecret(secret)
-  try {
-    return localKeyProvider(
-      secret.option.startsWith('key') ? { path, key: bytes } : { path, passphrase: bytes },
-    )
-  } finally {
-    wipe(new Uint8Array(bytes.buffer))
   }
 }
 
@@ -139,10 +128,7 @@ function parse(argv: readonly string[]): Request {
       realm: text,
       store: text,
       provider: text,
-      'passphrase-file': text,
-      'passphrase-fd': text,
-      'key-file': text,
-      'key-fd': text,
+      ...secretOptions,
       json: flag,
       yes: flag,
     },
@@ -168,53 +154,4 @@ function parse(argv: readonly string[]): Request {
     secret: secretSource(values),
     json: values.json,
   }
-}
-
-function secretSource(values: Readonly<Record<string, string | boolean | undefined>>): Request['secret'] {
-  const given = SECRETS.flatMap((option) => {
-    const value = values[option]
-    return typeof value === 'string' ? [{ option, value }] : []
-  })
-  const [secret] = given
-  if (secret === undefined || given.length > 1) {
-    throw new UsageError(`give exactly one of ${SECRETS.map((name) => `--${name}`).join(', ')}`)
-  }
-  if (secret.option.endsWith('-fd')) wholeNumber(secret.value, `--${secret.option}`)
-  return secret
-}
-
-function needed(value: string | undefined, name: string): string {
-  if (value === undefined || value === '') throw new UsageError(`${name} is missing`)
-  return value
-}
-
-function wholeNumber(text: string, name: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${name} must be a whole number`)
-  return Number(text)
-}
-
-/** Reads the secret to its end, bounded; a passphrase without its line break. The caller wipes it. */
-function readSecret({ option, value }: Request['secret']): Uint8Array {
-  const buffer = new Uint8Array(MAX_SECRET_BYTES + 2)
-  const fromFile = option.endsWith('-file')
-  const fd = fromFile ? openSync(value, 'r') : Number(value)
-  let length = 0
-  try {
-    for (let read = -1; read !== 0 && length < buffer.length; length += read) {
-      read = readSync(fd, buffer, length, buffer.length - length, null)
-    }
-  } finally {
-    if (fromFile) closeSync(fd)
-  }
-  if (option.startsWith('key')) {
-    if (length !== KEY_BYTES) throw new UsageError(`--${option} must hold ${KEY_BYTES} bytes`)
-    return buffer.subarray(0, length)
-  }
-  const lineEnd = buffer.subarray(0, length).indexOf(LINE_FEED)
-  let end = lineEnd < 0 ? length : lineEnd
-  if (buffer[end - 1] === CARRIAGE_RETURN) end--
-  if (end === 0 || end > MAX_SECRET_BYTES) {
-    throw new UsageError(`--${option} must hold a passphrase of 1 to ${MAX_SECRET_BYTES} bytes`)
-  }
-  return buffer.subarray(0, end)
 }

@@ -1,0 +1,23 @@
+/** Errors of bringing existing embeddings in. @module */
+
+import { GuiseError } from '../base/errors.ts'
+
+export type IntakeErrorCode =
+  /** An option of an import is malformed. */
+  | 'ERR_INTAKE_INPUT'
+  /** A checkpoint belongs to another import, or is not one. */
+  | 'ERR_INTAKE_CHECKPOINT'
+
+/** An import that cannot begin. Never retryable. */
+export class IntakeError extends GuiseError {
+  readonly code: IntakeErrorCode
+
+  constructor(code: IntakeErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+export function rejectIntake(why: string): IntakeError {
+  return new IntakeError('ERR_INTAKE_INPUT', why)
+}
