@@ -6,8 +6,8 @@ import { sha512 } from '@noble/hashes/sha2.js'
 import { concatBytes, wipe } from '../base/bytes.ts'
 
 /**
- * Equal to `hkdf` of `kdf.ts`, three to eight times slower, and without its promise about memory: the hash
- * keeps copies of the key on the moving heap. `length` is 1 to 16,320 bytes. The result is off-heap.
+ * Equal to `hkdf` of `kdf.ts`, about four times slower, and without its promise about memory: the hash works in
+ * JavaScript arrays that the garbage collector may copy. `length` is 1 to 16,320 bytes. The result is off-heap.
  */
 export function hkdfPortable(ikm: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
   return offHeap(hkdf(sha512, ikm, undefined, info, length))

@@ -55,9 +55,11 @@ describe('encodings of RFC 8949 appendix A', () => {
   })
 
   test('every encoding is a buffer of its own', () => {
-    const bytes = encodeCbor(['realm', 1])
-    expect(bytes.constructor).toBe(Uint8Array)
-    expect(bytes.buffer.byteLength).toBe(bytes.length)
+    for (const value of [1, ['realm', 1], ['x'.repeat(300), new Uint8Array(300)]]) {
+      const bytes = encodeCbor(value)
+      expect(bytes.constructor).toBe(Uint8Array)
+      expect(bytes.buffer.byteLength).toBe(bytes.length)
+    }
   })
 
   test('byte strings in the result are copies, also out of a Buffer', () => {
