@@ -73,7 +73,7 @@ export function checkModel(model: unknown): CheckedModel {
     id: checkedId,
     dimensions: checkedDimensions,
     mean: checkedMean,
-    meanHash: hashMean(checkedMean, checkedDimensions),
+    meanHash: hashOf(checkedMean, checkedDimensions),
   }
 }
 
@@ -100,14 +100,24 @@ function copyMean(mean: unknown, dimensions: number): Float32Array {
   return copy
 }
 
-/** SHA-256(lp("guise/v1/mean") ‖ u32be(d) ‖ mean as little-endian float32), zeros for an absent mean. */
-function hashMean(mean: Float32Array | undefined, dimensions: number): Uint8Array {
-  const bytes = new Uint8Array(4 * dimensions)
+/** Hashes of absent means by dimensions: the usual case, and most of the cost of making an embedding. */
+const absentMeans = new Map<number, Uint8Array>()
+
+function hashOf(mean: Float32Array | undefined, dimensions: number): Uint8Array {
+  if (mean !== undefined) return hashMean(mean)
+  const known = absentMeans.get(dimensions) ?? hashMean(new Float32Array(dimensions))
+  absentMeans.set(dimensions, known)
+  return known.slice()
+}
+
+/** SHA-256(lp("guise/v1/mean") ‖ u32be(d) ‖ mean as little-endian float32). */
+function hashMean(mean: Float32Array): Uint8Array {
+  const bytes = new Uint8Array(4 * mean.length)
   const view = new DataView(bytes.buffer)
-  mean?.forEach((value, i) => {
+  mean.forEach((value, i) => {
     view.setFloat32(4 * i, value, true)
   })
-  return sha256(concatBytes(labelBytes('guise/v1/mean'), u32be(dimensions), bytes))
+  return sha256(concatBytes(labelBytes('guise/v1/mean'), u32be(mean.length), bytes))
 }
 
 function reject(why: string): EmbeddingError {

@@ -230,6 +230,12 @@ describe('a model', () => {
     expect(checkModel({ ...model, mean }).meanHash).toEqual(meanHash(128, undefined))
   })
 
+  test('has a hash of its own, also when the mean is absent', () => {
+    const first = checkModel(model)
+    first.meanHash.fill(0)
+    expect(checkModel(model).meanHash).toEqual(meanHash(128, undefined))
+  })
+
   test('is read once', () => {
     const reads: PropertyKey[] = []
     const watched = new Proxy(
