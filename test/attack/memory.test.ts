@@ -117,6 +117,10 @@ test.each([
      hide(okm.subarray(0, 32))
      m.wipe(okm, plaintext, m.committingOpen(key, 'label', none, sealed), key)`,
   ],
-])('SEAL-6 %s leave nothing', (_, task) => {
-  expect(scan(task)).toMatchObject({ found: 0 })
-}, 60_000)
+])(
+  'SEAL-6 %s leave nothing',
+  (_, task) => {
+    expect(scan(task)).toMatchObject({ found: 0 })
+  },
+  60_000,
+)
