@@ -1,5 +1,5 @@
-/// <reference types="node" />
 /** Files of an LMDB store: where they may lie, who may read them, and that they survive (STORE-1, STORE-7). @module */
+/// <reference types="node" />
 
 import {
   closeSync,

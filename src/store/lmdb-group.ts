@@ -15,7 +15,7 @@ export class CommitGroups {
   #waiting: Pending[] = []
   #running: Promise<void> | undefined
   #failed: StoreError | undefined
-  #plentyUntilMs = 0
+  #trustedGroups = 0
 
   constructor(environment: Environment, lockTimeoutMs: number) {
     this.#environment = environment
@@ -100,11 +100,10 @@ export class CommitGroups {
    * again. So commits that add rows are refused while there still is room for those that free some.
    */
   #refuseWhenFull(): void {
-    const nowMs = performance.now()
-    if (nowMs < this.#plentyUntilMs) return
+    if (this.#trustedGroups-- > 0) return
     const free = this.#environment.freeBytes()
     if (free >= PLENTY_BYTES) {
-      this.#plentyUntilMs = nowMs + PLENTY_MS
+      this.#trustedGroups = TRUSTED_GROUPS
       return
     }
     let needed = RESERVE_BYTES
@@ -159,8 +158,8 @@ const MAX_GROUP_STEPS = 8192
 const PAGE_BYTES = 4096
 /** More than any group can need: its rows have at most 512 MiB. */
 const PLENTY_BYTES = 2 ** 30
-/** How long plenty is believed to last, so that not every commit asks the system. */
-const PLENTY_MS = 250
+/** How many groups plenty is believed to serve, so that not every one asks the system. */
+const TRUSTED_GROUPS = 32
 /** Kept free for deletions, and for what LMDB copies when it changes a tree. */
 const RESERVE_BYTES = 1_048_576
 

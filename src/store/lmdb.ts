@@ -1,5 +1,5 @@
-/// <reference types="node" />
 /** The embedded durable store on LMDB (optional peer `lmdb`), one directory a store (SPEC §10). @module */
+/// <reference types="node" />
 
 import { getLastVersion, open, type RootDatabase } from 'lmdb'
 import { checkInteger, checkObject, checkText } from '../base/check.ts'

@@ -1,5 +1,5 @@
-/// <reference types="node" />
 /** The child process of the fault tests: runs a driver, or verifies directories named on its input. @module */
+/// <reference types="node" />
 
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'

@@ -1,5 +1,5 @@
-/// <reference types="node" />
 /** JavaScript of the library and of the fault drivers, for child processes under Node 20. @module */
+/// <reference types="node" />
 
 import { createHash } from 'node:crypto'
 import {

@@ -1,5 +1,5 @@
-/// <reference types="node" />
 /** Child process: adds one to shared rows by compare-and-set, and tells each success (STORE-2). @module */
+/// <reference types="node" />
 
 import { writeSync } from 'node:fs'
 import { lmdbStore } from '../../src/store/lmdb.ts'

@@ -1,5 +1,5 @@
-/// <reference types="node" />
 /** What a workload gives to the kill loop and to the power cut simulator. @module */
+/// <reference types="node" />
 
 /** Says that a unit of work was acknowledged; the line reaches the parent before the call returns. */
 export type Acknowledge = (token: string) => void

@@ -1,5 +1,5 @@
-/// <reference types="node" />
 /** Child process: works on a store whose disk begins to fail, and tells what it met (STORE-4, STORE-5, STORE-8). @module */
+/// <reference types="node" />
 
 import { writeSync } from 'node:fs'
 import { lmdbStore } from '../../src/store/lmdb.ts'

@@ -1,5 +1,5 @@
-/// <reference types="node" />
 /** What a process wrote and flushed, in order, read from a trace of its system calls (strace). @module */
+/// <reference types="node" />
 
 import { basename, dirname } from 'node:path'
 

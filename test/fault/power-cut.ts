@@ -1,5 +1,5 @@
-/// <reference types="node" />
 /** Disks as a power cut may leave them, built from a journal of writes and flushes (STORE-1). @module */
+/// <reference types="node" />
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,5 +1,5 @@
-/// <reference types="node" />
 /** The store under faults: workers that add and remove batches, each bound to a counter row. @module */
+/// <reference types="node" />
 
 import { lmdbStore } from '../../src/store/lmdb.ts'
 import type { Store, StoredRow, StoreStep, Table } from '../../src/store/store.ts'

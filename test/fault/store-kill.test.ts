@@ -15,8 +15,11 @@ test(`STORE-1 survives ${CYCLES} kills with nothing lost and nothing torn`, {
   timeout: 120_000,
 }, async () => {
   const result = await killLoop({ compiled, driver: './store-driver.js', cycles: CYCLES, seed: 20_261 })
+  console.info(
+    `${result.acknowledged} acknowledged, ${result.early} of ${result.cycles} kills before the first`,
+  )
   expect(result.lost).toEqual([])
   expect(result.torn).toEqual([])
-  expect(result.acknowledged).toBeGreaterThan(CYCLES)
+  expect(result.acknowledged).toBeGreaterThan(10 * CYCLES)
   expect(result.early).toBeLessThan(CYCLES / 2)
 })

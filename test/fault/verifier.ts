@@ -1,5 +1,5 @@
-/// <reference types="node" />
 /** Verifies directories in a process of its own, because a damaged store may take its process along. @module */
+/// <reference types="node" />
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
