@@ -92,7 +92,7 @@ function bytesOf(words: readonly number[]): Uint8Array {
 function quarterRound(state: number[], a: number, b: number, c: number, d: number): void {
   const step = (x: number, y: number, z: number, turn: number): void => {
     state[x] = ((state[x] as number) + (state[y] as number)) >>> 0
-    const mixed = ((state[z] as number) ^ (state[x] as number)) >>> 0
+    const mixed = ((state[z] as number) ^ state[x]) >>> 0
     state[z] = ((mixed << turn) | (mixed >>> (32 - turn))) >>> 0
   }
   step(a, b, d, 16)

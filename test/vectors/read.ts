@@ -6,11 +6,6 @@ import { genuineFromSeeds, vectorFromSeed } from '../reference/inputs.ts'
 
 export { hex, unhex } from '../reference/bytes.ts'
 
-/** JSON as the test knows it to be; a wrong guess fails the test. */
-export function as<Shape>(value: unknown): Shape {
-  return value as Shape
-}
-
 /** Little-endian int32, for digests of integers. */
 export function int32Bytes(values: Int32Array): Uint8Array {
   const view = new DataView(new ArrayBuffer(4 * values.length))
@@ -54,10 +49,4 @@ export function expectRefused(call: () => unknown, code: string | null, name: st
   expect((thrown as { code?: string }).code, name).toMatch(
     code === null ? /^ERR_[A-Z]+_[A-Z_]+$/ : new RegExp(`^${code}$`),
   )
-}
-
-/** Both lists are there, and faults are not fewer than a file promises. */
-export function expectCounts(file: { positive: readonly unknown[]; negative: readonly unknown[] }): void {
-  expect(file.positive.length).toBeGreaterThan(0)
-  expect(file.negative.length).toBeGreaterThan(0)
 }

@@ -14,7 +14,7 @@ import { openWrap } from '../../src/keys/wraps.ts'
 import { openCode } from '../../src/seal/code.ts'
 import { concat, lp } from '../reference/bytes.ts'
 import keyFile from './keys.json' with { type: 'json' }
-import { as, expectRefused, hex, unhex } from './read.ts'
+import { expectRefused, hex, unhex } from './read.ts'
 import sealFile from './seal.json' with { type: 'json' }
 
 beforeAll(cryptoReady)
@@ -24,7 +24,7 @@ type Vector = Readonly<Record<string, string>> & { readonly [field: string]: unk
 
 const EMPTY = new Uint8Array(0)
 const list = (vectors: readonly unknown[], field: string, value: string): Vector[] =>
-  as<Vector[]>(vectors).filter((vector) => vector[field] === value)
+  (vectors as unknown as Vector[]).filter((vector) => vector[field] === value)
 const bytes = (vector: Vector, field: string): Uint8Array => unhex(String(vector[field]))
 const sealedOf = (vector: Vector): { nonce: Uint8Array; commitment: Uint8Array; ciphertext: Uint8Array } => ({
   nonce: bytes(vector, 'nonce'),

@@ -12,7 +12,7 @@ import { portableKernel } from '../../src/transform/kernel.ts'
 import { rotate } from '../../src/transform/rotate.ts'
 import { keyStream, streamMask } from '../../src/transform/stream.ts'
 import { checkSuite, rotationSize } from '../../src/transform/suite.ts'
-import { as, expectRefused, hex, int32Bytes, sampleOf, suiteOf, unhex } from './read.ts'
+import { expectRefused, hex, int32Bytes, sampleOf, suiteOf, unhex } from './read.ts'
 import file from './transform.json' with { type: 'json' }
 
 beforeAll(cryptoReady)
@@ -65,8 +65,8 @@ interface Refused {
   readonly threshold?: number | null
 }
 
-const having = <Shape>(list: readonly object[], field: string): Shape[] =>
-  as<Shape[]>(list.filter((vector) => field in vector))
+const having = <Shape extends object>(list: readonly object[], field: keyof Shape): Shape[] =>
+  list.filter((vector) => field in vector) as unknown as Shape[]
 
 function integersOf(seeds: readonly number[], d: number): Int32Array {
   return toIntegers(embedding(sampleOf(seeds, d), { id: 'example@1', dimensions: d, metric: 'cosine' }))
@@ -91,7 +91,7 @@ describe('rotation and template', () => {
     const stream = keyStream(suite, key, n, bits)
     expect(n).toBe(expected.n)
     expect(digest(z)).toBe(expected.integersSha256)
-    expect([...z.slice(0, expected.integers.length)]).toEqual(expected.integers)
+    expect(Array.from(z.subarray(0, expected.integers.length))).toEqual(expected.integers)
     expect(stream).toHaveLength(expected.stream.length)
     expect(hex(stream.slice(0, 32))).toBe(expected.stream.first)
     expect(hex(sha256(stream))).toBe(expected.stream.sha256)
@@ -99,7 +99,7 @@ describe('rotation and template', () => {
       const after = new Int32Array(n)
       after.set(z)
       portableKernel.rotate(after, r + 1, stream)
-      expect([...after.slice(0, values.length)], `round ${r + 1}`).toEqual(values)
+      expect(Array.from(after.subarray(0, values.length)), `round ${r + 1}`).toEqual(values)
       expect(digest(after), `round ${r + 1}`).toBe(valuesSha256)
     })
     expect(digest(rotate(z, suite, n, stream))).toBe(expected.rounds.at(-1)?.valuesSha256)

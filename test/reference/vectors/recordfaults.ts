@@ -101,12 +101,21 @@ function ownBodies(row: MacRow): Bodies {
     bodies['a basis of eight parts'] = one('basis', (row.fields['basis'] as readonly Value[]).slice(0, 8))
     bodies['a basis of kind 4'] = one('basis', [4, ...(row.fields['basis'] as readonly Value[]).slice(1)])
     bodies['a device of 15 bytes'] = one('devices', [bytesFor('d', 15)])
-    bodies['five devices'] = one('devices', new Array<Value>(5).fill(bytesFor('d', 16)))
-    bodies['five operations'] = one('operations', new Array<Value>(5).fill([bytesFor('o', 16), 1]))
+    bodies['five devices'] = one(
+      'devices',
+      Array.from({ length: 5 }, (): Value => bytesFor('d', 16)),
+    )
+    bodies['five operations'] = one(
+      'operations',
+      Array.from({ length: 5 }, (): Value => [bytesFor('o', 16), 1]),
+    )
   }
   if (has('run')) {
     bodies['scope 2'] = one('scope', 2)
-    bodies['nine operations'] = one('operations', new Array<Value>(9).fill([bytesFor('o', 16), 1]))
+    bodies['nine operations'] = one(
+      'operations',
+      Array.from({ length: 9 }, (): Value => [bytesFor('o', 16), 1]),
+    )
     bodies['a run as text'] = one('run', '2')
   }
   if (has('epochs')) {
