@@ -1,7 +1,7 @@
 /** Small tools of the conformance checks (SPEC §10). @module */
 
 import { equalBytes } from '../base/bytes.ts'
-import type { StoreErrorCode } from './errors.ts'
+import { StoreError, type StoreErrorCode } from './errors.ts'
 import type { Store, StoredRow, StoreStep, Table } from './store.ts'
 
 /** A check as written: it gets an empty store, and the other openings when the adapter offers them. */
@@ -16,7 +16,7 @@ export interface ConformanceContext {
 }
 
 export function assert(holds: boolean, why: string): asserts holds {
-  if (!holds) throw new Error(why)
+  if (!holds) throw new StoreError('ERR_STORE_CONFORMANCE', why)
 }
 
 /** A key of the realm `conformance` whose byte order is the order of `number`. */

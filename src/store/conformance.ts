@@ -13,6 +13,7 @@ import {
   sameBytes,
 } from './conformance-kit.ts'
 import { scanChecks } from './conformance-scan.ts'
+import { StoreError } from './errors.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -24,7 +25,7 @@ export interface ConformanceOptions {
   readonly second?: (store: Store) => Promise<Store>
 }
 
-/** One requirement. `run` resolves when the store meets it and rejects with an `Error` that says what it did. */
+/** One requirement. `run` resolves when the store meets it and rejects with an error that says what it did. */
 export interface ConformanceCheck {
   readonly name: string
   readonly run: () => Promise<void>
@@ -65,7 +66,8 @@ async function runOnce(
     opened.push(store)
     return store
   }
-  const missing = (): Promise<Store> => Promise.reject(new Error('this store offers no second opening'))
+  const missing = (): Promise<Store> =>
+    Promise.reject(new StoreError('ERR_STORE_CONFORMANCE', 'this store offers no second opening'))
   const context: ConformanceContext = {
     reopen: (store) => keep(reopen?.(store) ?? missing()),
     second: (store) => keep(second?.(store) ?? missing()),
@@ -145,7 +147,7 @@ const rowChecks: readonly Check[] = [
       for (let i = 0; i < 5; i++)
         assert(sameBytes(rows[i]?.bytes, bytesOf(i)), 'the queue is not in the order of commits')
       const last = rows.at(-1)
-      if (last === undefined) throw new Error('the queue is empty')
+      assert(last !== undefined, 'the queue is empty')
       await store.commit([{ step: 'delete', table: 'queue', key: last.key, expected: last.version }])
       await store.commit([{ step: 'append', table: 'queue', bytes: bytesOf(99) }])
       const after = await collect(store.scan('queue', last.key))
@@ -279,7 +281,7 @@ const raceChecks: readonly Check[] = [
       const increment = async (): Promise<void> => {
         for (let done = 0; done < 8; ) {
           const row = await store.get('states', keyOf(1))
-          if (row === undefined) throw new Error('the row is gone')
+          assert(row !== undefined, 'the row is gone')
           const next = Uint8Array.of((row.bytes[0] ?? 0) + 1)
           const won = await store.commit([put('states', keyOf(1), next, row.version)]).then(
             () => true,
@@ -299,8 +301,8 @@ const lifeChecks: readonly Check[] = [
     name: 'an aborted call rejects with the reason of its signal and writes nothing',
     async run(store) {
       const controller = new AbortController()
-      const reason = new Error('enough')
-      controller.abort(reason)
+      controller.abort()
+      const reason: unknown = controller.signal.reason
       const options = { signal: controller.signal }
       const failures = await Promise.allSettled([
         store.get('states', keyOf(1), options),

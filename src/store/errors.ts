@@ -14,6 +14,7 @@ import { GuiseError } from '../base/errors.ts'
  * - `ERR_STORE_FAILED`: an earlier flush failed, so nothing is answered until the store is opened again.
  * - `ERR_STORE_CLOSED`: used after `close`.
  * - `ERR_STORE_UNSUPPORTED`: a file system on which locks or flushes do not hold, or files of another format.
+ * - `ERR_STORE_CONFORMANCE`: a check of the conformance suite found what the message says.
  */
 export type StoreErrorCode =
   | 'ERR_STORE_INPUT'
@@ -25,6 +26,7 @@ export type StoreErrorCode =
   | 'ERR_STORE_FAILED'
   | 'ERR_STORE_CLOSED'
   | 'ERR_STORE_UNSUPPORTED'
+  | 'ERR_STORE_CONFORMANCE'
 
 /** Thrown by every store. `retryable` follows from the code: conflict, indeterminate and busy are. */
 export class StoreError extends GuiseError {

@@ -22,9 +22,9 @@ export interface Environment {
   writeSequence(sequence: number): void
   /**
    * Takes the write lock, runs `work` at once inside one transaction, flushes, and resolves when all of it is on the
-   * disk. Rejects with `EnvironmentFailure`, then nothing may be asked of the environment but `close`.
+   * disk, or with why it is not: then nothing may be asked of the environment but `close`. Never rejects.
    */
-  transaction(work: () => void): Promise<void>
+  transaction(work: () => void): Promise<TransactionFailure | undefined>
   /** Lets the next read see what is committed at that moment, by any process. */
   refresh(): void
   /** Bytes that can still be written on the volume. */
@@ -32,14 +32,10 @@ export interface Environment {
   close(): Promise<void>
 }
 
-/** A transaction that did not reach the disk as a whole. `cause` is what LMDB or the system said. */
-export class EnvironmentFailure extends Error {
-  override readonly name: string = 'EnvironmentFailure'
+/** Why a transaction did not reach the disk as a whole. */
+export interface TransactionFailure {
   /** True when the failure is known to be want of room, found before anything became visible. */
   readonly full: boolean
-
-  constructor(full: boolean, cause: unknown) {
-    super('the transaction failed', { cause })
-    this.full = full
-  }
+  /** What LMDB or the system said. */
+  readonly cause: unknown
 }

@@ -1,7 +1,7 @@
 /** Group commit: commits that wait together share one transaction and one flush (SPEC §10, STORE-1). @module */
 
 import { StoreError } from './errors.ts'
-import { type Environment, EnvironmentFailure } from './lmdb-environment.ts'
+import type { Environment, TransactionFailure } from './lmdb-environment.ts'
 import { conflict, type OwnedStep, sequenceKey } from './steps.ts'
 
 /**
@@ -60,18 +60,14 @@ export class CommitGroups {
     const timer = setTimeout(() => {
       this.#rejectWaiting(new StoreError('ERR_STORE_BUSY', 'another process holds the write lock'))
     }, this.#lockTimeoutMs)
-    try {
-      await this.#environment.transaction(() => {
-        clearTimeout(timer)
-        group = this.#take()
-        decideGroup(this.#environment, group)
-      })
-      for (const pending of group) settle(pending)
-    } catch (error) {
-      this.#fail(group, error)
-    } finally {
+    const failure = await this.#environment.transaction(() => {
       clearTimeout(timer)
-    }
+      group = this.#take()
+      decideGroup(this.#environment, group)
+    })
+    clearTimeout(timer)
+    if (failure === undefined) for (const pending of group) settle(pending)
+    else this.#fail(group, failure)
   }
 
   /** Takes what waits, up to a bound on the time the write lock is held. */
@@ -128,20 +124,16 @@ export class CommitGroups {
     }
   }
 
-  #fail(group: readonly Pending[], error: unknown): void {
-    const full = error instanceof EnvironmentFailure && error.full
+  #fail(group: readonly Pending[], { full, cause }: TransactionFailure): void {
     this.#failed = new StoreError('ERR_STORE_FAILED', 'an earlier flush failed; open the store again', {
-      cause: error,
+      cause,
     })
-    for (const pending of group) {
-      pending.reject(
-        full
-          ? new StoreError('ERR_STORE_FULL', 'no room on the volume of the store', { cause: error })
-          : new StoreError('ERR_STORE_INDETERMINATE', 'the flush failed while the commit was under way', {
-              cause: error,
-            }),
-      )
-    }
+    const error = full
+      ? new StoreError('ERR_STORE_FULL', 'no room on the volume of the store', { cause })
+      : new StoreError('ERR_STORE_INDETERMINATE', 'the flush failed while the commit was under way', {
+          cause,
+        })
+    for (const pending of group) pending.reject(error)
   }
 }
 

@@ -5,7 +5,7 @@ import { getLastVersion, open, type RootDatabase } from 'lmdb'
 import { checkInteger, checkObject, checkText } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { rejectInput, StoreError } from './errors.ts'
-import { type Environment, EnvironmentFailure, type EnvironmentTable } from './lmdb-environment.ts'
+import type { Environment, EnvironmentTable, TransactionFailure } from './lmdb-environment.ts'
 import { errorCode, FILE_MODE, freeBytes, isFull, openFailure, prepareDirectory } from './lmdb-files.ts'
 import { CommitGroups, decideChecks } from './lmdb-group.ts'
 import { ownKey, ownSteps, ownTable } from './steps.ts'
@@ -37,8 +37,9 @@ export async function lmdbStore(options: LmdbStoreOptions): Promise<Store> {
   const checked = checkOptions(options)
   const create = async (directory: string): Promise<void> => {
     const fresh = openEnvironment(directory, checked.mapSizeBytes)
-    await fresh.transaction(() => fresh.writeSequence(0))
+    const failure = await fresh.transaction(() => fresh.writeSequence(0))
     await fresh.close()
+    if (failure !== undefined) throw openFailure(failure.cause)
   }
   const { directory, durable } = await prepareDirectory(checked.path, create)
   if (OPEN.has(directory)) {
@@ -231,7 +232,7 @@ class LmdbEnvironment implements Environment {
     void this.#meta.put(SEQUENCE, bytes)
   }
 
-  async transaction(work: () => void): Promise<void> {
+  async transaction(work: () => void): Promise<TransactionFailure | undefined> {
     const thrown: unknown[] = []
     try {
       await this.#root.transaction(() => {
@@ -243,10 +244,10 @@ class LmdbEnvironment implements Environment {
       })
     } catch (error) {
       const cause = thrown.length > 0 ? thrown[0] : await commitError(error)
-      throw new EnvironmentFailure(isFull(errorCode(cause)), cause)
+      return { full: isFull(errorCode(cause)), cause }
     }
     // An operation that fails spoils its transaction, so that its commit fails too; this is the belt to the braces.
-    if (thrown.length > 0) throw new EnvironmentFailure(false, thrown[0])
+    return thrown.length > 0 ? { full: false, cause: thrown[0] } : undefined
   }
 
   refresh(): void {

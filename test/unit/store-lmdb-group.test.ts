@@ -3,11 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { StoreError } from '../../src/store/errors.ts'
-import {
-  type Environment,
-  EnvironmentFailure,
-  type EnvironmentTable,
-} from '../../src/store/lmdb-environment.ts'
+import type { Environment, EnvironmentTable, TransactionFailure } from '../../src/store/lmdb-environment.ts'
 import { CommitGroups } from '../../src/store/lmdb-group.ts'
 import { keyText, type OwnedStep } from '../../src/store/steps.ts'
 import type { StoredRow, Table } from '../../src/store/store.ts'
@@ -19,7 +15,7 @@ class Fake implements Environment {
   transactions = 0
   free = Number.POSITIVE_INFINITY
   lock: Promise<void> = Promise.resolve()
-  flush: () => Promise<void> = async () => undefined
+  flush: () => Promise<TransactionFailure | undefined> = async () => undefined
 
   table(name: Table): EnvironmentTable {
     const rows = this.rows
@@ -41,11 +37,11 @@ class Fake implements Environment {
   writeSequence(sequence: number): void {
     this.sequence = sequence
   }
-  async transaction(work: () => void): Promise<void> {
+  async transaction(work: () => void): Promise<TransactionFailure | undefined> {
     this.transactions += 1
     await this.lock
     work()
-    await this.flush()
+    return this.flush()
   }
   refresh(): void {
     this.transactions += 0
@@ -88,8 +84,8 @@ test('commits that wait together share one transaction, each decided after the o
 test('nothing is told before the flush, a conflict neither', async () => {
   const fake = new Fake()
   let release = (): void => undefined
-  const flushed = new Promise<void>((resolve) => {
-    release = resolve
+  const flushed = new Promise<undefined>((resolve) => {
+    release = () => resolve(undefined)
   })
   fake.flush = () => flushed
   const groups = new CommitGroups(fake, 1000)
@@ -108,7 +104,7 @@ test('a failed flush leaves the commits of its group indeterminate and fails all
   const fake = new Fake()
   fake.flush = async () => {
     await sleep(5)
-    throw new EnvironmentFailure(false, new Error('EIO'))
+    return { full: false, cause: new Error('EIO') }
   }
   const groups = new CommitGroups(fake, 1000)
   const first = [codeOf(groups.commit(put(1), undefined)), codeOf(groups.commit(put(1), undefined))]
@@ -123,7 +119,7 @@ test('a failed flush leaves the commits of its group indeterminate and fails all
 test('a transaction known to lack room is full, and the store still answers nothing afterwards', async () => {
   const fake = new Fake()
   fake.flush = async () => {
-    throw new EnvironmentFailure(true, new Error('ENOSPC'))
+    return { full: true, cause: new Error('ENOSPC') }
   }
   const groups = new CommitGroups(fake, 1000)
   expect(await codeOf(groups.commit(put(1), undefined))).toBe('ERR_STORE_FULL')
@@ -169,7 +165,7 @@ test('an abort while waiting withdraws the commit; one after the decision change
   fake.lock = new Promise((resolve) => {
     unlock = resolve
   })
-  fake.flush = () => sleep(20)
+  fake.flush = () => sleep(20, undefined)
   const groups = new CommitGroups(fake, 1000)
   const early = new AbortController()
   const late = new AbortController()
