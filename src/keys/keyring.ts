@@ -102,6 +102,9 @@ export interface Keyring extends Disposable {
   receiptPublicKey(options?: CallOptions & { readonly version?: number }): Promise<Uint8Array>
 
   close(): void
+
+  /** `[Keyring]`. */
+  toString(): string
 }
 
 /**

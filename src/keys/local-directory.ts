@@ -77,8 +77,7 @@ export class KeyDirectory {
     const note = concatBytes(u32be(Math.floor(confirmedMs / TWO_32)), u32be(confirmedMs % TWO_32))
     await this.#place(noteOf(name), note)
     // Another process may have noted its own instant first: both give that one.
-    const first = await this.read(noteOf(name))
-    return first === undefined ? confirmedMs : readInstant(first)
+    return readInstant(await this.read(noteOf(name)))
   }
 
   async #prepare(): Promise<void> {
@@ -124,8 +123,8 @@ function noteOf(name: string): string {
   return `${name}.destroyed`
 }
 
-function readInstant(note: Uint8Array): number {
-  if (note.length !== INSTANT_BYTES)
+function readInstant(note: Uint8Array | undefined): number {
+  if (note?.length !== INSTANT_BYTES)
     throw new KeysError('ERR_KEYS_LOCAL', 'the note of a destruction is damaged')
   return readU32be(note) * TWO_32 + readU32be(note, 4)
 }

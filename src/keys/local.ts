@@ -41,6 +41,9 @@ export type LocalKeyOptions = {
 export interface LocalKeyProvider extends KeyProvider, Disposable {
   destroy(context: Uint8Array, options?: CallOptions): Promise<{ readonly confirmedAt: Millis }>
   close(): void
+
+  /** `[LocalKeyProvider]`. */
+  toString(): string
 }
 
 const KEY_BYTES = 32

@@ -3,7 +3,7 @@
 import type { Millis } from '../base/brand.ts'
 import { toHex } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
-import { committingOpen, committingSeal, type Sealed } from '../crypto/committing.ts'
+import { committingOpen, committingSeal } from '../crypto/committing.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { cryptoReady } from '../crypto/sodium.ts'
 import type { KeyProvider } from './provider.ts'
@@ -32,7 +32,7 @@ export function memoryKeyProvider(plan: ProviderPlan = () => undefined): KeyProv
       plan(++calls, 'unwrap')
       await cryptoReady()
       const key = keys.get(toHex(context))
-      const opened = key && committingOpen(key, LABEL, context, unpackSealed(wrapped) as Sealed)
+      const opened = key && committingOpen(key, LABEL, context, unpackSealed(wrapped))
       if (opened === undefined) throw new Error('the key is unknown, destroyed, or does not fit')
       return opened
     },

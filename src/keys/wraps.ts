@@ -1,13 +1,14 @@
 /** The two wraps of a record secret: custody inside, epoch outside (SPEC §4.3). @module */
 
 import type { Realm } from '../base/brand.ts'
-import { concatBytes, wipe } from '../base/bytes.ts'
+import { wipe } from '../base/bytes.ts'
 import { encodeCbor } from '../base/cbor.ts'
 import { checkBytes, checkInteger } from '../base/check.ts'
 import { committingOpenWithPrk, committingSealWithPrk, type Sealed } from '../crypto/committing.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { type Profile, slotCount } from './custody.ts'
 import { badInput } from './errors.ts'
+import { packSealed, unpackSealed } from './sealed.ts'
 
 /** What an inner wrap is bound to. */
 export interface WrapBinding {
@@ -43,8 +44,6 @@ export interface OpenedWrap {
 export const RECORD_SECRET_BYTES = 32
 export const SLOT_BYTES = 104
 
-const NONCE_BYTES = 24
-const COMMITMENT_END = 56
 const INNER = 'guise/v1/inner'
 const OUTER = 'guise/v1/outer'
 
@@ -181,24 +180,15 @@ function fillSlot(
   custody: Uint8Array,
   binding: WrapBinding,
 ): void {
-  const { nonce, commitment, ciphertext } = committingSealWithPrk(
-    custody,
-    INNER,
-    innerHeader(binding, slot),
-    recordSecret,
-  )
-  slots.set(concatBytes(nonce, commitment, ciphertext), slot * SLOT_BYTES)
+  const inner = committingSealWithPrk(custody, INNER, innerHeader(binding, slot), recordSecret)
+  slots.set(packSealed(inner), slot * SLOT_BYTES)
 }
 
 /** A slot that the custody key opens. The commitment tells which one before anything is decrypted. */
 function findSlot(slots: Uint8Array, custody: Uint8Array, binding: WrapBinding): OpenedWrap | undefined {
   for (let slot = 0; slot * SLOT_BYTES < slots.length; slot++) {
-    const inner = slots.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES)
-    const recordSecret = committingOpenWithPrk(custody, INNER, innerHeader(binding, slot), {
-      nonce: inner.subarray(0, NONCE_BYTES),
-      commitment: inner.subarray(NONCE_BYTES, COMMITMENT_END),
-      ciphertext: inner.subarray(COMMITMENT_END),
-    })
+    const inner = unpackSealed(slots.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES))
+    const recordSecret = committingOpenWithPrk(custody, INNER, innerHeader(binding, slot), inner)
     if (recordSecret !== undefined) return { recordSecret, slot }
   }
   return undefined

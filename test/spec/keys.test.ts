@@ -1,20 +1,13 @@
-/** Requirements of SPEC §4, one test each and more. @module */
-import { readFileSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import fc from 'fast-check'
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { assert, boolean, nat, property, record, stringMatching } from 'fast-check'
+import { beforeAll, describe, expect, test } from 'vitest'
 import type { Realm } from '../../src/base/brand.ts'
 import { concatBytes, toHex, utf8 } from '../../src/base/bytes.ts'
-import { keysCommand } from '../../src/cli/keys.ts'
 import { committingOpenWithPrk } from '../../src/crypto/committing.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { custodyPrk, type Profile } from '../../src/keys/custody.ts'
 import { KeysError } from '../../src/keys/errors.ts'
 import { holderShare } from '../../src/keys/holder.ts'
-import { createKeyring, openKeyring, ringAccess } from '../../src/keys/keyring.ts'
-import { localKeyProvider } from '../../src/keys/local.ts'
+import { openKeyring, ringAccess } from '../../src/keys/keyring.ts'
 import { epochContext, realmContext } from '../../src/keys/provider.ts'
 import {
   decodeIndexRow,
@@ -34,20 +27,9 @@ import {
   type WrapBinding,
   wrapSecret,
 } from '../../src/keys/wraps.ts'
-import { memoryStore } from '../../src/store/memory.ts'
 import { hmac } from '../reference/hashes.ts'
 import * as reference from '../reference/keys.ts'
-import {
-  bench,
-  bringTo,
-  FakeKms,
-  failureOf,
-  passOn,
-  plantRing,
-  prkOf,
-  REALM,
-  ringRow,
-} from '../unit/keys-support.ts'
+import { bench, bringTo, failureOf, REALM, ringRow } from '../unit/keys-support.ts'
 
 const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value)
 const HEADER = utf8('the header of a secret row') as Uint8Array
@@ -73,19 +55,7 @@ const device = (n: number): Uint8Array =>
     share: holderShare(filled(32, n), { realm: REALM, record: filled(16, 1), generation: filled(20, 3) }),
   })
 
-const folders: string[] = []
-async function folder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'guise-keys-'))
-  folders.push(path)
-  return path
-}
-
 beforeAll(cryptoReady)
-afterEach(async () => {
-  vi.useRealTimers()
-  for (const path of folders.splice(0)) await rm(path, { recursive: true, force: true })
-})
-
 describe('provider', () => {
   test('KEYS-1 every secret is wrapped under its own context', async () => {
     const { kms, keyring } = await bench()
@@ -108,20 +78,6 @@ describe('provider', () => {
         reference.realmContext(REALM, 2),
       ].map(toHex),
     )
-  })
-
-  test('KEYS-1 destroying one context makes exactly that secret unrecoverable', async () => {
-    const provider = localKeyProvider({ path: await folder(), key: filled(32, 5) })
-    const contexts = [epochContext(REALM, 1), epochContext(REALM, 2), realmContext(REALM, 1)] as const
-    const secrets = contexts.map((_, i) => filled(32, 100 + i))
-    const wrapped = await Promise.all(contexts.map((context, i) => provider.wrap(secrets[i]!, context)))
-    await provider.destroy(contexts[1])
-    expect(await provider.unwrap(wrapped[0]!, contexts[0])).toEqual(secrets[0])
-    expect(await provider.unwrap(wrapped[2]!, contexts[2])).toEqual(secrets[2])
-    await expect(provider.unwrap(wrapped[1]!, contexts[1])).rejects.toMatchObject({
-      code: 'ERR_KEYS_DESTROYED',
-    })
-    provider.close()
   })
 
   test.each(['add', 'promote', 'enable', 'destroy', 'renew'] as const)(
@@ -251,12 +207,12 @@ describe('wraps', () => {
   })
 
   test('KEYS-6 contexts of the provider are injective', () => {
-    const realm = fc.stringMatching(/^[a-z0-9](?:[a-z0-9._-]{0,10}[a-z0-9])?$/)
-    const place = fc.record({ kind: fc.boolean(), realm, n: fc.nat() })
+    const realm = stringMatching(/^[a-z0-9](?:[a-z0-9._-]{0,10}[a-z0-9])?$/)
+    const place = record({ kind: boolean(), realm, n: nat() })
     const encode = (at: { kind: boolean; realm: string; n: number }): string =>
       toHex((at.kind ? epochContext : realmContext)(at.realm as Realm, at.n))
-    fc.assert(
-      fc.property(place, place, (a, b) => {
+    assert(
+      property(place, place, (a, b) => {
         const same = a.kind === b.kind && a.realm === b.realm && a.n === b.n
         expect(encode(a) === encode(b)).toBe(same)
       }),
@@ -333,239 +289,6 @@ describe('custody', () => {
   })
 })
 
-describe('ring', () => {
-  const statuses = ['primary', 'enabled', 'disabled', 'destroyed'] as const
-  const verbs = ['promote', 'disable', 'enable', 'destroy'] as const
-  const allowed: Record<string, string> = {
-    'enabled promote': 'primary',
-    'enabled disable': 'disabled',
-    'disabled enable': 'enabled',
-    'disabled destroy': 'destroyed',
-  }
-
-  test('KEYS-9 exactly one epoch is primary and adding one does not change it', async () => {
-    const { keyring } = await bench()
-    for (let epoch = 2; epoch <= 5; epoch++) {
-      expect(await keyring.add()).toBe(epoch)
-      expect(keyring.primary).toBe(1)
-    }
-    await keyring.promote(4)
-    expect(keyring.primary).toBe(4)
-    expect(keyring.epochs.filter(({ status }) => status === 'primary')).toMatchObject([{ epoch: 4 }])
-    expect(ringAccess(keyring).primary).toBe(4)
-  })
-
-  for (const status of statuses) {
-    for (const verb of verbs) {
-      const result = allowed[`${status} ${verb}`]
-      test(`KEYS-10 ${verb} on ${status}: ${result ?? 'refused'}`, async () => {
-        const { kms, store, keyring } = await bench()
-        await bringTo(keyring, status)
-        const before = await ringRow(store)
-        const calls = kms.calls.length
-        if (result === undefined) {
-          expect(await failureOf(keyring[verb](2))).toMatchObject({
-            code: 'ERR_KEYS_TRANSITION',
-            retryable: false,
-          })
-          expect(await ringRow(store)).toEqual(before)
-          expect(kms.calls.length).toBe(calls)
-        } else {
-          await keyring[verb](2)
-          expect(keyring.epochs[1]).toMatchObject({ epoch: 2, status: result })
-          if (verb === 'promote') expect(keyring.epochs[0]).toMatchObject({ status: 'enabled' })
-        }
-      })
-    }
-  }
-
-  test('KEYS-11 wraps of retired, disabled, destroyed and unknown epochs are refused', async () => {
-    const { keyring } = await bench()
-    const access = ringAccess(keyring)
-    for (let i = 0; i < 4; i++) await keyring.add()
-    await keyring.promote(5)
-    await keyring.retire(2)
-    await keyring.disable(3)
-    await keyring.disable(4)
-    await keyring.destroy(4)
-    const codes = [
-      [1, 'ERR_KEYS_RETIRED'],
-      [3, 'ERR_KEYS_DISABLED'],
-      [4, 'ERR_KEYS_DESTROYED'],
-      [6, 'ERR_KEYS_UNKNOWN_EPOCH'],
-      [0, 'ERR_KEYS_UNKNOWN_EPOCH'],
-    ] as const
-    for (const [epoch, code] of codes) {
-      const refused = expect.objectContaining({ code, retryable: false })
-      expect(() => access.requireOpenable(epoch)).toThrow(refused)
-      expect(() => access.epochPrk(epoch)).toThrow(refused)
-      expect(await failureOf(access.useEpoch(epoch, () => undefined))).toEqual(refused)
-    }
-    await access.useEpoch(2, () => undefined)
-  })
-
-  test('KEYS-11 the lowest accepted epoch only grows and never passes the primary', async () => {
-    const { store, keyring } = await bench()
-    for (let i = 0; i < 3; i++) await keyring.add()
-    await keyring.promote(3)
-    await keyring.retire(2)
-    expect(keyring.minAccepted).toBe(2)
-    const before = await ringRow(store)
-    expect(await failureOf(keyring.retire(1))).toMatchObject({ code: 'ERR_KEYS_TRANSITION' })
-    expect(await failureOf(keyring.retire(4))).toMatchObject({ code: 'ERR_KEYS_TRANSITION' })
-    expect(await failureOf(keyring.retire(9))).toMatchObject({ code: 'ERR_KEYS_UNKNOWN_EPOCH' })
-    expect(await failureOf(keyring.promote(1))).toMatchObject({ code: 'ERR_KEYS_RETIRED' })
-    await keyring.retire(2)
-    expect(await ringRow(store)).toEqual(before)
-  })
-
-  test('KEYS-12 a ring with another MAC, realm or provider is refused', async () => {
-    const { kms, store, where } = await bench()
-    const { bytes } = await ringRow(store)
-    const refused = { code: 'ERR_KEYS_RING', retryable: false }
-    const forged = Uint8Array.from(bytes)
-    forged[forged.length - 1]! ^= 1
-    await plantRing(store, forged)
-    expect(await failureOf(openKeyring(where))).toMatchObject(refused)
-    await plantRing(store, bytes)
-    await plantRing(store, bytes, 'other')
-    expect(await failureOf(openKeyring({ ...where, realm: 'other' }))).toMatchObject(refused)
-    const provider = Object.assign(new FakeKms('another-kms'), { unwrap: kms.unwrap.bind(kms) })
-    expect(await failureOf(openKeyring({ ...where, provider }))).toMatchObject(refused)
-    expect((await openKeyring(where)).realm).toBe(REALM)
-  })
-
-  test('KEYS-12 every process sees a change at its next verb, and concurrent changes do not undo each other', async () => {
-    const { where, keyring } = await bench()
-    const others = await Promise.all([openKeyring(where), openKeyring(where), openKeyring(where)])
-    await keyring.add()
-    await keyring.promote(2)
-    for (const other of others) {
-      expect(other.primary).toBe(1)
-      await ringAccess(other).refresh()
-      expect(other.primary).toBe(2)
-    }
-    const added = await Promise.all([keyring, ...others].map((ring) => ring.add()))
-    expect(added.toSorted()).toEqual([3, 4, 5, 6])
-    await keyring.refresh()
-    expect(keyring.epochs).toHaveLength(6)
-  })
-
-  test('KEYS-12 a commit that checks the ring fails when the ring has changed', async () => {
-    const { where, store, keyring } = await bench()
-    const access = ringAccess(keyring)
-    const check = access.check()
-    await (await openKeyring(where)).add()
-    expect(await failureOf(store.commit([check]))).toMatchObject({ code: 'ERR_STORE_CONFLICT' })
-    await access.refresh()
-    expect(access.row().version).toBe(access.check().expected)
-    await store.commit([access.check()])
-  })
-
-  test('KEYS-13 destroying needs a prior disable', async () => {
-    const { kms, keyring } = await bench()
-    await keyring.add()
-    expect(await failureOf(keyring.destroy(2))).toMatchObject({ code: 'ERR_KEYS_TRANSITION' })
-    expect(kms.count('destroy')).toBe(0)
-    await keyring.disable(2)
-    kms.nowMs = 1_900_000_000_123
-    await keyring.destroy(2)
-    expect(ringAccess(keyring).destroyedAt(2)).toBe(1_900_000_000_123)
-    expect(keyring.epochs[1]).toMatchObject({ status: 'destroyed', changedAt: 1_900_000_000_123 })
-  })
-
-  test('KEYS-13 a retry finishes a destruction that was cut off after the provider', async () => {
-    const { kms, store, where, keyring } = await bench()
-    await bringTo(keyring, 'disabled')
-    let cut = true
-    const failing = passOn(store, {
-      commit: async (steps) => {
-        if (cut) throw new Error('the process died')
-        return await store.commit(steps)
-      },
-    })
-    const first = await openKeyring({ ...where, store: failing })
-    await failureOf(first.destroy(2))
-    expect(kms.count('destroy')).toBe(1)
-    const second = await openKeyring(where)
-    expect(second.epochs[1]).toMatchObject({ status: 'disabled' })
-    // What the provider has destroyed does not come back.
-    expect(await failureOf(second.enable(2))).toMatchObject({ code: 'ERR_KEYS_PROVIDER' })
-    kms.nowMs += 60_000
-    cut = false
-    await second.destroy(2)
-    expect(second.epochs[1]).toMatchObject({ status: 'destroyed', changedAt: 1_800_000_000_000 })
-  })
-
-  test('KEYS-14 unwrapped secrets are bounded in number and wiped when dropped', async () => {
-    const { kms, keyring } = await bench({ cache: { maxSecrets: 4 } })
-    const access = ringAccess(keyring)
-    for (let i = 0; i < 6; i++) await keyring.add()
-    await prkOf(keyring, 1)
-    const first = access.epochPrk(1)
-    for (let epoch = 2; epoch <= 7; epoch++) await prkOf(keyring, epoch)
-    expect(access.epochPrk(1)).toBeUndefined()
-    expect(() => first?.use((prk) => prk)).toThrow(expect.objectContaining({ code: 'ERR_KEYS_DISPOSED' }))
-    const held = [1, 2, 3, 4, 5, 6, 7].filter((epoch) => access.epochPrk(epoch) !== undefined)
-    expect(held.length).toBeLessThanOrEqual(4)
-    const before = kms.count('unwrap')
-    await prkOf(keyring, 7)
-    expect(kms.count('unwrap')).toBe(before)
-    await prkOf(keyring, 1)
-    expect(kms.count('unwrap')).toBe(before + 1)
-  })
-
-  test('KEYS-14 unwrapped secrets are held for a bounded time', async () => {
-    vi.useFakeTimers()
-    const { keyring } = await bench({ cache: { lifetimeMs: 60_000 } })
-    const access = ringAccess(keyring)
-    await prkOf(keyring, 1)
-    const keys = await access.loadRealmKeys(1)
-    const bytes = keys.custody
-    vi.advanceTimersByTime(59_000)
-    expect(access.epochPrk(1)).toBeDefined()
-    vi.advanceTimersByTime(2000)
-    expect(access.epochPrk(1)).toBeUndefined()
-    expect(access.realmKeys(1)).toBeUndefined()
-    expect(bytes.every((byte) => byte === 0)).toBe(true)
-    expect(() => keys.custody).toThrow(expect.objectContaining({ code: 'ERR_KEYS_DISPOSED' }))
-  })
-
-  test('KEYS-14 nothing is usable after close', async () => {
-    const { keyring } = await bench()
-    const access = ringAccess(keyring)
-    const keys = await access.loadRealmKeys(1)
-    await prkOf(keyring, 1)
-    const prk = access.epochPrk(1)
-    const borrowed = keys.ring
-    keyring.close()
-    keyring.close()
-    const refused = expect.objectContaining({ code: 'ERR_KEYS_DISPOSED' })
-    expect(borrowed.every((byte) => byte === 0)).toBe(true)
-    for (const use of [
-      () => keyring.primary,
-      () => keyring.epochs,
-      () => keyring.minAccepted,
-      () => keyring.version,
-      () => keys.operatorPrk,
-      () => prk?.use((bytes) => bytes),
-      () => access.check(),
-      () => access.row(),
-      () => access.epochPrk(1),
-      () => access.realmKeys(1),
-    ]) {
-      expect(use).toThrow(refused)
-    }
-    for (const verb of ['add', 'renew', 'refresh', 'receiptPublicKey'] as const) {
-      expect(await failureOf(keyring[verb]())).toEqual(refused)
-    }
-    for (const verb of ['promote', 'disable', 'enable', 'destroy', 'retire'] as const) {
-      expect(await failureOf(keyring[verb](1))).toEqual(refused)
-    }
-    expect(keyring.realm).toBe(REALM)
-  })
-})
-
 describe('pseudonyms', () => {
   const SUBJECT = 'Ada.Lovelace@example.org'
 
@@ -605,62 +328,5 @@ describe('pseudonyms', () => {
       tags.add(toHex(subjectTag((await access.loadRealmKeys(version)).index, SUBJECT)))
     }
     expect(tags.size).toBe(3)
-  })
-})
-
-describe('local provider', () => {
-  test('KEYS-16 no secret is taken from the command line or the environment', async () => {
-    const lines: string[] = []
-    const io = {
-      out: (text: string) => lines.push(text),
-      err: (text: string) => lines.push(text),
-      interactive: false,
-    }
-    const where = [
-      '--realm',
-      REALM,
-      '--store',
-      join(await folder(), 's'),
-      '--provider',
-      join(await folder(), 'p'),
-    ]
-    vi.stubEnv('GUISE_PASSPHRASE', 'from the environment')
-    vi.stubEnv('GUISE_KEY', '00'.repeat(32))
-    for (const given of [['--passphrase', 'x'], ['--key', '00'.repeat(32)], []]) {
-      expect(await keysCommand(['init', ...where, ...given], io)).toBe(2)
-    }
-    vi.unstubAllEnvs()
-    for (const path of ['../../src/keys/local.ts', '../../src/keys/local-root.ts', '../../src/cli/keys.ts']) {
-      const source = readFileSync(new URL(path, import.meta.url), 'utf8')
-      expect(source).not.toMatch(/process\s*\.\s*(?:env|argv)/)
-    }
-  })
-
-  test('KEYS-16 nothing in the directory opens without the passphrase', async () => {
-    const path = await folder()
-    const secret = filled(32, 0xa5)
-    const context = epochContext(REALM, 1)
-    const argon = { memoryKiB: 64, passes: 1 }
-    const provider = localKeyProvider({ path, passphrase: 'correct horse', argon })
-    const wrapped = await provider.wrap(secret, context)
-    provider.close()
-    for (const name of await readdir(path)) {
-      expect(toHex(await readFile(join(path, name)))).not.toContain(toHex(secret))
-    }
-    const wrong = localKeyProvider({ path, passphrase: 'wrong horse' })
-    expect(await failureOf(wrong.unwrap(wrapped, context))).toMatchObject({
-      code: 'ERR_KEYS_PASSPHRASE',
-      retryable: false,
-    })
-    const right = localKeyProvider({ path, passphrase: utf8('correct horse') as Uint8Array })
-    expect(await right.unwrap(wrapped, context)).toEqual(secret)
-  })
-})
-
-test('KEYS-12 a realm has one keyring', async () => {
-  const { where } = await bench()
-  expect(await failureOf(createKeyring(where))).toMatchObject({ code: 'ERR_KEYS_EXISTS' })
-  expect(await failureOf(openKeyring({ ...where, store: memoryStore() }))).toMatchObject({
-    code: 'ERR_KEYS_ABSENT',
   })
 })

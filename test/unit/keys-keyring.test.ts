@@ -1,11 +1,9 @@
-/** The keyring: arguments, races between processes, the cache of unwrapped secrets. @module */
+/** The keyring: arguments, what it shows, races between processes. @module */
 import { inspect } from 'node:util'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { toHex } from '../../src/base/bytes.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
-import { KeysError } from '../../src/keys/errors.ts'
 import { createKeyring, type KeyringOptions, openKeyring, ringAccess } from '../../src/keys/keyring.ts'
-import { epochContext, type KeyProvider } from '../../src/keys/provider.ts'
 import { RealmKeys } from '../../src/keys/realm-keys.ts'
 import { StoreError } from '../../src/store/errors.ts'
 import { memoryStore } from '../../src/store/memory.ts'
@@ -18,7 +16,6 @@ import {
   failureOf,
   passOn,
   plantRing,
-  prkOf,
   REALM,
   ringRow,
   withoutDestroy,
@@ -114,7 +111,7 @@ describe('what it shows', () => {
   test('prints no secret', async () => {
     const { keyring } = await bench()
     const keys = await ringAccess(keyring).loadRealmKeys(1)
-    for (const text of [inspect(keys), String(keys), inspect(keyring), String(keyring)]) {
+    for (const text of [inspect(keys), String(keys), inspect(keyring), `${keyring}`]) {
       expect(text).not.toContain(toHex(keys.custody))
       expect(text.length).toBeLessThan(200)
     }
@@ -192,7 +189,7 @@ describe('races', () => {
     const { where, keyring } = await bench()
     const other = await openKeyring(where)
     const versions = await Promise.all([keyring.renew(), other.renew()])
-    expect(versions.toSorted()).toEqual([2, 3])
+    expect(new Set(versions)).toEqual(new Set([2, 3]))
     for (const version of [1, 2, 3]) {
       const [ours, theirs] = await Promise.all(
         [keyring, other].map(async (ring) => {
@@ -335,221 +332,6 @@ describe('races', () => {
     const keyring = await openKeyring({ ...where, store: mute })
     await keyring.add()
     expect(await keyring.add()).toBe(3)
-  })
-})
-
-describe('unwrapped secrets', () => {
-  test('fifty callers share one unwrap', async () => {
-    const { kms, keyring, where } = await bench()
-    kms.before = () => new Promise((resolve) => setTimeout(resolve, 5))
-    const before = kms.count('unwrap')
-    const prks = await Promise.all(Array.from({ length: 50 }, () => prkOf(keyring, 1)))
-    expect(new Set(prks.map(toHex)).size).toBe(1)
-    expect(kms.count('unwrap')).toBe(before + 1)
-    const other = await openKeyring(where)
-    const opened = kms.count('unwrap')
-    await Promise.all(Array.from({ length: 50 }, () => ringAccess(other).loadRealmKeys(1)))
-    expect(kms.count('unwrap')).toBe(opened)
-  })
-
-  test('one caller who gives up takes nothing from the others', async () => {
-    const { kms, keyring } = await bench()
-    const slow = gate()
-    kms.before = () => slow.opened
-    const access = ringAccess(keyring)
-    const impatient = new AbortController()
-    const first = access.useEpoch(1, () => 'first', { signal: impatient.signal })
-    const second = access.useEpoch(1, () => 'second', { signal: new AbortController().signal })
-    impatient.abort(new Error('enough'))
-    expect(await failureOf(first)).toMatchObject({ message: 'enough' })
-    slow.open()
-    expect(await second).toBe('second')
-  })
-
-  test('when the last caller gives up the provider is told, and a late secret is wiped', async () => {
-    const { kms, keyring } = await bench()
-    const slow = gate()
-    const late: Uint8Array[] = []
-    let told: AbortSignal | undefined
-    kms.before = async (_, options) => {
-      told = options.signal
-      await slow.opened
-    }
-    kms.answer = (_, value) => {
-      late.push(value as Uint8Array)
-      return value
-    }
-    const impatient = new AbortController()
-    const only = ringAccess(keyring).useEpoch(1, () => undefined, { signal: impatient.signal })
-    await vi.waitFor(() => expect(told).toBeDefined())
-    impatient.abort(new Error('enough'))
-    expect(await failureOf(only)).toMatchObject({ message: 'enough' })
-    await vi.waitFor(() => expect(told?.aborted).toBe(true))
-    slow.open()
-    await vi.waitFor(() => expect(late).toHaveLength(1))
-    await vi.waitFor(() => expect(late[0]?.every((byte) => byte === 0)).toBe(true))
-    kms.before = () => undefined
-    expect(await prkOf(keyring, 1)).toHaveLength(64)
-  })
-
-  test('closing ends what is under way', async () => {
-    const { kms, keyring } = await bench()
-    kms.before = () => new Promise(() => undefined)
-    const waiting = ringAccess(keyring).useEpoch(1, () => undefined)
-    await vi.waitFor(() => expect(kms.count('unwrap')).toBe(3))
-    keyring.close()
-    expect(await failureOf(waiting)).toMatchObject({ code: 'ERR_KEYS_DISPOSED' })
-  })
-
-  test('an epoch disabled while its key is unwrapped stays closed', async () => {
-    const { kms, keyring, where } = await bench()
-    await keyring.add()
-    const slow = gate()
-    const other = await openKeyring(where)
-    const access = ringAccess(other)
-    kms.before = () => slow.opened
-    const waiting = access.useEpoch(2, () => undefined)
-    await keyring.disable(2)
-    await other.refresh()
-    slow.open()
-    expect(await failureOf(waiting)).toMatchObject({ code: 'ERR_KEYS_DISABLED' })
-    await keyring.enable(2)
-    await other.refresh()
-    expect(access.epochPrk(2)).toBeUndefined()
-  })
-
-  test('a disabled or retired epoch is wiped at once', async () => {
-    const { keyring } = await bench()
-    const access = ringAccess(keyring)
-    await keyring.add()
-    await keyring.add()
-    for (const epoch of [1, 2, 3]) await prkOf(keyring, epoch)
-    const [first, second] = [access.epochPrk(1), access.epochPrk(2)]
-    await keyring.disable(2)
-    await keyring.promote(3)
-    await keyring.retire(2)
-    expect([first?.disposed, second?.disposed]).toEqual([true, true])
-    expect(access.epochPrk(3)?.disposed).toBe(false)
-  })
-
-  test('a failed unwrap is tried again', async () => {
-    const { kms, keyring } = await bench()
-    kms.before = () => Promise.reject(new Error('down'))
-    const failures = await Promise.all([failureOf(prkOf(keyring, 1)), failureOf(prkOf(keyring, 1))])
-    for (const failure of failures) expect(failure).toMatchObject({ code: 'ERR_KEYS_PROVIDER' })
-    kms.before = () => undefined
-    expect(await prkOf(keyring, 1)).toHaveLength(64)
-  })
-})
-
-describe('a provider that', () => {
-  const outage = expect.objectContaining({ code: 'ERR_KEYS_PROVIDER', retryable: true })
-
-  test('hangs is given up after the timeout', async () => {
-    const { where, kms } = await bench()
-    kms.before = () => new Promise(() => undefined)
-    expect(await failureOf(openKeyring({ ...where, cache: { timeoutMs: 20 } }))).toEqual(outage)
-  })
-
-  test('hangs is left by an abort', async () => {
-    const { kms, keyring, store } = await bench()
-    const before = await ringRow(store)
-    kms.before = () => new Promise(() => undefined)
-    const signal = AbortSignal.timeout(10)
-    expect(await failureOf(keyring.add({ signal }))).toMatchObject({ name: 'TimeoutError' })
-    expect(await ringRow(store)).toEqual(before)
-  })
-
-  test('fails after it was given up harms nobody', async () => {
-    const { kms, keyring } = await bench()
-    const slow = gate()
-    kms.before = async () => {
-      await slow.opened
-      throw new Error('too late')
-    }
-    const signal = AbortSignal.timeout(10)
-    expect(await failureOf(keyring.renew({ signal }))).toMatchObject({ name: 'TimeoutError' })
-    slow.open()
-    await slow.opened
-    kms.before = () => undefined
-    expect(await keyring.renew()).toBe(2)
-  })
-
-  test.each([
-    ['wrap', undefined],
-    ['wrap', 'text'],
-    ['wrap', new Uint8Array(0)],
-    ['wrap', new Uint8Array(4097)],
-    ['unwrap', undefined],
-    ['unwrap', new Uint8Array(31)],
-    ['unwrap', new Uint8Array(33)],
-    ['unwrap', new Uint8Array(32).fill(1)],
-    ['unwrap', Array.from({ length: 32 }, () => 0)],
-  ] as const)('answers %s with %o has failed', async (call, value) => {
-    const { kms, keyring, store } = await bench()
-    const before = await ringRow(store)
-    kms.answer = (name, right) => (name === call ? value : right)
-    expect(await failureOf(keyring.add())).toEqual(outage)
-    expect(await ringRow(store)).toEqual(before)
-  })
-
-  test.each([
-    undefined,
-    null,
-    7,
-    {},
-    { confirmedAt: '1' },
-    { confirmedAt: 0 },
-    { confirmedAt: 1.5 },
-    { confirmedAt: 9e15 },
-  ])('confirms a destruction with %o has failed', async (value) => {
-    const { kms, keyring } = await bench()
-    await bringTo(keyring, 'disabled')
-    kms.answer = (name, right) => (name === 'destroy' ? value : right)
-    expect(await failureOf(keyring.destroy(2))).toEqual(outage)
-    kms.answer = (_, right) => right
-    await keyring.destroy(2)
-  })
-
-  test('throws before it awaits has failed', async () => {
-    const { where } = await bench()
-    const provider: KeyProvider = {
-      id: 'fake-kms',
-      wrap: () => Promise.reject(new Error('no')),
-      unwrap: () => {
-        throw new Error('at once')
-      },
-    }
-    expect(await failureOf(openKeyring({ ...where, provider }))).toEqual(outage)
-  })
-
-  test('says itself what is wrong is believed', async () => {
-    const { where, kms } = await bench()
-    const error = new KeysError('ERR_KEYS_PASSPHRASE', 'wrong')
-    kms.before = () => Promise.reject(error)
-    expect(await failureOf(openKeyring(where))).toBe(error)
-  })
-
-  test('gets the options of the call', async () => {
-    const { kms, keyring } = await bench()
-    const seen: unknown[] = []
-    kms.before = (_, { actor, operationId }) => {
-      seen.push([actor, operationId])
-    }
-    await keyring.add({ actor: 'ops', operationId: 'a1' })
-    expect(seen).toEqual([
-      ['ops', 'a1'],
-      ['ops', 'a1'],
-    ])
-    const where = { realm: 'other', provider: kms, store: memoryStore(), actor: 'ops', operationId: 'a2' }
-    await createKeyring({ ...where, signal: new AbortController().signal })
-    expect(seen.at(-1)).toEqual(['ops', 'a2'])
-  })
-
-  test('sees the context of the epoch it unwraps', async () => {
-    const { kms, keyring } = await bench()
-    await prkOf(keyring, 1)
-    expect(kms.calls.at(-1)).toEqual({ call: 'unwrap', context: toHex(epochContext(REALM, 1)) })
   })
 })
 

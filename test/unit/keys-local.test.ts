@@ -87,7 +87,7 @@ describe('wrap and unwrap', () => {
     }
     expect(await failureOf(provider.unwrap(filled(3, 1), CONTEXT))).toMatchObject({ code: 'ERR_KEYS_RING' })
     expect(await failureOf(provider.wrap(filled(31, 1), CONTEXT))).toMatchObject({ code: 'ERR_KEYS_INPUT' })
-    expect(String(provider)).toBe('[LocalKeyProvider]')
+    expect(`${provider}`).toBe('[LocalKeyProvider]')
   })
 
   test('only its owner may open the directory and its files', async () => {

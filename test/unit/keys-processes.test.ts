@@ -76,7 +76,7 @@ test('KEYS-12 four processes see a promotion at their next verb', async () => {
   expect(new Set(after).size).toBe(1)
   expect(after[0]).toMatch(/^2 /)
   const added = await Promise.all(processes.map((ask) => ask('add')))
-  expect(added.map(Number).toSorted()).toEqual([3, 4, 5, 6])
+  expect(new Set(added)).toEqual(new Set(['3', '4', '5', '6']))
   await keyring.refresh()
   expect(keyring.epochs).toHaveLength(6)
   await store.close()
