@@ -15,7 +15,9 @@ test('of 914 edge cases the same 212 are accepted, none with a non-canonical poi
   console.log(`Ed25519 edge cases: ${accepted.length} of ${cases.length} accepted`)
   expect(cases).toHaveLength(914)
   expect(accepted).toHaveLength(212)
-  expect(toHex(sha256(utf8(numbers) ?? none))).toBe('0fbe087d976dfc39c5e287f9928bbe4f1c2885d7a5bba223d781c81cc6164ae0')
+  expect(toHex(sha256(utf8(numbers) ?? none))).toBe(
+    '0fbe087d976dfc39c5e287f9928bbe4f1c2885d7a5bba223d781c81cc6164ae0',
+  )
   const flags = new Set(accepted.flatMap((one) => one.flags ?? []))
   expect([...flags].sort()).toEqual([
     'low_order_R',
