@@ -11,7 +11,11 @@ import { allowUnattestedCapture } from './symbols.ts'
 
 const MOST_SAMPLES = 32
 /** What `withSample` needs of a request. */
-export const SAMPLE_FIELDS = ['embedding', 'probeClass', allowUnattestedCapture] as const
+export const SAMPLE_FIELDS: readonly ['embedding', 'probeClass', typeof allowUnattestedCapture] = [
+  'embedding',
+  'probeClass',
+  allowUnattestedCapture,
+]
 
 /** What a request says of its samples, each field read once. */
 export interface RequestSamples {
