@@ -40,7 +40,8 @@ const META_BYTES = 64 * 1024
  */
 export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
   if (options.dimensions !== undefined) checkDimensions(options.dimensions, {})
-  const file = (await isFolder(path)) ? join(path, await matrixIn(path)) : path
+  const names = await listFolder(path)
+  const file = names === undefined ? path : join(path, findMatrix(names, path))
   const format = options.format ?? formatOf(file)
   if (format === 'csv') return openCsv(file, options)
   if (format === 'jsonl') {
@@ -59,16 +60,17 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   })
 }
 
-async function isFolder(path: string): Promise<boolean> {
+/** Names in a folder; `undefined` for a file. */
+async function listFolder(path: string): Promise<readonly string[] | undefined> {
   try {
-    return (await stat(path)).isDirectory()
+    return await readdir(path)
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
     throw new DatasetError('ERR_DATASET_FILE', 'there is nothing to read', { file: basename(path), cause })
   }
 }
 
-async function matrixIn(folder: string): Promise<string> {
-  const names = await readdir(folder)
+function findMatrix(names: readonly string[], folder: string): string {
   if (names.includes('embeddings.f32')) return 'embeddings.f32'
   const arrays = names.filter((name) => name.endsWith('.npy'))
   const [only] = arrays

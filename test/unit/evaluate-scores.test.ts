@@ -45,6 +45,8 @@ describe('grades', () => {
     expect(gradeOf(-3, 5, 64)).toBe(0)
     expect(gradeOf(0, 0, 64)).toBe(0)
     expect(gradeOf(64, 64, 64)).toBe(10_000)
+    // 114 / 200 is 0.57, and 0.57 × 10,000 is a little less than 5,700 in doubles.
+    expect(gradeOf(114, 625, 64)).toBe(5700)
     expect(gradeOf(1, 49 * 1024, 1024)).toBe(1)
     expect(gradeOf(7168, 49 * 1024, 1024)).toBe(10_000)
   })
@@ -65,6 +67,20 @@ describe('scores of pairs', () => {
         expect([...sets[k]![kind]]).toEqual(libraryGrades(people, pairs, kind, suite, m))
       }
     })
+  })
+
+  test('are those of the library where rotated values are zero', async () => {
+    const people = await load(3, 2, 64)
+    people.integers.fill(0)
+    for (let i = 0; i < people.count; i++) people.integers[64 * i + i] = 9
+    const pairs = await choosePairs(people, { impostors: 'all', seed: 'x' })
+    const [scores] = await scorePairs(people, pairs, { bits: [64], seed: 'keys', draw: 3 })
+    // The steps of such probes are all zero; those of one large coordinate are not.
+    expect([...scores!.nonMated]).toEqual(libraryGrades(people, pairs, 'nonMated', 'B4', 64))
+    for (const probe of [1, 3, 5]) people.integers[64 * probe] = 2 ** 20
+    const [mixed] = await scorePairs(people, pairs, { bits: [64], seed: 'keys', draw: 3 })
+    expect([...mixed!.mated]).toEqual(libraryGrades(people, pairs, 'mated', 'B4', 64))
+    expect(mixed!.mated.some((grade) => grade > 0)).toBe(true)
   })
 
   function libraryGrades(
