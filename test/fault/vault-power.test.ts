@@ -1,0 +1,34 @@
+/** Power cuts under a working vault lose nothing that it acknowledged (I-11); the full run is slow. @module */
+
+import { beforeAll, expect, test } from 'vitest'
+import { compile } from './compile.ts'
+import { powerCut } from './power-cut.ts'
+import { VAULT_FOLDERS } from './vault-folders.ts'
+
+// A machine without strace fails here, because a skipped proof looks like a passed one.
+const IMAGES = Number(process.env['GUISE_VAULT_IMAGES_SMOKE'] ?? 60)
+let compiled = ''
+
+beforeAll(() => {
+  compiled = compile({ folders: VAULT_FOLDERS })
+}, 120_000)
+
+test(`loses nothing that the vault acknowledged on ${IMAGES} images of a power cut`, {
+  timeout: 240_000,
+}, async () => {
+  const driver = './vault-driver.js'
+  const result = await powerCut({ compiled, driver, images: IMAGES, rounds: 8, seed: 33001 })
+  console.info(
+    `seed 33001: ${result.writes} writes, ${result.flushes} flushes, ${result.acknowledged} acknowledged looked for`,
+  )
+  expect(result.lost).toEqual([])
+  expect(result.torn).toEqual([])
+  expect(result.acknowledged).toBeGreaterThan(IMAGES)
+})
+
+test('the control that answers before the flush loses some', { timeout: 240_000 }, async () => {
+  const driver = './vault-early-driver.js'
+  const result = await powerCut({ compiled, driver, images: 40, rounds: 8, seed: 33002 })
+  console.info(`seed 33002, control: ${result.lost.length} of ${result.images} images lost something`)
+  expect(result.lost.length).toBeGreaterThan(0)
+})

@@ -1,0 +1,127 @@
+/** A vault on a directory for the fault tests: a key directory beside it, seeded faces, one way to open and close. @module */
+/// <reference types="node" />
+
+import { dirname, join } from 'node:path'
+import { toHex } from '../../src/base/bytes.ts'
+import { embedding } from '../../src/embedding/embedding.ts'
+import { checkModel, type Model } from '../../src/embedding/model.ts'
+import { createKeyring, type Keyring, type KeyringOptions, openKeyring } from '../../src/keys/keyring.ts'
+import { localKeyProvider } from '../../src/keys/local.ts'
+import type { Basis } from '../../src/policy/basis.ts'
+import type { OperatingPoint } from '../../src/policy/operating-point.ts'
+import { lmdbStore } from '../../src/store/lmdb.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { VaultContext } from '../../src/vault/context.ts'
+import { openContext } from '../../src/vault/open.ts'
+import { allowHighFalseMatchRate, allowUnattestedCapture, revealReason } from '../../src/vault/symbols.ts'
+import type { Custody, UnattestedSample } from '../../src/vault/types.ts'
+import { OpenVault, type Vault } from '../../src/vault/vault.ts'
+import { seeded } from './driver.ts'
+
+export const DIMENSIONS = 128
+export const MODEL: Model = { id: 'faults@1', dimensions: DIMENSIONS, metric: 'cosine' }
+export const PURPOSE = 'login'
+export const REALM = 'faults'
+
+/** The raw key of the key directory: no passphrase, so that a start costs no Argon2. */
+export function providerKey(): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(32)).fill(3)
+}
+
+export interface WorldOptions {
+  /** Wraps lie in a store of their own. */
+  readonly split?: boolean
+  readonly custody?: Custody['profile']
+  /** Stands between the vault and each store. */
+  readonly between?: (store: Store) => Store
+}
+
+export interface World {
+  readonly vault: Vault
+  readonly ctx: VaultContext
+  readonly keyring: Keyring
+  close(): Promise<void>
+}
+
+/** Opens the vault of a directory, and makes it when it is missing. The keys lie in `keys` beside the directory. */
+export async function openWorld(directory: string, options: WorldOptions = {}): Promise<World> {
+  const { split = false, custody = 'operator', between = (store) => store } = options
+  const opened = await lmdbStore({ path: split ? join(directory, 'codes') : directory })
+  const apart = split ? await lmdbStore({ path: join(directory, 'wraps') }) : undefined
+  const store = between(opened)
+  const provider = localKeyProvider({ path: join(dirname(directory), 'keys'), key: providerKey() })
+  const keyring = await openOrCreate({ realm: REALM, provider, store })
+  const ctx = await openContext({
+    keyring,
+    store,
+    ...(apart === undefined ? {} : { secrets: between(apart) }),
+    model: MODEL,
+    purpose: PURPOSE,
+    operatingPoints: [operatingPoint()],
+    custody: { profile: custody },
+    // Long enough that no machine is so slow that a delay ends within a test.
+    attempts: { delayMs: 3_600_000, realmPerHour: 1_000_000_000 },
+    [revealReason]: true,
+    [allowHighFalseMatchRate]: true,
+  })
+  const vault = new OpenVault(ctx)
+  const close = async (): Promise<void> => {
+    await vault.close()
+    keyring.close()
+    provider.close()
+    await store.close()
+    await apart?.close()
+  }
+  return { vault, ctx, keyring, close }
+}
+
+async function openOrCreate(options: KeyringOptions): Promise<Keyring> {
+  try {
+    return await openKeyring(options)
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_KEYS_ABSENT') throw error
+    return await createKeyring(options)
+  }
+}
+
+function operatingPoint(): OperatingPoint {
+  return {
+    model: MODEL.id,
+    meanHash: toHex(checkModel(MODEL).meanHash),
+    suite: 'B4',
+    bits: DIMENSIONS,
+    probeClass: 'any',
+    threshold: 5000,
+    falseMatchRate: { value: 1e-4, low: 5e-5, high: 2e-4, trials: 100_000, confidence: 0.95 },
+    source: 'fault tests',
+  } as unknown as OperatingPoint
+}
+
+export function basis(): Basis {
+  return {
+    kind: 'consent',
+    purpose: PURPOSE,
+    grantedAt: new Date(Date.now() - 60_000),
+    expiresAt: new Date(Date.now() + 86_400_000),
+    noticeVersion: '2026-01',
+    evidence: new Uint8Array(32).fill(7),
+    separateConsent: true,
+  }
+}
+
+/** The vector of a face: numbered faces have nothing in common. */
+export function vectorOf(face: number): Float32Array {
+  const random = seeded(face + 1)
+  const vector = new Float32Array(new ArrayBuffer(4 * DIMENSIONS))
+  for (let i = 0; i < vector.length; i++) vector[i] = random() + random() + random() - 1.5
+  return vector
+}
+
+/** A sample of a face; `wrong` gives the opposite vector, which no threshold lets pass. */
+export function sampleOf(face: number, wrong = false): UnattestedSample {
+  const vector = vectorOf(face)
+  if (wrong) for (let i = 0; i < vector.length; i++) vector[i] = -(vector[i] as number)
+  const sample = { embedding: embedding(vector, MODEL), [allowUnattestedCapture]: true } as const
+  vector.fill(0)
+  return sample
+}
