@@ -9,6 +9,7 @@ import type { Bits } from '../../src/policy/operating-point.ts'
 import { checkBits, defaultBits } from '../../src/template/bits.ts'
 import { encodeProbe, encodeReference } from '../../src/template/template.ts'
 import { portableKernel } from '../../src/transform/kernel.ts'
+import { quantize, signBits } from '../../src/transform/quantize.ts'
 import { rotate } from '../../src/transform/rotate.ts'
 import { keyStream, streamMask } from '../../src/transform/stream.ts'
 import { checkSuite, rotationSize } from '../../src/transform/suite.ts'
@@ -121,6 +122,21 @@ describe('rotation and template', () => {
         expect(accepts(found.sum, found.energy, bits, threshold), `T ${threshold}`).toBe(accept)
     }
   })
+})
+
+interface Quantised {
+  readonly name: string
+  readonly n: number
+  readonly values: readonly number[]
+  readonly q: readonly number[]
+  readonly bits: string
+}
+
+test.each(having<Quantised>(file.positive, 'values'))('$name', ({ n, values, q, bits }) => {
+  const v = new Int32Array(n)
+  v.set(values)
+  expect(Array.from(quantize(v, 64)).slice(0, values.length)).toEqual(q)
+  expect(hex(signBits(v, 64))).toBe(bits)
 })
 
 describe('sizes, suites and thresholds', () => {

@@ -4,7 +4,7 @@ import { accepts, score, strictest } from '../compare.ts'
 import { integers, unit } from '../embedding.ts'
 import { sha256 } from '../hashes.ts'
 import { bytesFor, genuineFromSeeds, vectorFromSeed } from '../inputs.ts'
-import { checkBits, defaultBits, maskOf, quantise, signBits } from '../template.ts'
+import { checkBits, defaultBits, maskOf, quantise, signBits, stepOf } from '../template.ts'
 import { keyStream, lengthOf, rotate, type Suite } from '../transform.ts'
 import { type Json, type VectorFile, vectorFile } from './file.ts'
 
@@ -14,6 +14,7 @@ const ABOUT = [
   'is added, value by value. z = integers(unit(x)).',
   'Integers: all of them for n = 64, the first eight beyond; …Sha256: SHA-256 of all as int32, little-endian.',
   'stream: its length, its first 32 bytes, SHA-256 of the whole. A probe code q: one signed byte a coordinate.',
+  'quantiser: rotated values, zeros behind them up to n; q of those that are printed, and the first 64 bits.',
   'decisions: the strictest threshold that accepts, and its neighbours.',
   'negative: one fault each; `code` where there is one error for it.',
 ]
@@ -27,7 +28,7 @@ export function transformVectors(): VectorFile {
   return vectorFile(
     'chapters 5 to 7',
     ABOUT,
-    [...positive, ...defaults(), ...matches()],
+    [...positive, ...quantisers(), ...defaults(), ...matches()],
     [...overcomplete(), ...refusedSizes(), ...refusedSuites(), ...refusedThresholds(), ...nonmatches()],
   )
 }
@@ -104,6 +105,27 @@ function one(d: number, m: number, suite: Suite): Record<string, Json> {
 function decisionsAround(T: number): number[] {
   const thresholds = [1, T - 1, T, T + 1, 10_000].filter((each) => each >= 1 && each <= 10_000)
   return [...new Set(thresholds)].sort((a, b) => a - b)
+}
+
+/** Every boundary of the quantiser with its neighbours, both signs, for each n; bits of the same values. */
+function quantisers(): Record<string, Json>[] {
+  return [64, 128, 256, 512, 1024, 2048, 4096].map((n) => {
+    const step = stepOf(n)
+    const magnitudes = [0, 1, step, 2 ** 20, 2 ** 25]
+    for (let k = 1; k <= 7; k++) {
+      const boundary = Math.ceil((k * 2 - 1) * (step / 2))
+      magnitudes.push(boundary - 1, boundary, boundary + 1)
+    }
+    const values = magnitudes.flatMap((magnitude) => (magnitude === 0 ? [0] : [magnitude, -magnitude]))
+    const v = [...values, ...new Array<number>(n - values.length).fill(0)]
+    return {
+      name: `the quantiser for n ${n}`,
+      n,
+      values,
+      q: quantise(v, 64).slice(0, values.length),
+      bits: hex(signBits(v, 64)),
+    }
+  })
 }
 
 function defaults(): Record<string, Json>[] {
