@@ -116,8 +116,9 @@ describe('CSV', () => {
       code: 'ERR_DATASET_LINE',
       line: 2,
     })
-    const barely = `${line('s', 0)}\n${'1'.repeat(256 * 1024 + 9)}\n`
-    expect(await failure(await newFile('a.csv', barely))).toMatchObject({ code: 'ERR_DATASET_LINE', line: 2 })
+    const barely = await failure(await newFile('a.csv', `${line('s', 0)}\n${'1'.repeat(256 * 1024 + 9)}\n`))
+    expect(barely).toMatchObject({ code: 'ERR_DATASET_LINE', line: 2 })
+    expect(barely.message).toContain('too long')
   })
 
   test('a file of many chunks', async () => {

@@ -217,7 +217,43 @@ describe('bootstrap of a difference', () => {
     expect(await width(25)).toBeGreaterThan(1.3 * (await width(120)))
   })
 
-  test('a subject that is drawn twice counts twice, on both sides of a pair', async () => {
+  test('is that of the pairs written out as often as their subjects were drawn', async () => {
+    const { crowd, pairs, baseline, draw } = await scored(12)
+    const result = await equalErrorDifference(crowd, pairs, { baseline, draws: [draw] }, { seed: 'x' })
+    const random = new SeededRandom('x', 'bootstrap')
+    const differences: number[] = []
+    while (differences.length < 200) {
+      const times = Array.from({ length: 12 }, () => 0)
+      for (let i = 0; i < 12; i++) times[random.below(12)]! += 1
+      const written = (scores: Scores): Scores => ({
+        mated: writeOut(scores.mated, pairs.mated.references, (i) => times[crowd.subjectOf[i]!]!),
+        nonMated: writeOut(
+          scores.nonMated,
+          pairs.nonMated.references,
+          (i, pair) => times[crowd.subjectOf[i]!]! * times[crowd.subjectOf[pairs.nonMated.probes[pair]!]!]!,
+        ),
+      })
+      differences.push(equalErrorRate(written(draw)).value - equalErrorRate(written(baseline)).value)
+    }
+    differences.sort((a, b) => a - b)
+    expect(result.mean.low).toBeCloseTo(differences[5]!, 12)
+    expect(result.mean.high).toBeCloseTo(differences[194]!, 12)
+    expect(result.mean.low).toBeLessThan(result.mean.high)
+  })
+
+  function writeOut(
+    grades: Uint16Array,
+    references: Uint32Array,
+    timesOf: (reference: number, pair: number) => number,
+  ): Uint16Array {
+    const out: number[] = []
+    grades.forEach((grade, pair) => {
+      for (let k = timesOf(references[pair]!, pair); k > 0; k--) out.push(grade)
+    })
+    return Uint16Array.from(out)
+  }
+
+  test('draws anew what leaves one kind of pair out', async () => {
     const { crowd, pairs, baseline } = await scored(2)
     // Two subjects: every replicate that can be scored holds each once, so nothing varies.
     const flipped = {

@@ -148,6 +148,19 @@ describe('pairs', () => {
     }
   })
 
+  test('the last pair is drawn too where the parts do not add up in doubles', async () => {
+    // 15 / 11 × 11 is a little less than 15.
+    const crowd = { ...people, subjectOf: Uint32Array.from({ length: 6 }, (_, i) => i) }
+    const seen = new Set<string>()
+    for (let run = 0; run < 40; run++) {
+      for (const pair of list((await choosePairs(crowd, { impostors: 11, seed: `last ${run}` })).nonMated)) {
+        seen.add(pair)
+      }
+    }
+    expect(seen.size).toBe(15)
+    expect(seen).toContain('4-5')
+  })
+
   test('one subject alone, and wrong numbers, are refused', async () => {
     const alone = { ...people, subjectOf: Uint32Array.of(0, 0, 0) }
     await expect(choosePairs(alone, { impostors: 'all', seed: 'x' })).rejects.toMatchObject({
