@@ -102,8 +102,6 @@ export class RingState implements RingAccess {
   readonly #cache: SecretCache
   readonly #changes = new KeyedMutex()
   #view: View | undefined
-  #reads = 0
-  #appliedRead = 0
   #closed = false
 
   constructor(realm: Realm, store: Store, provider: KeyProvider, options: Required<CacheOptions>) {
@@ -145,11 +143,10 @@ export class RingState implements RingAccess {
 
   async refresh(options: CallOptions = {}): Promise<void> {
     this.#alive()
-    const read = ++this.#reads
     const row = await this.store.get(TABLE, this.#key, options)
     this.#alive()
     if (row === undefined) throw new KeysError('ERR_KEYS_ABSENT', 'the store holds no keyring of this realm')
-    if (row.version !== this.#view?.rowVersion) await this.#accept(row, read, options)
+    if (row.version !== this.#view?.rowVersion) await this.#accept(row, options)
   }
 
   /**
@@ -255,7 +252,7 @@ export class RingState implements RingAccess {
       )
       this.#alive()
       written = true
-      this.#apply({ ring, rowVersion: version ?? '', tag: bytes.slice(-TAG_BYTES) }, ++this.#reads)
+      this.#apply({ ring, rowVersion: version ?? '', tag: bytes.slice(-TAG_BYTES) })
     } finally {
       if (!written) keys?.dispose()
     }
@@ -263,7 +260,7 @@ export class RingState implements RingAccess {
   }
 
   /** Checks a row that differs from the one last read, and takes it over. */
-  async #accept(row: StoredRow, read: number, options: CallOptions): Promise<void> {
+  async #accept(row: StoredRow, options: CallOptions): Promise<void> {
     const decoded = decodeRing(row.bytes, { realm: this.realm, provider: this.provider.id })
     const { ring, tag } = decoded
     // A version that was known before keeps its keys: a ring with another secret in its place does not fit them.
@@ -274,14 +271,13 @@ export class RingState implements RingAccess {
       }
       throw badRing('its authentication tag does not fit')
     }
-    // A read that began later has been applied meanwhile: it is as new as this caller may ask for.
-    if (read < this.#appliedRead) return
     const seen = this.#view
+    // A read may answer after a later one, or lag behind: then what is known is as new as this caller may ask for.
     const older = seen !== undefined && ring.version < seen.ring.version
     if (older && !(await this.#isInForce(row, options))) return
     const forked = seen?.ring.version === ring.version && !equalBytes(seen.tag, tag)
     if (older || forked) throw badRing('a newer one was in force before')
-    this.#apply({ ring, rowVersion: row.version, tag }, read)
+    this.#apply({ ring, rowVersion: row.version, tag })
   }
 
   /** True when the row is the one in the store now, decided by a commit and not by another read. */
@@ -295,9 +291,8 @@ export class RingState implements RingAccess {
     }
   }
 
-  #apply(view: View, read: number): void {
+  #apply(view: View): void {
     this.#view = view
-    this.#appliedRead = read
     // What may no longer be opened need not stay in memory.
     for (const { epoch, status } of view.ring.epochs) {
       if (status !== 0 || epoch < view.ring.minAccepted) this.#cache.drop(epochName(epoch))

@@ -83,6 +83,15 @@ async function failsAt(n: number, task: () => Promise<unknown>): Promise<boolean
   }
 }
 
+/** The calls happened in this order, with others between; no call is counted for two. */
+function expectInOrder(names: readonly string[]): void {
+  let at = -1
+  for (const name of names) {
+    at = disk.state.names.indexOf(name, at + 1)
+    expect(at).toBeGreaterThanOrEqual(0)
+  }
+}
+
 describe('whichever call of the disk fails', () => {
   test('wrapping leaves a directory that works', async () => {
     let n = 1
@@ -122,16 +131,20 @@ describe('whichever call of the disk fails', () => {
     expect(n).toBeGreaterThan(15)
   })
 
+  test('a new file is flushed before it has its name, and its name before it is used', async () => {
+    const provider = localKeyProvider({ path, key: KEY })
+    await provider.wrap(SECRET, CONTEXT)
+    disk.state.names = []
+    await provider.wrap(SECRET, epochContext(REALM, 2))
+    expectInOrder(['writeFile', 'sync', 'link', 'sync', 'readFile'])
+  })
+
   test('the old key is overwritten and flushed before it is removed', async () => {
     const provider = localKeyProvider({ path, key: KEY })
     await provider.wrap(SECRET, CONTEXT)
     disk.state.names = []
     await provider.destroy(CONTEXT)
-    let at = -1
-    for (const name of ['write', 'sync', 'unlink', 'sync', 'writeFile']) {
-      at = disk.state.names.indexOf(name, at + 1)
-      expect(at).toBeGreaterThanOrEqual(0)
-    }
+    expectInOrder(['write', 'sync', 'unlink', 'sync', 'writeFile'])
   })
 })
 

@@ -1,11 +1,11 @@
 /** The local provider: files that only their owner opens, destruction that is real, several processes. @module */
-import { spawn } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { toHex } from '../../src/base/bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/base/cbor.ts'
+import { Secret } from '../../src/base/secret.ts'
 import { sha256 } from '../../src/crypto/hash.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { createKeyring, openKeyring } from '../../src/keys/keyring.ts'
@@ -315,6 +315,16 @@ describe('closing', () => {
     expect(await failureOf(unused.unwrap(wrapped, CONTEXT))).toMatchObject(refused)
   })
 
+  test('what was given is wiped as soon as the directory is open', async () => {
+    const provider = localKeyProvider({ path: await folder(), key: KEY })
+    const dispose = vi.spyOn(Secret.prototype, 'dispose')
+    await provider.wrap(SECRET, CONTEXT)
+    expect((dispose.mock.contexts as Secret[]).map(({ length }) => length)).toEqual([32])
+    provider.close()
+    expect((dispose.mock.contexts as Secret[]).map(({ length }) => length)).toContain(64)
+    dispose.mockRestore()
+  })
+
   test('ends a derivation that is under way', async () => {
     const path = await folder()
     const provider = localKeyProvider({ path, passphrase: 'horse', argon: { memoryKiB: 4096, passes: 2 } })
@@ -361,31 +371,4 @@ test('a keyring over the directory destroys for good', async () => {
   expect(await failureOf(provider.unwrap(filled(104, 1), CONTEXT))).toMatchObject({
     code: 'ERR_KEYS_DESTROYED',
   })
-})
-
-test('several processes make one directory', async () => {
-  const path = await folder()
-  const modules = new URL('../../dist/', import.meta.url)
-  const code = `
-    import { localKeyProvider } from '${modules}keys/local.js'
-    const provider = localKeyProvider({ path: ${JSON.stringify(path)}, passphrase: 'horse', argon: { memoryKiB: 64, passes: 1 } })
-    const context = Uint8Array.from(${JSON.stringify([...CONTEXT])})
-    const wrapped = await provider.wrap(new Uint8Array(32).fill(165), context)
-    process.stdout.write(Buffer.from(wrapped).toString('hex'))`
-  const outputs = await Promise.all(
-    Array.from({ length: 4 }, async () => {
-      const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
-      let text = ''
-      child.stdout.on('data', (chunk: Uint8Array) => {
-        text += String(chunk)
-      })
-      await new Promise((resolve) => child.on('close', resolve))
-      return text
-    }),
-  )
-  const provider = localKeyProvider({ path, passphrase: 'horse' })
-  for (const text of outputs) expect(await provider.unwrap(Buffer.from(text, 'hex'), CONTEXT)).toEqual(SECRET)
-  expect((await readdir(path)).toSorted()).toEqual([NAME, 'root'].toSorted())
 })

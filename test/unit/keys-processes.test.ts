@@ -1,13 +1,17 @@
 /** Keyrings in several processes over one store, and hundreds of realms in one. @module */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, expect, test } from 'vitest'
+import { toHex } from '../../src/base/bytes.ts'
+import { sha256 } from '../../src/crypto/hash.ts'
 import { createKeyring, openKeyring } from '../../src/keys/keyring.ts'
 import { localKeyProvider } from '../../src/keys/local.ts'
+import { epochContext } from '../../src/keys/provider.ts'
 import { lmdbStore } from '../../src/store/lmdb.ts'
+import { REALM } from './keys-support.ts'
 
 const children: ChildProcess[] = []
 const folders: string[] = []
@@ -111,3 +115,34 @@ test('five hundred realms on one store open in 20 ms and 1 MiB each', async () =
   for (const keyring of open) keyring.close()
   await store.close()
 }, 120_000)
+
+test('several processes make one directory', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'guise-made-'))
+  folders.push(folder)
+  const path = join(folder, 'keys')
+  const context = epochContext(REALM, 1)
+  const modules = new URL('../../dist/', import.meta.url)
+  const code = `
+    import { localKeyProvider } from '${modules}keys/local.js'
+    const provider = localKeyProvider({ path: ${JSON.stringify(path)}, passphrase: 'horse', argon: { memoryKiB: 64, passes: 1 } })
+    const context = Uint8Array.from(${JSON.stringify([...context])})
+    const wrapped = await provider.wrap(new Uint8Array(32).fill(165), context)
+    process.stdout.write(Buffer.from(wrapped).toString('hex'))`
+  const outputs = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      let text = ''
+      child.stdout.on('data', (chunk: Uint8Array) => {
+        text += String(chunk)
+      })
+      await new Promise((resolve) => child.on('close', resolve))
+      return text
+    }),
+  )
+  const provider = localKeyProvider({ path, passphrase: 'horse' })
+  for (const text of outputs)
+    expect(await provider.unwrap(Buffer.from(text, 'hex'), context)).toEqual(new Uint8Array(32).fill(165))
+  expect((await readdir(path)).toSorted()).toEqual(['root', toHex(sha256(context))].toSorted())
+})

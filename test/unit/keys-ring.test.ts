@@ -7,6 +7,7 @@ import { mac } from '../../src/crypto/kdf.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { openKeyring, ringAccess } from '../../src/keys/keyring.ts'
 import { decodeRing, encodeRing, type Ring, ringIsGenuine } from '../../src/keys/ring.ts'
+import { withPrimary } from '../../src/keys/transition.ts'
 import { bench, FakeKms, failureOf, plantRing, REALM, ringRow } from './keys-support.ts'
 
 beforeAll(cryptoReady)
@@ -61,6 +62,12 @@ test('a row reads back as the ring that was written', () => {
   expect(ringIsGenuine(decoded, new Uint8Array(32))).toBe(false)
 })
 
+test('an epoch below the lowest accepted one cannot become primary', () => {
+  const ring: Ring = { ...RING, epochs: RING.epochs.map((entry) => ({ ...entry, status: 0 })) }
+  expect(withPrimary(ring, 2)).toMatchObject({ primary: 2, version: 10 })
+  expect(() => withPrimary(ring, 1)).toThrow(expect.objectContaining({ code: 'ERR_KEYS_RETIRED' }))
+})
+
 test('the body is the one of the specification', () => {
   const row = encodeRing(RING, KEY)
   const body = encodeCbor([
@@ -102,6 +109,7 @@ const unread: Record<string, () => Uint8Array> = {
   'one item more': () => rowWith((items) => [...items, 0]),
   'one item less': () => rowWith((items) => items.slice(0, -1)),
   'an epoch out of order': () => withEpochs((epochs) => epochs.toReversed()),
+  'epochs that changed numbers': () => withEpochs(([a, b, c]) => [a!.with(0, 2), b!.with(0, 1), c!]),
   'a gap between epochs': () => withEpochs((epochs) => epochs.slice(1)),
   'an unknown status': () => withEpochs(([a, b, c]) => [a!, b!.with(1, 3), c!]),
   'a destroyed epoch with its key': () => withEpochs(([a, b, c]) => [a!.with(4, wrapped(1)), b!, c!]),

@@ -112,6 +112,17 @@ describe('unwrapped secrets', () => {
     expect(access.epochPrk(3)?.disposed).toBe(false)
   })
 
+  test('what the provider gave is wiped once it is copied', async () => {
+    const { kms, keyring } = await bench()
+    const given: Uint8Array[] = []
+    kms.answer = (_, value) => {
+      given.push(value as Uint8Array)
+      return value
+    }
+    expect(await prkOf(keyring, 1)).toHaveLength(64)
+    expect(given).toEqual([new Uint8Array(32)])
+  })
+
   test('a failed unwrap is tried again', async () => {
     const { kms, keyring } = await bench()
     kms.before = () => Promise.reject(new Error('down'))
