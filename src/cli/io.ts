@@ -141,7 +141,7 @@ function duration(ms: number): string {
 /** `parseArgs` of Node reports unknown and malformed options by these codes. */
 function isUsageError(error: unknown): error is Error {
   if (error instanceof UsageError) return true
-  return error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS_')
+  return error instanceof Error && /_PARSE_ARGS_/.test(String((error as NodeJS.ErrnoException).code))
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
