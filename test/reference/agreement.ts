@@ -14,8 +14,8 @@ import * as plainEmbedding from './embedding.ts'
 import * as plainTemplate from './template.ts'
 import * as plain from './transform.ts'
 
-export const DIMENSIONS: readonly number[] = [64, 128, 256, 512, 1024]
-export const SUITES: readonly plain.Suite[] = ['B4', 'B6']
+const DIMENSIONS: readonly number[] = [64, 128, 256, 512, 1024]
+const SUITES: readonly plain.Suite[] = ['B4', 'B6']
 
 /** Numbers in [0, 1) from a seed: a Weyl sequence, mixed (known as mulberry32). */
 export class Random {
@@ -55,7 +55,7 @@ export const KINDS = [
 export type Kind = (typeof KINDS)[number]
 
 /** Vectors of every shape that the door lets in. */
-export function vectorOf(kind: Kind, d: number, random: Random): number[] {
+function vectorOf(kind: Kind, d: number, random: Random): number[] {
   const centred = (): number => random.next() + random.next() + random.next() - 1.5
   const make: Readonly<Record<Kind, (i: number) => number>> = {
     plain: centred,

@@ -67,7 +67,7 @@ test.each([
   expect(decode(unhex(encoded), 64)).toEqual(value)
 })
 
-test('UTF-8 as the platform writes it', () => {
+test('texts have the UTF-8 that the platform writes', () => {
   const text = 'a\u0000\u007f\u0080\u07ff\u0800\uffff\u{10000}\u{10ffff}'
   expect(utf8(text)).toEqual(new TextEncoder().encode(text))
   expect(() => utf8('\ud800')).toThrow()

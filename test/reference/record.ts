@@ -10,7 +10,7 @@ export function prefix(realm: string): Uint8Array {
   return concat(u8(realm.length), ascii(realm))
 }
 
-export const FFFF: Uint8Array = new Uint8Array(16).fill(0xff)
+const FFFF: Uint8Array = new Uint8Array(16).fill(0xff)
 
 export function referenceKey(realm: string, record: Uint8Array): Uint8Array {
   return concat(prefix(realm), record)

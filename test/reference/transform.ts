@@ -6,7 +6,7 @@ export type Suite = 'B4' | 'B6'
 
 export const SIZES: readonly number[] = [64, 128, 256, 512, 1024]
 
-export function roundsOf(suite: string): number {
+function roundsOf(suite: string): number {
   if (suite === 'B4') return 4
   if (suite === 'B6') return 6
   throw new Refused('ERR_TRANSFORM_SUITE', 'unknown suite')

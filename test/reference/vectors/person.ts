@@ -69,7 +69,7 @@ export function contextFor(profile: Profile): InnerContext {
 }
 
 /** The slots of a wrap: slot 0 is real, the others are random bytes as for free devices. */
-export function slotsFor(profile: Profile): Uint8Array {
+function slotsFor(profile: Profile): Uint8Array {
   const real = sealSlot(ikmFor(profile), contextFor(profile), 0, rs, bytesFor(`inner nonce ${profile}`, 24))
   const free: Uint8Array[] = []
   for (let slot = 1; slot < slotCount(PROFILES[profile]); slot++)
@@ -113,7 +113,7 @@ export function secretFields(profile: Profile, epoch = 1, since = 1): Fields {
   }
 }
 
-export function secretHeaderFor(profile: Profile, epoch = 1, since = 1): Uint8Array {
+function secretHeaderFor(profile: Profile, epoch = 1, since = 1): Uint8Array {
   return encodeShape(secretHeader, secretFields(profile, epoch, since))
 }
 
