@@ -5,7 +5,7 @@ import { equalBytes } from '../base/bytes.ts'
 import { asBoolean, asBytes, asText, asUint, type CborValue } from '../base/cbor.ts'
 import { basisFromCbor, basisToCbor, type StoredBasis } from '../policy/basis.ts'
 import { STATES, type State } from '../policy/states.ts'
-import { malformed, misplaced } from './errors.ts'
+import { malformed, misplaced, RecordError } from './errors.ts'
 import {
   authenticate,
   FORMAT,
@@ -53,6 +53,10 @@ export interface StateRow {
 
 const SHAPE = { kind: KIND.state, arity: 20, label: 'guise/v1/state', versionAt: 11 } as const
 const MOST_DEVICES = 4
+/** Codes of the reasons of a revocation go from 1 to 6; 0 is none. */
+const MOST_REASON = 6
+const PROFILES = 4
+const BITS: readonly number[] = [64, 128, 256, 512, 1024]
 const MOST_OPERATIONS = 4
 
 /** The row's bytes under the state key of `row.keyVersion`. */
@@ -102,18 +106,18 @@ export function decodeStateRow(
     record: asBytes(record, 16, malformed),
     generation: asBytes(generation, 20, malformed),
     version: asUint(version, Number.MAX_SAFE_INTEGER, malformed),
-    state: STATES[asUint(state, STATES.length - 1, malformed)] as State,
+    state: storedState(asUint(state, STATES.length - 1, malformed)),
     exposed: asBoolean(exposed, malformed),
-    profile: asUint(profile, 3, malformed),
-    devices: listOf(devices, MOST_DEVICES).map((device) => asBytes(device, 16, malformed)),
+    profile: knownProfile(asUint(profile, 255, malformed)),
+    devices: deviceList(devices),
     keyVersion: asUint(keyVersion, MAX_U32, malformed),
     model: asText(model, 95, malformed),
-    bits: asUint(bits, 1024, malformed),
+    bits: knownBits(asUint(bits, 1024, malformed)),
     basis: basis === null ? null : basisFromCbor(basis, malformed),
     since: asUint(since, MAX_U32, malformed),
     last: asUint(last, MAX_U32, malformed),
     changedMs: asUint(changed, MAX_MILLIS, malformed),
-    reason: asUint(reason, 255, malformed),
+    reason: asUint(reason, MOST_REASON, malformed),
     operations: operationsFromCbor(operations, MOST_OPERATIONS),
   }
 }
@@ -148,4 +152,28 @@ export function operationsFromCbor(value: CborValue | undefined, most: number): 
 function listOf(value: CborValue | undefined, most: number): readonly CborValue[] {
   if (!Array.isArray(value) || value.length > most) throw malformed(`expected a list of at most ${most}`)
   return value as readonly CborValue[]
+}
+
+/** A state is computed as expired, never stored so. */
+function storedState(code: number): State {
+  const state = STATES[code] as State
+  if (state === 'expired') throw malformed('a state that is never stored')
+  return state
+}
+
+function knownProfile(code: number): number {
+  if (code >= PROFILES) throw new RecordError('ERR_RECORD_VERSION', 'the custody profile of a record is unknown')
+  return code
+}
+
+function knownBits(bits: number): number {
+  if (!BITS.includes(bits)) throw malformed('a number of bits that no template has')
+  return bits
+}
+
+/** One for each slot, or none at all. */
+function deviceList(value: CborValue | undefined): readonly Uint8Array[] {
+  const devices = listOf(value, MOST_DEVICES).map((device) => asBytes(device, 16, malformed))
+  if (devices.length !== 0 && devices.length !== MOST_DEVICES) throw malformed('a wrong number of devices')
+  return devices
 }
