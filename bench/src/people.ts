@@ -1,0 +1,122 @@
+/** Synthetic vectors and vaults that hold them. @module */
+
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { toHex } from '../../dist/base/bytes.js'
+import { checkModel } from '../../dist/embedding/model.js'
+import {
+  allowHighFalseMatchRate,
+  allowUnattestedCapture,
+  type Bits,
+  createKeyring,
+  type EnrollRequest,
+  embedding,
+  type Model,
+  type OperatingPoint,
+  type Store,
+  type VaultOptions,
+  type VerifyRequest,
+} from '../../dist/index.js'
+import { memoryKeyProvider, syntheticPeople } from '../../dist/testing.js'
+
+/** A person who does not exist. */
+export interface Person {
+  readonly subject: string
+  readonly vector: Float32Array
+}
+
+const PURPOSE = 'login'
+const DAY_MS = 86_400_000
+/** Limits so wide that what is timed is never a refusal. */
+const ATTEMPTS = { consecutive: 100, total: 1000, generation: 100_000, realmPerHour: 1_000_000_000 }
+
+/** Seeded vectors of nobody, one for each person. */
+export async function makePeople(seed: string, count: number, dimensions = 512): Promise<readonly Person[]> {
+  const people: Person[] = []
+  const dataset = syntheticPeople({ seed, subjects: count, samples: 1, dimensions })
+  for await (const { subject, vector } of dataset.read()) people.push({ subject, vector })
+  return people
+}
+
+/** The person of a turn, over and over. */
+export function pick<Item>(items: readonly Item[], turn: number): Item {
+  return items[turn % items.length] as Item
+}
+
+export function modelOf(dimensions: number): Model {
+  return { id: 'synthetic@1', dimensions, metric: 'cosine' }
+}
+
+/** A new keyring on the store, and the options that open a vault on both. */
+export async function vaultOptions(
+  store: Store,
+  shape: { readonly bits: Bits; readonly dimensions: number; readonly custody: 'operator' | 'holder' },
+): Promise<VaultOptions> {
+  const keyring = await createKeyring({ realm: 'bench', provider: memoryKeyProvider(), store })
+  const model = modelOf(shape.dimensions)
+  return {
+    keyring,
+    store,
+    model,
+    purpose: PURPOSE,
+    bits: shape.bits,
+    custody: { profile: shape.custody },
+    operatingPoints: [operatingPoint(model, shape.bits)],
+    attempts: ATTEMPTS,
+    [allowHighFalseMatchRate]: true,
+  }
+}
+
+export function enrollRequest(person: Person, options: { readonly holder?: boolean } = {}): EnrollRequest {
+  const { subject, vector } = person
+  const now = Date.now()
+  return {
+    subject,
+    embedding: embedding(vector, modelOf(vector.length)),
+    [allowUnattestedCapture]: true,
+    basis: {
+      kind: 'consent',
+      purpose: PURPOSE,
+      grantedAt: new Date(now - DAY_MS),
+      expiresAt: new Date(now + DAY_MS),
+      noticeVersion: '2026-01',
+      evidence: new Uint8Array(32).fill(7),
+      separateConsent: true,
+    },
+    ...(options.holder === true ? { holderShare: async () => new Uint8Array(32).fill(9) } : {}),
+  }
+}
+
+/** A probe with the vector of `face`, presented as `subject`. */
+export function verifyRequest(subject: string, face: Person): VerifyRequest {
+  const { vector } = face
+  return { subject, embedding: embedding(vector, modelOf(vector.length)), [allowUnattestedCapture]: true }
+}
+
+/** Runs `task` with a new folder, which is removed afterwards. */
+export async function withFolder<Result>(
+  parent: string,
+  task: (folder: string) => Promise<Result>,
+): Promise<Result> {
+  const folder = await mkdtemp(join(parent, 'guise-bench-'))
+  try {
+    return await task(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The threshold was measured on nobody: it serves to take times, not to admit people. */
+function operatingPoint(model: Model, bits: Bits): OperatingPoint {
+  return {
+    model: model.id,
+    meanHash: toHex(checkModel(model).meanHash),
+    suite: 'B4',
+    bits,
+    probeClass: 'any',
+    threshold: 4500,
+    falseMatchRate: { value: 1e-4, low: 5e-5, high: 2e-4, trials: 100_000, confidence: 0.95 },
+    source: 'none: synthetic vectors',
+  } as unknown as OperatingPoint
+}

@@ -1,0 +1,20 @@
+/** All measurements, in the order in which they run. @module */
+
+import { enrollScenario } from './enroll.ts'
+import { keyingScenario } from './keying.ts'
+import { rotateScenario } from './rotate.ts'
+import type { Scenario } from './scenario.ts'
+import { sealScenario } from './seal.ts'
+import { sizeScenario } from './size.ts'
+import { verifyScenario } from './verify.ts'
+import { verifyDurableScenario } from './verify-durable.ts'
+
+export const SCENARIOS: readonly Scenario[] = [
+  rotateScenario,
+  keyingScenario,
+  sealScenario,
+  verifyScenario,
+  verifyDurableScenario,
+  enrollScenario,
+  sizeScenario,
+]
