@@ -1,16 +1,14 @@
 /** `guise calibrate`: from labelled embeddings to an operating-point file (SPEC §12.2). @module */
 /// <reference types="node" />
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { Dataset } from '../dataset/dataset.ts'
 import { openDataset } from '../dataset/open.ts'
-import { readVector } from '../embedding/input.ts'
-import type { Model } from '../embedding/model.ts'
 import { type Calibration, calibrate, encodeOperatingPoint } from '../evaluate/calibrate.ts'
 import { HIGHEST_FALSE_MATCH_RATE, type Rate } from '../policy/operating-point.ts'
 import { BITS } from '../transform/suite.ts'
 import { count, exitCode, type Io, Progress, percent, runCommand, table, UsageError } from './io.ts'
+import { meanUsage, readModel } from './model.ts'
 
 const usage = `
 Usage: guise calibrate --data PATH --fmr RATE --out FILE [options]
@@ -24,7 +22,7 @@ The people must be others than those who will be enrolled.
   --out FILE         operating point as JSON; refused when the file exists, unless --force
 
   --model NAME@V     model id that vaults use; default: the name of the data set, version 1
-  --mean FILE        the model's mean: .npy or little-endian 32-bit floats
+  ${meanUsage}
   --bits M           stored bits: ${BITS.join(', ')}; default: the largest that is at most d and 512
   --suite B4|B6      default B4, for keys that serve one record
   --class NAME       class of probes that the data set holds; default any
@@ -60,7 +58,8 @@ export function calibrateCommand(argv: readonly string[], io: Io): Promise<numbe
     }
     const out = required(values.out, '--out')
     const dataset = await openDataset(required(values.data, '--data'))
-    const model = readModel(dataset, values.model, values.mean)
+    const id = values.model ?? `${dataset.name.toLowerCase()}@1`
+    const model = readModel(id, dataset.dimensions, values.mean)
     const bits = values.bits === undefined ? undefined : BITS.find((known) => String(known) === values.bits)
     if (values.bits !== undefined && bits === undefined)
       throw new UsageError(`--bits is one of ${BITS.join(', ')}`)
@@ -90,18 +89,6 @@ export function calibrateCommand(argv: readonly string[], io: Io): Promise<numbe
     }
     return exitCode.ok
   })
-}
-
-function readModel(dataset: Dataset, id: string | undefined, meanFile: string | undefined): Model {
-  const { dimensions } = dataset
-  const model: Model = { id: id ?? `${dataset.name.toLowerCase()}@1`, dimensions, metric: 'cosine' }
-  return meanFile === undefined ? model : { ...model, mean: readMean(meanFile, dimensions) }
-}
-
-/** A mean is read as a vector of the model is: same formats, same checks. */
-function readMean(file: string, dimensions: number): Float32Array {
-  const bytes = new Uint8Array(readFileSync(file))
-  return Float32Array.from(readVector(file.endsWith('.npy') ? { npy: bytes } : { f32le: bytes }, dimensions))
 }
 
 function describe({ operatingPoint, trueMatchRate, subjects, samples }: Calibration, file: string): string {

@@ -1,59 +1,129 @@
-/** The demo's thief: what the stolen files give without keys and with them (SPEC §1). @module */
+/** The demo's thief: copies the files and works on the copy, without the key and with it (SPEC §1). @module */
+/// <reference types="node" />
 
-import { concatBytes, wipe } from '../base/bytes.ts'
-import { embedding } from '../embedding/embedding.ts'
-import type { Model } from '../embedding/model.ts'
+import { cp } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { GuiseError } from '../base/errors.ts'
 import { linearPreimage } from '../evaluate/preimage.ts'
+import { openKeyring } from '../keys/keyring.ts'
+import { localKeyProvider } from '../keys/local.ts'
 import { referenceKey } from '../record/place.ts'
-import { decodeReferenceRow } from '../record/reference-row.ts'
+import { decodeReferenceRow, type ReferenceRow } from '../record/reference-row.ts'
+import type { StateRow } from '../record/state-row.ts'
 import { openCode } from '../seal/code.ts'
+import { SealError } from '../seal/errors.ts'
+import { lmdbStore } from '../store/lmdb.ts'
+import type { Store } from '../store/store.ts'
 import type { VaultContext } from '../vault/context.ts'
 import { requireState, withSubject } from '../vault/lookup.ts'
-import { allowUnattestedCapture } from '../vault/symbols.ts'
-import type { Vault } from '../vault/vault.ts'
+import { openContext } from '../vault/open.ts'
+import type { VaultOptions } from '../vault/types.ts'
 import { readSecret, withRecordSecret } from '../vault/wrap.ts'
 
-/** The sealed code of a subject as it lies in the store: all that a thief without keys has. */
-export async function sealedCode(ctx: VaultContext, subject: string): Promise<Uint8Array> {
-  return withSubject(ctx, subject, undefined, async (text) => {
-    const { row } = await requireState(ctx, text)
-    const stored = await ctx.store.get('references', referenceKey(ctx.realm, row.record))
-    const reference = decodeReferenceRow(stored?.bytes ?? new Uint8Array(0), ctx.settings.profile, row)
-    return reference.ciphertext.slice(0, ctx.settings.profile.bits / 8)
-  })
+/** LMDB's table of readers: of no use elsewhere. */
+const LOCK_FILE = 'lock.mdb'
+
+/** Copies a store's directory and a provider's, as a thief of a disk or a backup has them. */
+export async function copyFiles(folder: string, target: string): Promise<void> {
+  for (const part of ['store', 'keys']) {
+    await cp(join(folder, part), join(target, part), {
+      recursive: true,
+      filter: (path) => basename(path) !== LOCK_FILE,
+    })
+  }
+}
+
+/** Opens a copied store with some provider directory and some key, as a vault would, and closes it again. */
+export async function withCopy<Result>(
+  copy: { readonly store: string; readonly keys: string; readonly key: Uint8Array },
+  options: VaultOptions,
+  task: (ctx: VaultContext) => Promise<Result>,
+): Promise<Result> {
+  const provider = localKeyProvider({ path: copy.keys, key: copy.key })
+  const store = await lmdbStore({ path: copy.store })
+  try {
+    const keyring = await openKeyring({ realm: options.keyring.realm, provider, store })
+    try {
+      return await task(await openContext({ ...options, keyring, store }))
+    } finally {
+      keyring.close()
+    }
+  } finally {
+    provider.close()
+    await store.close()
+  }
+}
+
+/** The code of the error that a task ends in; `undefined` when it ends well. */
+export async function codeOf(task: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await task
+    return undefined
+  } catch (error) {
+    if (error instanceof GuiseError) return error.code
+    throw error
+  }
+}
+
+/** Where a subject's rows lie. Only the keyring can tell; the demo's thief is told for nothing. */
+export async function nameOf(ctx: VaultContext, subject: string): Promise<StateRow> {
+  return withSubject(ctx, subject, undefined, async (text) => (await requireState(ctx, text)).row)
+}
+
+/** The sealed code as it lies in a store: the vault's own, or a copy. */
+export async function sealedCode(
+  ctx: VaultContext,
+  name: StateRow,
+  store: Pick<Store, 'get'> = ctx.store,
+): Promise<ReferenceRow> {
+  const stored = await store.get('references', referenceKey(ctx.realm, name.record))
+  return decodeReferenceRow(stored?.bytes ?? new Uint8Array(0), ctx.settings.profile, name)
 }
 
 /** With every key: opens the code and turns it back into an approximation of the embedding. */
-export async function stealPreimage(ctx: VaultContext, subject: string): Promise<Float64Array> {
-  return withSubject(ctx, subject, undefined, async (text) => {
-    const { row } = await requireState(ctx, text)
-    const { profile, suite } = ctx.settings
-    const stored = await ctx.store.get('references', referenceKey(ctx.realm, row.record))
-    const reference = decodeReferenceRow(stored?.bytes ?? new Uint8Array(0), profile, row)
-    const secret = await readSecret(ctx, row)
-    if (secret === undefined) throw new Error('the wrap is missing')
-    await ctx.ring.loadEpoch(secret.row.epoch)
-    return withRecordSecret(ctx, row, secret.row, undefined, (recordSecret) =>
-      openCode(recordSecret, reference.header, reference, profile.bits / 8, (code, rotationKey) =>
-        linearPreimage(code, rotationKey, { suite, dimensions: profile.dimensions }),
-      ),
-    )
-  })
+export async function stealPreimage(ctx: VaultContext, name: StateRow): Promise<Float64Array> {
+  const { profile, suite } = ctx.settings
+  const reference = await sealedCode(ctx, name)
+  return withSecret(ctx, name, (recordSecret) =>
+    openCode(recordSecret, reference.header, reference, profile.bits / 8, (code, rotationKey) =>
+      linearPreimage(code, rotationKey, { suite, dimensions: profile.dimensions }),
+    ),
+  )
 }
 
-/** Whether the vault takes the vector for the subject. */
-export async function isAccepted(
-  vault: Vault,
-  model: Model,
-  subject: string,
-  vector: Float32Array | Float64Array,
-): Promise<boolean> {
-  const decision = await vault.verify({
-    subject,
-    embedding: embedding(vector, model),
-    [allowUnattestedCapture]: true,
-  })
-  return decision.outcome === 'match'
+/** How many of the stolen codes a subject's present secret opens. */
+export async function countOpened(
+  ctx: VaultContext,
+  name: StateRow,
+  stolen: readonly ReferenceRow[],
+): Promise<number> {
+  const codeBytes = ctx.settings.profile.bits / 8
+  return withSecret(
+    ctx,
+    name,
+    (recordSecret) => stolen.filter((reference) => opens(recordSecret, reference, codeBytes)).length,
+  )
+}
+
+function opens(recordSecret: Uint8Array, reference: ReferenceRow, codeBytes: number): boolean {
+  try {
+    return openCode(recordSecret, reference.header, reference, codeBytes, () => true)
+  } catch (error) {
+    if (error instanceof SealError) return false
+    throw error
+  }
+}
+
+async function withSecret<Result>(
+  ctx: VaultContext,
+  name: StateRow,
+  use: (recordSecret: Uint8Array) => Result,
+): Promise<Result> {
+  const secret = await readSecret(ctx, name)
+  if (secret === undefined) throw new Error('the wrap is missing')
+  await ctx.ring.load()
+  await ctx.ring.loadEpoch(secret.row.epoch)
+  return withRecordSecret(ctx, name, secret.row, undefined, use)
 }
 
 /** Share of differing bits. */
@@ -80,10 +150,7 @@ export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 /** What the thief without keys makes of a sealed code: reads it as signs, because nothing better is to be had. */
 export function guessFrom(sealed: Uint8Array, dimensions: number): Float64Array {
-  const bits = concatBytes(sealed)
-  const guess = Float64Array.from({ length: dimensions }, (_, i) =>
-    (((bits[(i >> 3) % bits.length] as number) >> (i & 7)) & 1) === 1 ? 1 : -1,
+  return Float64Array.from({ length: dimensions }, (_, i) =>
+    (((sealed[(i >> 3) % sealed.length] as number) >> (i & 7)) & 1) === 1 ? 1 : -1,
   )
-  wipe(bits)
-  return guess
 }

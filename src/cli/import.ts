@@ -1,47 +1,62 @@
 /** `guise import`: existing plaintext embeddings become templates of a vault. @module */
 /// <reference types="node" />
 
-import { accessSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { accessSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { GuiseError } from '../base/errors.ts'
-import { openDataset } from '../dataset/open.ts'
+import type { GuiseError } from '../base/errors.ts'
+import type { Column } from '../dataset/csv.ts'
 import type { Dataset } from '../dataset/dataset.ts'
+import { openDataset } from '../dataset/open.ts'
+import type { Model } from '../embedding/model.ts'
 import { decodeOperatingPoint } from '../evaluate/calibrate.ts'
-import { IntakeError } from '../intake/errors.ts'
 import { importEmbeddings } from '../intake/import.ts'
-import { type ParityCounts, parityReport } from '../intake/parity.ts'
 import { openKeyring } from '../keys/keyring.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
 import { lmdbStore } from '../store/lmdb.ts'
 import { openVault } from '../vault/open.ts'
 import { allowHighFalseMatchRate, allowOvercomplete } from '../vault/symbols.ts'
 import type { Vault } from '../vault/vault.ts'
-import { readBasis } from './import-basis.ts'
-import { count, exitCode, type Io, Progress, percent, runCommand, table, UsageError } from './io.ts'
-import { needed, openProvider, secretOptions, secretSource, secretUsage } from './secret.ts'
+import { Checkpoint } from './checkpoint.ts'
+import { BASIS_FIELDS, readBasis } from './import-basis.ts'
+import { compareDecisions } from './import-parity.ts'
+import { count, exitCode, type Io, Progress, runCommand, table } from './io.ts'
+import { meanUsage, readModel } from './model.ts'
+import {
+  needed,
+  openProvider,
+  type SecretSource,
+  secretOptions,
+  secretSource,
+  secretUsage,
+} from './secret.ts'
 
 const usage = `
 Usage: guise import --data PATH --realm NAME --store DIR --provider DIR <secret>
                     --purpose NAME --point FILE --basis FILE [options]
+       guise import --data PATH --point FILE --parity COSINE [options]
 
 Enrols the people of a data set. An import that was stopped is run again with the same --name: nobody is enrolled twice.
 
   --data PATH        folder with embeddings.f32 or one .npy and labels.csv; or a .f32, .npy, .csv or .jsonl file
   --point FILE       operating point, as guise calibrate writes it; names the model
   --purpose NAME     what the templates are for
-  --basis FILE       JSON: kind, grantedAt, expiresAt, noticeVersion, evidence (64 hexadecimal digits), separateConsent
+  --basis FILE       JSON with ${BASIS_FIELDS.slice(0, 6).join(', ')},
+                     ${BASIS_FIELDS.slice(6).join(', ')}; evidence is a hash of 64 hexadecimal digits
   --basis-table FILE CSV with the column subject and any of these fields, for subjects that differ
 
 ${secretUsage}
 
 Options
-  --name TEXT        names the import; default "import"
-  --subject COLUMN   column or field of the subject; default subject
-  --vector COLUMN    column or field where the vector begins (CSV, JSON lines)
+  ${meanUsage}
+  --labels FILE      labels of a matrix; default labels.csv beside it
+  --subject COLUMN   column or field of the subject; default subject; in a .csv also a number from 0
+  --vector COLUMN    column or field where the vector begins (.csv, .jsonl); in a .csv also a number from 0
   --fuse             fuses neighbouring rows of one subject; otherwise the first row counts
+  --name TEXT        names the import; default "import"
   --checkpoint FILE  remembers how far the import came; a later run begins there
   --dry-run          checks every row and writes nothing
-  --parity COSINE    compares decisions at this cosine threshold with those of the operating point, and imports nothing
+  --parity COSINE    compares decisions at this cosine threshold with those of the operating point; imports nothing
   --json             print JSON
 `
 
@@ -49,16 +64,18 @@ const text = { type: 'string' } as const
 const flag = { type: 'boolean', default: false } as const
 const OPTIONS = {
   data: text,
+  point: text,
+  mean: text,
+  labels: text,
+  subject: text,
+  vector: text,
   realm: text,
   store: text,
   provider: text,
   purpose: text,
-  point: text,
   basis: text,
   'basis-table': text,
   name: { type: 'string', default: 'import' },
-  subject: text,
-  vector: text,
   fuse: flag,
   checkpoint: text,
   'dry-run': flag,
@@ -68,204 +85,193 @@ const OPTIONS = {
   ...secretOptions,
 } as const
 
-type Values = ReturnType<typeof parse>
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
+
+/** What an import works with; everything is there before a store is opened. */
+interface Request {
+  readonly data: string
+  readonly realm: string
+  readonly store: string
+  readonly provider: string
+  readonly secret: SecretSource
+  readonly purpose: string
+  readonly basis: string
+  readonly basisTable: string | undefined
+  readonly name: string
+  readonly fuse: boolean
+  readonly checkpoint: string | undefined
+  readonly dryRun: boolean
+  readonly json: boolean
+}
+
+/** The data set and what it is imported as. */
+interface Source {
+  readonly dataset: Dataset
+  readonly model: Model
+  readonly point: OperatingPoint
+}
 
 /** Runs `guise import …`; `argv` is what follows `import`. Resolves with the exit code. */
 export function importCommand(argv: readonly string[], io: Io): Promise<number> {
   return runCommand(io, usage, async () => {
-    const values = parse(argv)
+    const { values } = parseArgs({ args: [...argv], options: OPTIONS })
     if (values.help) {
       io.out(usage.trimStart())
       return exitCode.ok
     }
-    const point = decodeOperatingPoint(readFileSync(needed(values.point, '--point'), 'utf8'))
-    const dataset = await openDataset(needed(values.data, '--data'), {
-      ...(values.subject !== undefined && { subject: values.subject }),
-      ...(values.vector !== undefined && { vector: values.vector }),
-    })
-    if (values.parity !== undefined) return compareDecisions(io, dataset, point, values)
-    return withVault(values, point, dataset, (vault) => importAll(io, vault, dataset, values, point))
+    if (values.parity !== undefined)
+      return compareDecisions(io, await openSource(values), values.parity, values)
+    const request = readRequest(values)
+    const source = await openSource(values)
+    return withVault(request, source, (vault) => importAll(io, vault, source, request))
   })
 }
 
-function parse(argv: readonly string[]) {
-  return parseArgs({ args: [...argv], options: OPTIONS }).values
+function readRequest(values: Values): Request {
+  return {
+    data: needed(values.data, '--data'),
+    realm: needed(values.realm, '--realm'),
+    store: needed(values.store, '--store'),
+    provider: needed(values.provider, '--provider'),
+    secret: secretSource(values),
+    purpose: needed(values.purpose, '--purpose'),
+    basis: needed(values.basis, '--basis'),
+    basisTable: values['basis-table'],
+    name: values.name,
+    fuse: values.fuse,
+    checkpoint: values.checkpoint,
+    dryRun: values['dry-run'],
+    json: values.json,
+  }
 }
 
+async function openSource(values: Values): Promise<Source> {
+  const data = needed(values.data, '--data')
+  const point = decodeOperatingPoint(readFileSync(needed(values.point, '--point'), 'utf8'))
+  const column = (given: string): Column =>
+    data.endsWith('.csv') && /^\d{1,9}$/.test(given) ? Number(given) : given
+  const dataset = await openDataset(data, {
+    ...(values.labels !== undefined && { labels: values.labels }),
+    ...(values.subject !== undefined && { subject: column(values.subject) }),
+    ...(values.vector !== undefined && { vector: column(values.vector) }),
+  })
+  return { dataset, point, model: readModel(point.model, dataset.dimensions, values.mean) }
+}
+
+/** Opens the vault for `task`. A store that is looked for is not made on the way: a mistyped path shows as one. */
 async function withVault(
-  values: Values,
-  point: OperatingPoint,
-  dataset: Dataset,
+  request: Request,
+  { model, point }: Source,
   task: (vault: Vault) => Promise<number>,
 ): Promise<number> {
-  const path = needed(values.store, '--store')
-  accessSync(path)
-  const provider = openProvider(needed(values.provider, '--provider'), secretSource(values))
-  const store = await lmdbStore({ path })
+  accessSync(request.store)
+  const provider = openProvider(request.provider, request.secret)
   try {
-    const keyring = await openKeyring({ realm: needed(values.realm, '--realm'), provider, store })
-    const vault = await openVault({
-      keyring,
-      store,
-      model: modelOf(point, dataset),
-      purpose: needed(values.purpose, '--purpose'),
-      operatingPoints: [point],
-      bits: point.bits,
-      custody: { profile: 'operator' },
-      // An import compares nothing: what the point allows is decided where the vault is opened to verify.
-      [allowHighFalseMatchRate]: true,
-      [allowOvercomplete]: true,
-    })
+    const store = await lmdbStore({ path: request.store })
     try {
-      return await task(vault)
+      const keyring = await openKeyring({ realm: request.realm, provider, store })
+      try {
+        const vault = await openVault({
+          keyring,
+          store,
+          model,
+          purpose: request.purpose,
+          operatingPoints: [point],
+          bits: point.bits,
+          custody: { profile: 'operator' },
+          // An import compares nothing: what the point allows is decided where the vault is opened to verify.
+          [allowHighFalseMatchRate]: true,
+          [allowOvercomplete]: true,
+        })
+        try {
+          return await task(vault)
+        } finally {
+          await vault.close()
+        }
+      } finally {
+        keyring.close()
+      }
     } finally {
-      await vault.close()
-      keyring.close()
+      await store.close()
     }
   } finally {
-    await store.close()
     provider.close()
   }
 }
 
-async function importAll(
-  io: Io,
-  vault: Vault,
-  dataset: Dataset,
-  values: Values,
-  point: OperatingPoint,
-): Promise<number> {
-  const basis = readBasis(
-    needed(values.purpose, '--purpose'),
-    needed(values.basis, '--basis'),
-    values['basis-table'],
-  )
-  const checkpoint =
-    values.checkpoint === undefined ? undefined : new Checkpoint(values.checkpoint, values.name)
-  const progress = new Progress(io, values['dry-run'] ? 'checking' : 'importing')
-  const outcomes = { enrolled: 0, valid: 0, present: 0, failed: 0 }
-  const failures = new Map<string, number>()
-  for await (const row of importEmbeddings(vault, dataset, {
-    name: values.name,
-    model: modelOf(point, dataset),
-    basis,
-    rows: values.fuse ? 'fuse' : 'first',
-    dryRun: values['dry-run'],
-    ...(checkpoint !== undefined && { from: checkpoint.from }),
-  })) {
-    outcomes[row.outcome]++
-    if (row.error instanceof GuiseError) failures.set(row.error.code, (failures.get(row.error.code) ?? 0) + 1)
-    if (!values['dry-run']) checkpoint?.reach(row.doneTo)
-    progress.update(row.doneTo, dataset.rows)
+async function importAll(io: Io, vault: Vault, source: Source, request: Request): Promise<number> {
+  const { name, fuse, dryRun } = request
+  const { dataset, model } = source
+  const basis = await readBasis(request.purpose, request.basis, request.basisTable)
+  const checkpoint = openCheckpoint(request, dataset)
+  const progress = new Progress(io, dryRun ? 'checking' : 'importing')
+  const tally = new Tally()
+  const from = checkpoint?.from ?? 0
+  let reached = from
+  try {
+    const options = { name, model, basis, rows: fuse ? 'fuse' : 'first', dryRun, from } as const
+    for await (const { row, outcome, error, doneTo } of importEmbeddings(vault, dataset, options)) {
+      tally.add(outcome, row, error)
+      reached = Math.max(reached, row)
+      if (!dryRun) checkpoint?.reach(doneTo)
+      progress.update(reached - from, dataset.rows === undefined ? undefined : dataset.rows - from)
+    }
+  } finally {
+    // What is done stays done, whatever ended the import.
+    progress.finish()
+    if (!dryRun) checkpoint?.write()
   }
-  progress.finish()
-  if (!values['dry-run'] && outcomes.failed === 0) checkpoint?.write()
-  if (values.json) {
-    io.out(
-      `${JSON.stringify({ ...outcomes, errors: Object.fromEntries(failures), dryRun: values['dry-run'] })}\n`,
-    )
-  } else {
+  tally.print(io, request, from)
+  return tally.outcomes.failed === 0 ? exitCode.ok : exitCode.failure
+}
+
+function openCheckpoint(request: Request, dataset: Dataset): Checkpoint | undefined {
+  const { checkpoint, name, realm, store, data, fuse } = request
+  if (checkpoint === undefined) return undefined
+  return new Checkpoint(checkpoint, [name, realm, resolve(store), resolve(data), fuse, dataset.dimensions])
+}
+
+const MOST_LISTED = 20
+
+/** Counts outcomes and keeps the first failures. */
+class Tally {
+  readonly outcomes = { enrolled: 0, valid: 0, present: 0, failed: 0 }
+  readonly #codes = new Map<string, number>()
+  readonly #failures: { readonly row: number; readonly error: GuiseError }[] = []
+
+  add(outcome: keyof Tally['outcomes'], row: number, error: GuiseError | undefined): void {
+    this.outcomes[outcome]++
+    if (error === undefined) return
+    this.#codes.set(error.code, (this.#codes.get(error.code) ?? 0) + 1)
+    if (this.#failures.length < MOST_LISTED) this.#failures.push({ row, error })
+  }
+
+  print(io: Io, { dryRun, json }: Request, from: number): void {
+    const { outcomes } = this
+    if (json) {
+      const errors = Object.fromEntries(this.#codes)
+      const failures = this.#failures.map(({ row, error }) => ({
+        row,
+        code: error.code,
+        message: error.message,
+      }))
+      io.out(`${JSON.stringify({ ...outcomes, dryRun, from, errors, failures })}\n`)
+      return
+    }
+    if (from > 0) io.out(`Rows below ${count(from)} were done before.\n\n`)
     io.out(table([['outcome', 'subjects'], ...Object.entries(outcomes).map(([name, n]) => [name, count(n)])]))
-    for (const [code, n] of failures) io.err(`${count(n)} × ${code}\n`)
-    if (!values['dry-run'] && outcomes.failed === 0) io.out(CHECKLIST)
+    for (const { row, error } of this.#failures) io.err(`row ${row}: ${error.code}: ${error.message}\n`)
+    for (const [code, n] of this.#codes) io.err(`${count(n)} × ${code}\n`)
+    if (!dryRun && outcomes.failed === 0) io.out(CHECKLIST)
   }
-  return outcomes.failed === 0 ? exitCode.ok : exitCode.failure
 }
 
 const CHECKLIST = `
 Before the plaintext is removed:
-  1. Run the import again: every subject must be reported as enrolled or present, none as failed.
+  1. Run the import again without --checkpoint: every subject must be enrolled or present, none failed.
   2. Run it with --parity and the threshold that was in force, and look at the decisions that change.
   3. Verify some people through the application, with fresh samples.
   4. Then remove the vectors where they lie: tables, replicas, backups, caches, exports, logs, developers' copies.
   5. Remove images kept for a change of model, unless another basis demands them.
   6. Write down when the last copy went: until then a thief of that copy needs no key.
 `
-
-/** The row to begin with, kept beside the data; written rarely, and never ahead of what is durable. */
-class Checkpoint {
-  readonly from: number
-  readonly #path: string
-  readonly #name: string
-  #row: number
-  #written: number
-
-  constructor(path: string, name: string) {
-    this.#path = path
-    this.#name = name
-    this.from = existsSync(path) ? this.#read() : 0
-    this.#row = this.from
-    this.#written = this.from
-  }
-
-  reach(row: number): void {
-    this.#row = row
-    if (row - this.#written >= 1000) this.write()
-  }
-
-  write(): void {
-    const temporary = `${this.#path}.tmp`
-    writeFileSync(temporary, `${JSON.stringify({ import: this.#name, row: this.#row })}\n`)
-    renameSync(temporary, this.#path)
-    this.#written = this.#row
-  }
-
-  #read(): number {
-    let value: { readonly import?: unknown; readonly row?: unknown }
-    try {
-      value = JSON.parse(readFileSync(this.#path, 'utf8'))
-    } catch {
-      throw new IntakeError('ERR_INTAKE_CHECKPOINT', 'the checkpoint is not readable')
-    }
-    if (value.import !== this.#name || !Number.isSafeInteger(value.row)) {
-      throw new IntakeError('ERR_INTAKE_CHECKPOINT', 'the checkpoint is of another import')
-    }
-    return value.row as number
-  }
-}
-
-async function compareDecisions(
-  io: Io,
-  dataset: Dataset,
-  point: OperatingPoint,
-  values: Values,
-): Promise<number> {
-  const cosineThreshold = Number(values.parity)
-  if (!(cosineThreshold > 0 && cosineThreshold <= 1))
-    throw new UsageError('--parity takes a cosine above 0 and at most 1')
-  const progress = new Progress(io, 'comparing decisions')
-  const report = await parityReport(dataset, {
-    model: modelOf(point, dataset),
-    cosineThreshold,
-    operatingPoint: point,
-    onProgress: (done, total) => progress.update(done, total),
-  })
-  progress.finish()
-  if (values.json) {
-    io.out(`${JSON.stringify({ cosineThreshold, threshold: point.threshold, ...report })}\n`)
-    return exitCode.ok
-  }
-  const row = (name: string, counts: ParityCounts): readonly string[] => [
-    name,
-    count(counts.pairs),
-    ...[counts.bothAccept, counts.bothReject, counts.onlyBefore, counts.onlyAfter].map((n) =>
-      counts.pairs === 0 ? '–' : percent(n / counts.pairs, 3),
-    ),
-  ]
-  io.out(
-    table([
-      ['pairs', 'n', 'both accept', 'both reject', 'only before', 'only after'],
-      row('of one person', report.mated),
-      row('of two people', report.nonMated),
-    ]),
-  )
-  return exitCode.ok
-}
-
-/** The point names the model; a mean would have to come with it. */
-function modelOf(
-  point: OperatingPoint,
-  dataset: Dataset,
-): { id: string; dimensions: number; metric: 'cosine' } {
-  return { id: point.model, dimensions: dataset.dimensions, metric: 'cosine' }
-}

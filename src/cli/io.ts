@@ -92,13 +92,20 @@ export class Progress {
   }
 }
 
-/** Columns of equal width, two spaces apart; the first row is the heading; columns of figures are set right. */
-export function table(rows: readonly (readonly string[])[]): string {
+/**
+ * Columns of equal width, two spaces apart; the first row is the heading; columns of figures are set right. Cells longer than
+ * `widest` are wrapped between words.
+ */
+export function table(
+  rows: readonly (readonly string[])[],
+  widest: number = Number.POSITIVE_INFINITY,
+): string {
   const [heading = [], ...body] = rows
   const columns = heading.map((name, column) => {
     const cells = body.map((row) => row[column] ?? '')
+    const pieces = [name, ...cells.flatMap((cell) => wrap(cell, widest))]
     return {
-      width: Math.max(name.length, ...cells.map((cell) => cell.length)),
+      width: Math.max(...pieces.map((piece) => piece.length)),
       right: cells.length > 0 && cells.every((cell) => /^[-+−±<≤~]?\d|^[–-]?$/.test(cell)),
     }
   })
@@ -110,8 +117,26 @@ export function table(rows: readonly (readonly string[])[]): string {
       })
       .join('  ')
       .trimEnd()
+  const lines = (row: readonly string[]): readonly string[] => {
+    const cells = row.map((cell) => wrap(cell, widest))
+    const height = Math.max(1, ...cells.map((pieces) => pieces.length))
+    return Array.from({ length: height }, (_, i) => line(cells.map((pieces) => pieces[i] ?? '')))
+  }
   const rule = columns.map(({ width }) => '─'.repeat(width)).join('  ')
-  return `${[line(heading), rule, ...body.map(line)].join('\n')}\n`
+  return `${[line(heading), rule, ...body.flatMap(lines)].join('\n')}\n`
+}
+
+/** A text in lines of at most `width`; a word that is longer stays whole. */
+export function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line]
 }
 
 /** Whole numbers with thin groups: 308,100. */

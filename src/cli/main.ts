@@ -2,11 +2,8 @@
 /** The `guise` command: finds the verb and hands it the rest of the line. @module */
 /// <reference types="node" />
 
-import { calibrateCommand } from './calibrate.ts'
-import { demoCommand } from './demo.ts'
-import { importCommand } from './import.ts'
+import { readFileSync } from 'node:fs'
 import { exitCode, type Io, processIo } from './io.ts'
-import { keysCommand } from './keys.ts'
 
 const usage = `Usage: guise <command> [options]
 
@@ -19,23 +16,61 @@ Commands
 guise <command> --help says more. Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
 
-const COMMANDS: ReadonlyMap<string, (argv: readonly string[], io: Io) => Promise<number>> = new Map([
-  ['demo', demoCommand],
-  ['keys', keysCommand],
-  ['calibrate', calibrateCommand],
-  ['import', importCommand],
+type Command = (argv: readonly string[], io: Io) => Promise<number>
+
+/** Loaded when they are called: without the optional peer `lmdb` the others still work. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['demo', async (): Promise<Command> => (await import('./demo.ts')).demoCommand],
+  ['keys', keys],
+  ['calibrate', async (): Promise<Command> => (await import('./calibrate.ts')).calibrateCommand],
+  ['import', async (): Promise<Command> => (await import('./import.ts')).importCommand],
 ])
+
+async function keys(): Promise<Command> {
+  const { keysCommand, keysUsage } = await import('./keys.ts')
+  return async (argv, io) => {
+    if (!argv.includes('--help')) return keysCommand(argv, io)
+    io.out(keysUsage.trimStart())
+    return exitCode.ok
+  }
+}
 
 async function main(argv: readonly string[], io: Io): Promise<number> {
   const [name = '--help', ...rest] = argv
-  if (name === '--help' || name === 'help') {
+  if (name === '--help' || name === '-h' || name === 'help') {
     io.out(usage)
     return exitCode.ok
   }
-  const command = COMMANDS.get(name)
-  if (command !== undefined) return command(rest, io)
-  io.err(`unknown command\n\n${usage}`)
-  return exitCode.usage
+  if (name === '--version') {
+    io.out(`${version()}\n`)
+    return exitCode.ok
+  }
+  const load = COMMANDS.get(name)
+  if (load === undefined) {
+    io.err(`unknown command\n\n${usage}`)
+    return exitCode.usage
+  }
+  let command: Command
+  try {
+    command = await load()
+  } catch (error) {
+    if (!isMissingLmdb(error)) throw error
+    io.err('This command needs the package lmdb beside guise: npm install lmdb\n')
+    return exitCode.failure
+  }
+  return command(rest, io)
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { readonly version: string }).version
+}
+
+function isMissingLmdb(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return (
+    (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' && /'lmdb'|"lmdb"/.test(error.message)
+  )
 }
 
 process.exitCode = await main(process.argv.slice(2), processIo())

@@ -3,10 +3,12 @@
 import { GuiseError } from '../base/errors.ts'
 
 export type IntakeErrorCode =
-  /** An option of an import is malformed. */
+  /** An option of an import is malformed, or does not fit the others. */
   | 'ERR_INTAKE_INPUT'
   /** A checkpoint belongs to another import, or is not one. */
   | 'ERR_INTAKE_CHECKPOINT'
+  /** A file with the legal bases of subjects is malformed. */
+  | 'ERR_INTAKE_BASIS'
 
 /** An import that cannot begin. Never retryable. */
 export class IntakeError extends GuiseError {

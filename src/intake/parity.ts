@@ -2,18 +2,21 @@
 
 import { checkInteger } from '../base/check.ts'
 import type { Dataset } from '../dataset/dataset.ts'
-import type { Model } from '../embedding/model.ts'
+import { checkModel, type Model } from '../embedding/model.ts'
+import type { Scores } from '../evaluate/accuracy.ts'
 import { choosePairs } from '../evaluate/pairs.ts'
 import { loadPeople } from '../evaluate/people.ts'
 import { scoreCosines, scorePairs } from '../evaluate/scores.ts'
-import type { OperatingPoint } from '../policy/operating-point.ts'
+import { fitOperatingPoints, type OperatingPoint } from '../policy/operating-point.ts'
 import { checkSuite } from '../transform/suite.ts'
 import { rejectIntake } from './errors.ts'
 
 export interface ParityOptions {
+  /** Its mean, if any, is subtracted for both decisions. */
   readonly model: Model
-  /** The threshold that was in force before, a cosine from 0 to 1. */
+  /** The threshold that was in force before: a cosine above 0, to four decimals. */
   readonly cosineThreshold: number
+  /** Of the same model and mean. */
   readonly operatingPoint: OperatingPoint
   /** Non-mated pairs to compare. Default 100,000. */
   readonly impostors?: number
@@ -38,27 +41,28 @@ export interface ParityReport {
 
 const SCALE = 10_000
 
-/** Compares every mated pair and a sample of non-mated ones, each under a record key of its own. */
+/**
+ * Compares every mated pair and a sample of non-mated ones, each under a record key of its own. Throws
+ * `ERR_POLICY_OPERATING_POINT` for a point of another model or mean.
+ */
 export async function parityReport(dataset: Dataset, options: ParityOptions): Promise<ParityReport> {
-  const { model, operatingPoint, cosineThreshold } = options
+  const { model, operatingPoint: point, cosineThreshold, seed = 'parity', signal, onProgress } = options
   if (!(cosineThreshold > 0 && cosineThreshold <= 1))
     throw rejectIntake('cosineThreshold must be above 0 and at most 1')
   const impostors = checkInteger(options.impostors ?? 100_000, 'impostors', [1, 50_000_000], rejectIntake)
-  const seed = options.seed ?? 'parity'
-  const task = {
-    ...(options.signal && { signal: options.signal }),
-    ...(options.onProgress && { onProgress: options.onProgress }),
-  }
-  const people = await loadPeople(dataset, { model, ...task })
+  const { id, meanHash } = checkModel(model)
+  fitOperatingPoints([point], { model: id, meanHash, suite: point.suite, bits: point.bits }, true)
+  const people = await loadPeople(dataset, { model, signal })
   try {
     const pairs = await choosePairs(people, { impostors, seed })
-    const before = await scoreCosines(people, pairs, task)
-    const suite = checkSuite(operatingPoint.suite)
-    const [after] = await scorePairs(people, pairs, { suite, bits: [operatingPoint.bits], seed, ...task })
-    const limits = { before: Math.ceil(cosineThreshold * SCALE), after: operatingPoint.threshold }
+    const before = await scoreCosines(people, pairs, { signal })
+    const task = { suite: checkSuite(point.suite), bits: [point.bits], seed, signal, onProgress }
+    const [after] = (await scorePairs(people, pairs, task)) as [Scores]
+    // A product such as 0.29 × 10,000 may lie a little above the whole number that was meant.
+    const limits = { before: Math.ceil(cosineThreshold * SCALE - 1e-6), after: point.threshold }
     return {
-      mated: countPairs(before.mated, after?.mated ?? before.mated, limits),
-      nonMated: countPairs(before.nonMated, after?.nonMated ?? before.nonMated, limits),
+      mated: countPairs(before.mated, after.mated, limits),
+      nonMated: countPairs(before.nonMated, after.nonMated, limits),
     }
   } finally {
     people.dispose()
@@ -66,17 +70,15 @@ export async function parityReport(dataset: Dataset, options: ParityOptions): Pr
 }
 
 function countPairs(
-  before: ArrayLike<number>,
-  after: ArrayLike<number>,
+  before: Uint16Array,
+  after: Uint16Array,
   limits: { readonly before: number; readonly after: number },
 ): ParityCounts {
-  const counts = [0, 0, 0, 0]
+  const counts = { bothAccept: 0, bothReject: 0, onlyBefore: 0, onlyAfter: 0 }
   for (let i = 0; i < before.length; i++) {
     const was = (before[i] as number) >= limits.before
     const is = (after[i] as number) >= limits.after
-    const cell = (was ? 2 : 0) + (is ? 1 : 0)
-    counts[cell] = (counts[cell] ?? 0) + 1
+    counts[was ? (is ? 'bothAccept' : 'onlyBefore') : is ? 'onlyAfter' : 'bothReject']++
   }
-  const [bothReject = 0, onlyAfter = 0, onlyBefore = 0, bothAccept = 0] = counts
-  return { pairs: before.length, bothAccept, bothReject, onlyBefore, onlyAfter }
+  return { pairs: before.length, ...counts }
 }
