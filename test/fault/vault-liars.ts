@@ -1,6 +1,6 @@
 /** Stores that break the contract in one way each: the controls of the vault's fault tests. @module */
 
-import type { Store, StoreStep } from '../../src/store/store.ts'
+import type { Store, StoredRow, StoreStep } from '../../src/store/store.ts'
 
 const LATE_MS = 4
 
@@ -8,7 +8,7 @@ const LATE_MS = 4
 export function acknowledgeEarly(store: Store): Store {
   let late: Promise<unknown> = Promise.resolve()
   return {
-    durable: store.durable,
+    ...forwarding(store),
     async get(table, key, options) {
       await late
       return await store.get(table, key, options)
@@ -35,8 +35,7 @@ export function acknowledgeEarly(store: Store): Store {
 /** Commits step by step, and overwrites a row by deleting it first. The keyring is spared: nothing would open. */
 export function commitInHalves(store: Store): Store {
   return {
-    durable: store.durable,
-    get: (table, key, options) => store.get(table, key, options),
+    ...forwarding(store),
     async commit(steps, options) {
       const versions: string[] = []
       for (const [i, half] of steps.flatMap(halves).entries()) {
@@ -45,9 +44,6 @@ export function commitInHalves(store: Store): Store {
       }
       return versions
     },
-    scan: (table, from, options) => store.scan(table, from, options),
-    close: () => store.close(),
-    [Symbol.asyncDispose]: () => store.close(),
   }
 }
 
@@ -58,4 +54,57 @@ function halves(step: StoreStep): readonly StoreStep[] {
     { step: 'delete', table, key, expected },
     { ...step, expected: null },
   ]
+}
+
+/** Writes counters without compare-and-set: whatever version is there now is taken for the one that was read. */
+export function ignoreVersions(store: Store): Store {
+  const commit: Store['commit'] = async (steps, options) => {
+    for (;;) {
+      const blind: StoreStep[] = []
+      for (const step of steps) {
+        const counter = (step.step === 'put' || step.step === 'check') && step.table === 'attempts'
+        const row = counter && step.expected !== null ? await store.get(step.table, step.key) : undefined
+        blind.push(row === undefined ? step : ({ ...step, expected: row.version } as StoreStep))
+      }
+      try {
+        return await store.commit(blind, options)
+      } catch (error) {
+        const counters = steps.every((step) => step.step !== 'put' || step.table === 'attempts')
+        if ((error as { code?: unknown }).code !== 'ERR_STORE_CONFLICT' || !counters) throw error
+      }
+    }
+  }
+  return { ...forwarding(store), commit }
+}
+
+const CACHE_MS = 50
+
+/** Remembers what it read for 50 ms, and takes checks for granted. */
+export function cacheReads(store: Store): Store {
+  const cache = new Map<string, { readonly untilMs: number; readonly row: StoredRow | undefined }>()
+  return {
+    ...forwarding(store),
+    async get(table, key, options) {
+      const name = `${table}/${Buffer.from(key).toString('hex')}`
+      const known = cache.get(name)
+      if (known !== undefined && known.untilMs > performance.now()) return known.row
+      const row = await store.get(table, key, options)
+      cache.set(name, { untilMs: performance.now() + CACHE_MS, row })
+      return row
+    },
+    async commit(steps, options) {
+      return steps.every((step) => step.step === 'check') ? [] : await store.commit(steps, options)
+    },
+  }
+}
+
+function forwarding(store: Store): Store {
+  return {
+    durable: store.durable,
+    get: (table, key, options) => store.get(table, key, options),
+    commit: (steps, options) => store.commit(steps, options),
+    scan: (table, from, options) => store.scan(table, from, options),
+    close: () => store.close(),
+    [Symbol.asyncDispose]: () => store.close(),
+  }
 }

@@ -25,7 +25,15 @@ export const REALM = 'faults'
 
 /** The raw key of the key directory: no passphrase, so that a start costs no Argon2. */
 export function providerKey(): Uint8Array {
-  return new Uint8Array(new ArrayBuffer(32)).fill(3)
+  return numberedBytes(0)
+}
+
+/** 32 bytes that look random and follow from a number; the caller wipes them. */
+export function numberedBytes(number: number): Uint8Array {
+  const random = seeded(0x6b65_7973 ^ number)
+  const bytes = new Uint8Array(new ArrayBuffer(32))
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(256 * random())
+  return bytes
 }
 
 export interface WorldOptions {
@@ -49,7 +57,9 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
   const opened = await lmdbStore({ path: split ? join(directory, 'codes') : directory })
   const apart = split ? await lmdbStore({ path: join(directory, 'wraps') }) : undefined
   const store = between(opened)
-  const provider = localKeyProvider({ path: join(dirname(directory), 'keys'), key: providerKey() })
+  const key = providerKey()
+  const provider = localKeyProvider({ path: join(dirname(directory), 'keys'), key })
+  key.fill(0)
   const keyring = await openOrCreate({ realm: REALM, provider, store })
   const ctx = await openContext({
     keyring,

@@ -1,0 +1,50 @@
+/** Four processes on one vault, at length (I-20, I-30). @module */
+
+import { beforeAll, expect, test } from 'vitest'
+import { compile } from './compile.ts'
+import { VAULT_FOLDERS } from './vault-folders.ts'
+import { probeRounds, promoteAndLook, revokeWatched } from './vault-trials.ts'
+
+const ROUNDS = Number(process.env['GUISE_PROBE_ROUNDS'] ?? 200)
+const REVOKED = Number(process.env['GUISE_REVOKED'] ?? 2000)
+const PROMOTIONS = 20
+const timeout = 7_200_000
+let compiled = ''
+
+beforeAll(() => {
+  compiled = compile({ folders: VAULT_FOLDERS })
+}, 120_000)
+
+test(`POLICY-6 of 4 × 50 wrong probes at once exactly 5 are answered, in ${ROUNDS} of ${ROUNDS} rounds`, {
+  timeout,
+}, async () => {
+  const rounds = await probeRounds({ compiled, rounds: ROUNDS })
+  expect(rounds).toEqual(rounds.map(() => ({ match: 0, nonmatch: 5, refused: 195, errors: [] })))
+  expect(rounds).toHaveLength(ROUNDS)
+})
+
+test('the control that counts without compare-and-set answers more', { timeout }, async () => {
+  const rounds = await probeRounds({ compiled, rounds: 2, variant: 'lost' })
+  console.info(`control: ${rounds.map(({ nonmatch }) => nonmatch).join(', ')} answers`)
+  expect(Math.max(...rounds.map(({ nonmatch }) => nonmatch))).toBeGreaterThan(5)
+})
+
+test(`VAULT-6 no process matches after revoke has returned, ${REVOKED} times`, { timeout }, async () => {
+  const result = await revokeWatched({ compiled, people: REVOKED, pauseMs: 20, seed: 38001 })
+  console.info(`seed 38001: ${result.verifies} verifies, ${result.matches} of them matches`)
+  expect(result.violations).toEqual([])
+  expect(result.revocations).toBe(REVOKED)
+  expect(result.matches).toBeGreaterThan(2 * REVOKED)
+  expect(result.verifies - result.matches).toBeGreaterThan(REVOKED)
+})
+
+test('the control that reads what was true 50 ms ago matches the revoked', { timeout }, async () => {
+  const result = await revokeWatched({ compiled, people: 12, pauseMs: 20, seed: 38002, variant: 'cached' })
+  console.info(`seed 38002, control: ${result.violations.length} violations in ${result.verifies} verifies`)
+  expect(result.violations.length).toBeGreaterThan(0)
+})
+
+test('KEYS-12 four processes use a promoted epoch at their next verb', { timeout }, async () => {
+  const looks = await promoteAndLook({ compiled, promotions: PROMOTIONS })
+  expect(looks).toEqual(looks.map(({ primary }) => ({ primary, used: new Array(8).fill(primary) })))
+})
