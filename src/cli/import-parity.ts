@@ -3,7 +3,7 @@
 
 import type { Dataset } from '../dataset/dataset.ts'
 import type { Model } from '../embedding/model.ts'
-import { type ParityCounts, parityReport } from '../intake/parity.ts'
+import { type ParityCounts, parityReport } from '../evaluate/parity.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
 import { count, exitCode, type Io, Progress, percent, table, UsageError } from './io.ts'
 

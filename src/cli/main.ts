@@ -67,10 +67,7 @@ function version(): string {
 }
 
 function isMissingLmdb(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return (
-    (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' && /'lmdb'|"lmdb"/.test(error.message)
-  )
+  return error instanceof Error && /^Cannot find (?:package|module) 'lmdb'/.test(error.message)
 }
 
 process.exitCode = await main(process.argv.slice(2), processIo())

@@ -19,7 +19,3 @@ export class IntakeError extends GuiseError {
     this.code = code
   }
 }
-
-export function rejectIntake(why: string): IntakeError {
-  return new IntakeError('ERR_INTAKE_INPUT', why)
-}

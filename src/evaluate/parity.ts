@@ -3,13 +3,13 @@
 import { checkInteger } from '../base/check.ts'
 import type { Dataset } from '../dataset/dataset.ts'
 import { checkModel, type Model } from '../embedding/model.ts'
-import type { Scores } from '../evaluate/accuracy.ts'
-import { choosePairs } from '../evaluate/pairs.ts'
-import { loadPeople } from '../evaluate/people.ts'
-import { scoreCosines, scorePairs } from '../evaluate/scores.ts'
 import { fitOperatingPoints, type OperatingPoint } from '../policy/operating-point.ts'
 import { checkSuite } from '../transform/suite.ts'
-import { rejectIntake } from './errors.ts'
+import type { Scores } from './accuracy.ts'
+import { inputError } from './errors.ts'
+import { choosePairs } from './pairs.ts'
+import { loadPeople } from './people.ts'
+import { scoreCosines, scorePairs } from './scores.ts'
 
 export interface ParityOptions {
   /** Its mean, if any, is subtracted for both decisions. */
@@ -48,8 +48,8 @@ const SCALE = 10_000
 export async function parityReport(dataset: Dataset, options: ParityOptions): Promise<ParityReport> {
   const { model, operatingPoint: point, cosineThreshold, seed = 'parity', signal, onProgress } = options
   if (!(cosineThreshold > 0 && cosineThreshold <= 1))
-    throw rejectIntake('cosineThreshold must be above 0 and at most 1')
-  const impostors = checkInteger(options.impostors ?? 100_000, 'impostors', [1, 50_000_000], rejectIntake)
+    throw inputError('cosineThreshold must be above 0 and at most 1')
+  const impostors = checkInteger(options.impostors ?? 100_000, 'impostors', [1, 50_000_000], inputError)
   const { id, meanHash } = checkModel(model)
   fitOperatingPoints([point], { model: id, meanHash, suite: point.suite, bits: point.bits }, true)
   const people = await loadPeople(dataset, { model, signal })
