@@ -33,7 +33,7 @@ export function changeSubject<Result>(
   handlers: {
     readonly change: (subject: Subject) => Promise<Result>
     /** What a call that was carried out before gives again. */
-    readonly repeat: (state: StateRow, digest: Uint8Array) => Result | Promise<Result>
+    readonly repeat?: (state: StateRow, digest: Uint8Array) => Result | Promise<Result>
   },
 ): Promise<Result> {
   return withSubject(ctx, call.subject, ctx.signal, (subject) =>
@@ -41,7 +41,11 @@ export function changeSubject<Result>(
       const record = await requireState(ctx, subject)
       await ctx.ring.load()
       const digest = operationDigest(ctx, verb, record.row.handle, call.options, call.bound)
-      if (digest !== undefined && findOperation(record.row.operations, digest) !== undefined) {
+      if (
+        digest !== undefined &&
+        handlers.repeat !== undefined &&
+        findOperation(record.row.operations, digest)
+      ) {
         return handlers.repeat(record.row, digest)
       }
       return handlers.change({ ...record, digest, nowMs: ctx.now().nowMs })

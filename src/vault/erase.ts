@@ -21,7 +21,7 @@ import type { StoredRow, StoreStep } from '../store/store.ts'
 import { commitChange } from './batch.ts'
 import { changedRow, changeSubject, nextState, type Subject, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
-import { rejectInput, unknownSubject, VaultError } from './errors.ts'
+import { rejectInput, VaultError } from './errors.ts'
 import { recordId } from './lookup.ts'
 import { operationDigest } from './operation.ts'
 import { dropTemplate } from './revoke.ts'
@@ -38,13 +38,9 @@ export async function erase(
     return await changeSubject(
       ctx,
       'erase',
-      { subject, options },
-      {
-        repeat: () => {
-          throw unknownSubject()
-        },
-        change: (found) => eraseOnce(ctx, found, digest),
-      },
+      // The tombstone remembers no operation: the receipt stands for it.
+      { subject, options: undefined },
+      { change: (found) => eraseOnce(ctx, found, digest) },
     )
   } catch (error) {
     const gone = error instanceof VaultError && error.code === 'ERR_VAULT_UNKNOWN_SUBJECT'
