@@ -7,7 +7,7 @@ import { rejectInput } from './errors.ts'
 import { hkdf, hkdfExpand, PRK_BYTES } from './kdf.ts'
 import { randomBytes } from './random.ts'
 
-export const COMMITMENT_BYTES = 32
+const COMMITMENT_BYTES = 32
 
 /** What a seal leaves to be stored; none of it is secret. */
 export interface Sealed {

@@ -5,9 +5,9 @@ import { secretBytes } from '../base/bytes.ts'
 import { checkBytes } from '../base/check.ts'
 import { rejectInput } from './errors.ts'
 
-export const SIGNING_SEED_BYTES = 32
-export const SIGNATURE_BYTES = 64
-export const VERIFYING_KEY_BYTES = 32
+const SIGNING_SEED_BYTES = 32
+const SIGNATURE_BYTES = 64
+const VERIFYING_KEY_BYTES = 32
 
 /** An Ed25519 key pair. `seed` is the secret (RFC 8032 §5.1.5), 32 bytes, off-heap, wiped by its owner. */
 export interface SigningKeyPair {

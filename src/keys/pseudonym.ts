@@ -17,7 +17,7 @@ export interface IndexPlace {
   readonly tag: Uint8Array
 }
 
-export const HANDLE_BYTES = 16
+const HANDLE_BYTES = 16
 
 const TAG_BYTES = 32
 const SUBJECT = Uint8Array.of(1)

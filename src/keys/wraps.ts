@@ -41,7 +41,7 @@ export interface OpenedWrap {
   readonly slot: number
 }
 
-export const RECORD_SECRET_BYTES = 32
+const RECORD_SECRET_BYTES = 32
 export const SLOT_BYTES = 104
 
 const INNER = 'guise/v1/inner'

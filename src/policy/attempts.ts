@@ -44,7 +44,7 @@ export type Gate =
   | { readonly gate: 'throttled'; readonly waitMs: number; readonly restart: boolean }
   | { readonly gate: 'locked' }
 
-export const DEFAULT_ATTEMPTS: AttemptPolicy = Object.freeze({
+const DEFAULT_ATTEMPTS: AttemptPolicy = Object.freeze({
   consecutive: 5,
   delayMs: 30_000,
   total: 50,

@@ -32,12 +32,12 @@ export interface SecretRow extends SecretHeader {
 }
 
 /** Length of one slot: nonce, commitment, wrapped record secret and tag. */
-export const SLOT_BYTES = 104
+const SLOT_BYTES = 104
 const TAG_BYTES = 16
 const PROFILES = 4
 
 /** Slots of a profile: four where the person's devices hold shares, one elsewhere. */
-export function slotsOf(profile: number): 1 | 4 {
+function slotsOf(profile: number): 1 | 4 {
   return profile >= 2 ? 4 : 1
 }
 
