@@ -6,6 +6,7 @@ import { systemClock } from '../base/clock.ts'
 import { committingOpen, committingSeal } from '../crypto/committing.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { cryptoReady } from '../crypto/sodium.ts'
+import { KeysError } from './errors.ts'
 import type { KeyProvider } from './provider.ts'
 import { packSealed, unpackSealed } from './sealed.ts'
 
@@ -33,7 +34,9 @@ export function memoryKeyProvider(plan: ProviderPlan = () => undefined): KeyProv
       await cryptoReady()
       const key = keys.get(toHex(context))
       const opened = key && committingOpen(key, LABEL, context, unpackSealed(wrapped))
-      if (opened === undefined) throw new Error('the key is unknown, destroyed, or does not fit')
+      if (opened === undefined) {
+        throw new KeysError('ERR_KEYS_DESTROYED', 'the key is unknown, destroyed, or does not fit')
+      }
       return opened
     },
     async destroy(context) {

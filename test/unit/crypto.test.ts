@@ -252,7 +252,7 @@ describe('xof, hash, random', () => {
     }
   })
 
-  test('SHA-256', () => {
+  test('the digest SHA-256', () => {
     expect(toHex(sha256(utf8('abc') as Uint8Array))).toBe(
       'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
     )
