@@ -49,7 +49,7 @@ export function decodeStructure(bytes: Uint8Array, kind: number, arity: number):
 /** `body ‖ mac(key, lp(label) ‖ body)`. */
 export function authenticate(body: CborValue, label: string, key: Uint8Array): Uint8Array {
   const bytes = encodeCbor(body)
-  return concatBytes(bytes, mac(key, concatBytes(labelBytes(label), bytes)))
+  return concatBytes(bytes, mac(key, concatBytes(labelOf(label), bytes)))
 }
 
 /**
@@ -73,9 +73,20 @@ export function readAuthenticated(
   const bytes = row.subarray(0, row.length - TAG_BYTES)
   const items = decodeStructure(bytes, shape.kind, shape.arity)
   const key = keyFor(asUint(items[shape.versionAt], MAX_U32, malformed))
-  const expected = key === undefined ? undefined : mac(key, concatBytes(labelBytes(shape.label), bytes))
+  const expected = key === undefined ? undefined : mac(key, concatBytes(labelOf(shape.label), bytes))
   if (expected === undefined || !equalBytes(expected, row.subarray(row.length - TAG_BYTES))) {
     throw new RecordError('ERR_RECORD_MAC', 'the authentication tag of a row does not fit')
   }
   return items
+}
+
+/** The few labels there are, encoded once. */
+const LABELS: Map<string, Uint8Array> = new Map()
+
+function labelOf(label: string): Uint8Array {
+  const known = LABELS.get(label)
+  if (known !== undefined) return known
+  const bytes = labelBytes(label)
+  LABELS.set(label, bytes)
+  return bytes
 }

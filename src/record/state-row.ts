@@ -162,7 +162,8 @@ function storedState(code: number): State {
 }
 
 function knownProfile(code: number): number {
-  if (code >= PROFILES) throw new RecordError('ERR_RECORD_VERSION', 'the custody profile of a record is unknown')
+  if (code >= PROFILES)
+    throw new RecordError('ERR_RECORD_VERSION', 'the custody profile of a record is unknown')
   return code
 }
 

@@ -152,6 +152,6 @@ function abortable(store: VaultStore, signal: AbortSignal): VaultStore {
 
 /** Yields to other processes; random, so that two of them do not meet again at once. */
 function pause(attempt: number): Promise<void> {
-  const spread = globalThis.crypto.getRandomValues(new Uint8Array(1))[0] ?? 0
+  const spread = globalThis.crypto.getRandomValues(new Uint8Array(1))[0] as number
   return new Promise((resolve) => setTimeout(resolve, (Math.min(attempt, 20) * spread) / 256))
 }

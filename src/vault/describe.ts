@@ -26,7 +26,7 @@ export async function describe(ctx: VaultContext, subject: string): Promise<Subj
         record: recordId(row.record),
         state: effectiveState(row.state, basis, ctx.now().nowMs),
         generation: generationNumber(row.generation),
-        custody: CUSTODIES[row.profile] ?? 'operator',
+        custody: CUSTODIES[row.profile] as SubjectDescription['custody'],
         exposed: row.exposed,
         model: row.model,
         bits: row.bits,

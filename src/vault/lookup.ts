@@ -1,7 +1,7 @@
 /** From an external identifier to the rows of a subject (SPEC §4.5, §11.2). @module */
 
 import type { Generation, RecordId, SubjectId } from '../base/brand.ts'
-import { readU32be, toBase64Url, toHex, wipe } from '../base/bytes.ts'
+import { readU32be, toBase64Url, wipe } from '../base/bytes.ts'
 import { checkSubject } from '../base/identifier.ts'
 import { decodeIndexRow, type IndexPlace, indexRowKey, subjectTag } from '../keys/pseudonym.ts'
 import { type AttemptsRow, decodeAttemptsRow } from '../record/attempts-row.ts'
@@ -37,10 +37,8 @@ export async function withSubject<Result>(
   task: (subject: string) => Promise<Result>,
 ): Promise<Result> {
   wipe(checkSubject(subject, rejectInput))
-  await ctx.ring.load()
-  const { index } = ctx.ring.requireRealmKeys(ctx.ring.newestVersion)
-  const tag = subjectTag(index, subject as string)
-  return ctx.subjects.run(toHex(tag), () => task(subject as string), signal)
+  // The identifier is held no longer than the caller's call, which holds it anyway.
+  return ctx.subjects.run(subject as string, () => task(subject as string), signal)
 }
 
 /** Looks the subject up under every version of the index key, from the newest on (KEYS-15). */

@@ -133,7 +133,7 @@ export class RealmLimit {
       const [version] = await store.commit([
         { step: 'put', table: 'attempts', key, bytes, expected: this.#rowVersion },
       ])
-      this.#rowVersion = version ?? null
+      this.#rowVersion = version as string
     } catch (error) {
       this.#oldestMs ??= oldestMs
       throw error

@@ -79,7 +79,11 @@ test('expectMatch gives a match and throws anything else', async () => {
 test('a vault says where it belongs, and what works', async () => {
   const store = hookedStore(memoryStore())
   const { vault, keyring } = await testVault({ store, secrets: memoryStore() })
-  expect([vault.realm, String(vault), vault.rollbackProtection]).toEqual(['clinic', '[Vault]', false])
+  expect([vault.realm, (vault as { toString: () => string }).toString(), vault.rollbackProtection]).toEqual([
+    'clinic',
+    '[Vault]',
+    false,
+  ])
   expect(await vault.health()).toEqual({ ok: true, store: true, keyring: true, inFlight: 0, unfinished: 0 })
   store.fault = {
     before: (call) => {
