@@ -1,0 +1,146 @@
+/** Lets a process carry out every verb and searches its memory, after each of them or at the end (Linux; I-03). @module */
+/// <reference types="node" />
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { openWorld } from '../fault/vault-world.ts'
+import { Pieces, type Scan, scanProcess } from './memory-scan.ts'
+import { addHeldKeys, addMomentaryKeys, addSigningKeys, Secrets } from './memory-secrets.ts'
+
+export interface SearchOptions {
+  /** From `compile()`. */
+  readonly compiled: string
+  readonly custody: 'operator' | 'holder'
+  /** Operations of each verb. */
+  readonly count: number
+  /** Phases to search after; every one by default. The last, `close`, is always searched. */
+  readonly phases?: readonly string[]
+}
+
+export interface SearchResult {
+  /** Phases that were searched, with what was found of what must not be there. */
+  readonly phases: readonly { readonly name: string; readonly found: Readonly<Record<string, number>> }[]
+  /** Found while the vault was open of keys that it holds then, by kind: they are looked for in the right form. */
+  readonly open: Readonly<Record<string, number>>
+  /** Found of what the curve library leaves, at the end. */
+  readonly signing: Readonly<Record<string, number>>
+  /** Found of pieces that were planted, by kind: the control. */
+  readonly planted: Readonly<Record<string, number>>
+  readonly kinds: number
+  readonly pieces: number
+  readonly scannedBytes: number
+}
+
+export async function searchMemory(options: SearchOptions): Promise<SearchResult> {
+  const base = mkdtempSync(join(tmpdir(), 'guise-memory-'))
+  const directory = join(base, 'store')
+  const journal = join(base, 'journal')
+  mkdirSync(directory, { mode: 0o700 })
+  writeFileSync(journal, '')
+  const script = join(options.compiled, 'test', 'fault', 'vault-memory-child.js')
+  const child = spawn(
+    process.execPath,
+    [script, directory, options.custody, String(options.count), journal],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  )
+  const closed = once(child, 'close')
+  try {
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    const next = async (): Promise<string> => {
+      const { value, done } = await lines.next()
+      if (done === true) throw new Error('the searched process ended')
+      return value
+    }
+    const pid = child.pid as number
+    const say = (line: string): void => void child.stdin.write(`${line}\n`)
+    return await search(options, { directory, journal, pid, next, say })
+  } finally {
+    child.kill('SIGKILL')
+    await closed
+    rmSync(base, { recursive: true, force: true })
+  }
+}
+
+interface Searched {
+  readonly directory: string
+  readonly journal: string
+  readonly pid: number
+  next(): Promise<string>
+  say(line: string): void
+}
+
+async function search(options: SearchOptions, child: Searched): Promise<SearchResult> {
+  const { directory, journal, pid } = child
+  const opened = await child.next()
+  if (opened !== 'open') throw new Error(`the process began with ${opened}`)
+  const world = await openWorld(directory, { custody: options.custody })
+  try {
+    const pieces = new Pieces()
+    const held = new Pieces()
+    const signing = new Pieces()
+    const secrets = new Secrets(pieces, world, options.custody)
+    const phases: { name: string; found: Readonly<Record<string, number>> }[] = []
+    addHeldKeys(held, world)
+    const open: Record<string, number> = {}
+    for (let name = opened; name !== 'close'; ) {
+      if (name === 'renewReceipt') {
+        addHeldKeys(held, world)
+        Object.assign(open, asRecord(scanStopped(pid, held)))
+      }
+      child.say('go')
+      name = await child.next()
+      await secrets.follow(journal)
+      if (name !== 'close' && options.phases?.includes(name) === false) continue
+      await addMomentaryKeys(pieces, world, directory)
+      phases.push({ name, found: asRecord(scanStopped(pid, pieces)) })
+    }
+    addSigningKeys(signing, world)
+    const last = scanStopped(pid, held)
+    phases.push({ name: 'close, keys that were held', found: asRecord(last) })
+    const remains = asRecord(scanStopped(pid, signing))
+    child.say('go')
+    const planted = await plant(child, pieces, held)
+    return {
+      phases,
+      signing: remains,
+      open,
+      planted,
+      kinds: pieces.kinds.size + held.kinds.size,
+      pieces: pieces.count + held.count,
+      scannedBytes: last.scannedBytes,
+    }
+  } finally {
+    await world.close()
+  }
+}
+
+/** Has one piece of each kind kept by the process: each must be found, or finding nothing means nothing. */
+async function plant(child: Searched, ...all: readonly Pieces[]): Promise<Readonly<Record<string, number>>> {
+  const planted: Record<string, number> = {}
+  for (const pieces of all) {
+    for (const kind of pieces.kinds) {
+      child.say(Buffer.from(pieces.sample(kind)).toString('hex'))
+      await child.next()
+    }
+    const { found } = scanStopped(child.pid, pieces)
+    for (const kind of pieces.kinds) planted[kind] = found.get(kind) ?? 0
+  }
+  return planted
+}
+
+function scanStopped(pid: number, pieces: Pieces): Scan {
+  process.kill(pid, 'SIGSTOP')
+  try {
+    return scanProcess(pid, pieces)
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+}
+
+function asRecord({ found }: Scan): Readonly<Record<string, number>> {
+  return Object.fromEntries(found)
+}

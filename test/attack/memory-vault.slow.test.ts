@@ -1,0 +1,26 @@
+/** Every verb 200 times, the memory searched after each: nothing is left (I-03). @module */
+
+import { beforeAll, expect, test } from 'vitest'
+import { compile } from '../fault/compile.ts'
+import { VAULT_FOLDERS } from '../fault/vault-folders.ts'
+import { searchMemory } from './memory-search.ts'
+
+const COUNT = Number(process.env['GUISE_MEMORY_OPERATIONS'] ?? 200)
+let compiled = ''
+
+beforeAll(() => {
+  compiled = compile({ folders: VAULT_FOLDERS })
+}, 120_000)
+
+test.each(['operator', 'holder'] as const)(
+  `custody %s: nothing of a face or key is left after ${COUNT} operations of each verb`,
+  { timeout: 3_600_000 },
+  async (custody) => {
+    const result = await searchMemory({ compiled, custody, count: COUNT })
+    console.info(JSON.stringify(result, undefined, 1))
+    for (const { name, found } of result.phases) expect({ name, found }).toEqual({ name, found: {} })
+    for (const [kind, found] of Object.entries(result.planted))
+      expect([kind, found > 0]).toEqual([kind, true])
+    expect(Object.keys(result.open)).toHaveLength(4)
+  },
+)

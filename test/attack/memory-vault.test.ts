@@ -1,0 +1,36 @@
+/** Every verb many times: nothing of faces and keys stays in memory (I-03); the full run is slow. Linux only. @module */
+
+import { beforeAll, expect, test } from 'vitest'
+import { compile } from '../fault/compile.ts'
+import { VAULT_FOLDERS } from '../fault/vault-folders.ts'
+import { searchMemory } from './memory-search.ts'
+
+const COUNT = Number(process.env['GUISE_MEMORY_OPERATIONS_SMOKE'] ?? 40)
+let compiled = ''
+
+beforeAll(() => {
+  compiled = compile({ folders: VAULT_FOLDERS })
+}, 120_000)
+
+test.each(['operator', 'holder'] as const)(
+  `custody %s: nothing of a face or key is left after ${COUNT} operations of each verb`,
+  { timeout: 240_000 },
+  async (custody) => {
+    const phases = ['match with an operation id', 'erase']
+    const { open, ...result } = await searchMemory({ compiled, custody, count: COUNT, phases })
+    console.info(
+      `${custody}: ${result.pieces} pieces of ${result.kinds} kinds in ${result.scannedBytes} bytes`,
+    )
+    console.info(`the curve library leaves ${JSON.stringify(result.signing)}`)
+    for (const { name, found } of result.phases) expect({ name, found }).toEqual({ name, found: {} })
+    // Controls: what was planted is found, and so are the keys that an open vault holds.
+    for (const [kind, found] of Object.entries(result.planted))
+      expect([kind, found > 0]).toEqual([kind, true])
+    expect(Object.keys(open).sort()).toEqual([
+      'custody key of the operator',
+      'extracted epoch key',
+      'key of the key directory',
+      'realm key',
+    ])
+  },
+)
