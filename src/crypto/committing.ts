@@ -1,6 +1,6 @@
 /** Key-committing encryption: XChaCha20-Poly1305 with an HKDF commitment (SPEC §8). @module */
 
-import { concatBytes, equalBytes, labelBytes, wipe } from '../base/bytes.ts'
+import { equalBytes, labelBytes, wipe } from '../base/bytes.ts'
 import { checkBytes } from '../base/check.ts'
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, aeadDecrypt, aeadEncrypt } from './aead.ts'
 import { rejectInput } from './errors.ts'
@@ -82,11 +82,11 @@ export function committingOpenWithPrk(
   return open((info) => hkdfExpand(prk, info, OKM_BYTES), label, aad, sealed)
 }
 
-type Derive = (info: Uint8Array) => Uint8Array
+type Derive = (info: readonly Uint8Array[]) => Uint8Array
 
 function seal(derive: Derive, label: string, aad: Uint8Array, plaintext: Uint8Array): Sealed {
   const nonce = randomBytes(AEAD_NONCE_BYTES)
-  const okm = derive(concatBytes(labelBytes(label), nonce, aad))
+  const okm = derive([labelBytes(label), nonce, aad])
   try {
     const ciphertext = aeadEncrypt(okm.subarray(0, AEAD_KEY_BYTES), nonce, aad, plaintext)
     return { nonce, commitment: okm.slice(AEAD_KEY_BYTES), ciphertext }
@@ -102,7 +102,7 @@ function open(
   { nonce, commitment, ciphertext }: Sealed,
 ): Uint8Array<ArrayBuffer> | undefined {
   if (nonce.length !== AEAD_NONCE_BYTES || ciphertext.length < AEAD_TAG_BYTES) return undefined
-  const okm = derive(concatBytes(labelBytes(label), nonce, aad))
+  const okm = derive([labelBytes(label), nonce, aad])
   try {
     if (!equalBytes(okm.subarray(AEAD_KEY_BYTES), commitment)) return undefined
     return aeadDecrypt(okm.subarray(0, AEAD_KEY_BYTES), nonce, aad, ciphertext)

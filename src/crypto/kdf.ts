@@ -3,6 +3,7 @@
 import { equalBytes, wipe } from '../base/bytes.ts'
 import { checkBytes, checkInteger } from '../base/check.ts'
 import { rejectInput } from './errors.ts'
+import type { Input } from './scratch.ts'
 import { primitives } from './sodium.ts'
 
 /** Length of an extracted key and of a whole HMAC. */
@@ -12,13 +13,14 @@ export const PRK_BYTES = 64
 export const MAC_BYTES = 32
 
 const MAX_OUTPUT_BYTES = 255 * 64
-const MAX_INPUT_BYTES = 16_777_216
+const ANY_LENGTH = [0, 16_777_216] as const
 
 /**
- * Derives `length` bytes (1 to 16,320) from `ikm` with an empty salt. The result is off-heap; the caller
+ * Derives `length` bytes (1 to 16,320) from `ikm` with an empty salt. Here and below, `info` or `message` in parts
+ * means the parts one after the other, without a copy that someone would have to wipe. The result is off-heap; the caller
  * wipes it. Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
  */
-export function hkdf(ikm: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+export function hkdf(ikm: Uint8Array, info: Input, length: number): Uint8Array<ArrayBuffer> {
   checkAny(ikm, 'ikm')
   checkAny(info, 'info')
   checkInteger(length, 'length', [1, MAX_OUTPUT_BYTES], rejectInput)
@@ -40,7 +42,7 @@ export function hkdfExtract(salt: Uint8Array, ikm: Uint8Array): Uint8Array<Array
  * `length` bytes (1 to 16,320) from a 64-byte key of `hkdfExtract`, RFC 5869 §2.3. Off-heap; the caller wipes
  * it. Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
  */
-export function hkdfExpand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+export function hkdfExpand(prk: Uint8Array, info: Input, length: number): Uint8Array<ArrayBuffer> {
   checkBytes(prk, 'prk', PRK_BYTES, rejectInput)
   checkAny(info, 'info')
   checkInteger(length, 'length', [1, MAX_OUTPUT_BYTES], rejectInput)
@@ -50,14 +52,14 @@ export function hkdfExpand(prk: Uint8Array, info: Uint8Array, length: number): U
 /**
  * HMAC-SHA-512, 64 bytes, for keys of any length: the same function as HKDF-Extract. Throws as `hkdfExtract`.
  */
-export function hmacSha512(key: Uint8Array, message: Uint8Array): Uint8Array<ArrayBuffer> {
+export function hmacSha512(key: Uint8Array, message: Input): Uint8Array<ArrayBuffer> {
   checkAny(key, 'key')
   checkAny(message, 'message')
   return primitives().extract(key, message)
 }
 
 /** The first 32 bytes of HMAC-SHA-512, off-heap. Throws as `hkdfExtract`. */
-export function mac(key: Uint8Array, message: Uint8Array): Uint8Array<ArrayBuffer> {
+export function mac(key: Uint8Array, message: Input): Uint8Array<ArrayBuffer> {
   checkAny(key, 'key')
   checkAny(message, 'message')
   return primitives().extract(key, message, MAC_BYTES)
@@ -67,7 +69,7 @@ export function mac(key: Uint8Array, message: Uint8Array): Uint8Array<ArrayBuffe
  * True when `tag` is `mac(key, message)`. Takes the same time for every tag of 32 bytes; a tag of any other
  * length is false. Throws as `hkdfExtract`.
  */
-export function verifyMac(key: Uint8Array, message: Uint8Array, tag: Uint8Array): boolean {
+export function verifyMac(key: Uint8Array, message: Input, tag: Uint8Array): boolean {
   const expected = mac(key, message)
   try {
     return equalBytes(expected, tag)
@@ -77,6 +79,8 @@ export function verifyMac(key: Uint8Array, message: Uint8Array, tag: Uint8Array)
   }
 }
 
-function checkAny(value: Uint8Array, name: string): void {
-  checkBytes(value, name, [0, MAX_INPUT_BYTES], rejectInput)
+function checkAny(value: Input, name: string): void {
+  if (Array.isArray(value)) {
+    for (const part of value as readonly Uint8Array[]) checkBytes(part, name, ANY_LENGTH, rejectInput)
+  } else checkBytes(value, name, ANY_LENGTH, rejectInput)
 }

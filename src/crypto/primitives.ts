@@ -2,7 +2,7 @@
 
 import { equalBytes, toHex } from '../base/bytes.ts'
 import { CryptoError } from './errors.ts'
-import { type Places, type RawSodium, Scratch } from './scratch.ts'
+import { type Input, lengthOf, type Places, type RawSodium, Scratch } from './scratch.ts'
 
 const TAG_BYTES = 16
 const PRK_BYTES = 64
@@ -43,26 +43,26 @@ export class Primitives {
   }
 
   /** HKDF-Extract with SHA-512, which is HMAC-SHA-512(salt, ikm): 64 bytes, or the first `length` of them. */
-  extract(salt: Uint8Array, ikm: Uint8Array, length: number = PRK_BYTES): Uint8Array<ArrayBuffer> {
+  extract(salt: Uint8Array, ikm: Input, length: number = PRK_BYTES): Uint8Array<ArrayBuffer> {
     return this.#run([salt, ikm], PRK_BYTES, length, (raw, [saltAt, ikmAt], prk, out) => {
-      const status = raw._crypto_kdf_hkdf_sha512_extract(prk, saltAt, salt.length, ikmAt, ikm.length)
+      const status = raw._crypto_kdf_hkdf_sha512_extract(prk, saltAt, salt.length, ikmAt, lengthOf(ikm))
       raw.HEAPU8.copyWithin(out, prk, prk + length)
       return status
     })
   }
 
   /** HKDF-Expand with SHA-512 under a 64-byte `prk`: 1 to 16,320 bytes. */
-  expand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  expand(prk: Uint8Array, info: Input, length: number): Uint8Array<ArrayBuffer> {
     return this.#run([prk, info], 0, length, (raw, [prkAt, infoAt], _, out) =>
-      raw._crypto_kdf_hkdf_sha512_expand(out, length, infoAt, info.length, prkAt),
+      raw._crypto_kdf_hkdf_sha512_expand(out, length, infoAt, lengthOf(info), prkAt),
     )
   }
 
   /** HKDF with SHA-512 and an empty salt; the pseudorandom key never leaves libsodium's memory. */
-  hkdf(ikm: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  hkdf(ikm: Uint8Array, info: Input, length: number): Uint8Array<ArrayBuffer> {
     return this.#run([ikm, info], PRK_BYTES, length, (raw, [ikmAt, infoAt], prk, out) =>
       raw._crypto_kdf_hkdf_sha512_extract(prk, ikmAt, 0, ikmAt, ikm.length) === 0
-        ? raw._crypto_kdf_hkdf_sha512_expand(out, length, infoAt, info.length, prk)
+        ? raw._crypto_kdf_hkdf_sha512_expand(out, length, infoAt, lengthOf(info), prk)
         : -1,
     )
   }
@@ -102,7 +102,7 @@ export class Primitives {
     )
   }
 
-  #run<const Inputs extends readonly Uint8Array[]>(
+  #run<const Inputs extends readonly Input[]>(
     inputs: Inputs,
     spareBytes: number,
     outputBytes: number,

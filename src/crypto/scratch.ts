@@ -62,8 +62,11 @@ export interface RawSodium {
   ): number
 }
 
+/** Bytes, or parts that are read one after the other as if they were one. */
+export type Input = Uint8Array | readonly Uint8Array[]
+
 /** The place of each input in the memory. */
-export type Places<Inputs extends readonly Uint8Array[]> = { readonly [Index in keyof Inputs]: number }
+export type Places<Inputs extends readonly Input[]> = { readonly [Index in keyof Inputs]: number }
 
 const INITIAL_BYTES = 32_768
 const MAX_BYTES = 67_108_864
@@ -122,14 +125,14 @@ export class Scratch {
    * @param call gets the place of each input, of the spare room and of the output; returns 0 on success
    * @returns `undefined` when `call` returns anything but 0
    */
-  run<const Inputs extends readonly Uint8Array[]>(
+  run<const Inputs extends readonly Input[]>(
     inputs: Inputs,
     spareBytes: number,
     outputBytes: number,
     call: (raw: RawSodium, places: Places<Inputs>, spare: number, output: number) => number,
   ): Uint8Array<ArrayBuffer> | undefined {
     let usedBytes = aligned(spareBytes) + outputBytes
-    for (const input of inputs) usedBytes += aligned(input.length)
+    for (const input of inputs) usedBytes += aligned(lengthOf(input))
     if (usedBytes > this.#sizeBytes) this.#grow(usedBytes)
     const base = this.#base
     try {
@@ -137,9 +140,8 @@ export class Scratch {
       const places: number[] = []
       let next = base
       for (const input of inputs) {
-        memory.set(input, next)
         places.push(next)
-        next += aligned(input.length)
+        next += aligned(copyIn(memory, input, next))
       }
       const output = next + aligned(spareBytes)
       if (call(this.raw, places as Places<Inputs>, next, output) !== 0) return undefined
@@ -168,6 +170,28 @@ function allocate(raw: RawSodium, sizeBytes: number): number {
   const pointer = raw._malloc(sizeBytes)
   if (pointer === 0) throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'libsodium has no memory left')
   return pointer
+}
+
+/** Together, in bytes. */
+export function lengthOf(input: Input): number {
+  if (input instanceof Uint8Array) return input.length
+  let length = 0
+  for (const part of input) length += part.length
+  return length
+}
+
+/** Copies an input to `place` and answers its length. */
+function copyIn(memory: Uint8Array, input: Input, place: number): number {
+  if (input instanceof Uint8Array) {
+    memory.set(input, place)
+    return input.length
+  }
+  let next = place
+  for (const part of input) {
+    memory.set(part, next)
+    next += part.length
+  }
+  return next - place
 }
 
 /** The C code copies in words; each part starts on a multiple of 16. */

@@ -30,11 +30,10 @@ const MAX_BODY_BYTES = 128
  */
 export function subjectTag(indexKey: Uint8Array, subject: string): Uint8Array {
   const identifier = checkSubject(subject, badInput)
-  const message = concatBytes(SUBJECT, identifier)
   try {
-    return mac(indexKey, message)
+    return mac(indexKey, [SUBJECT, identifier])
   } finally {
-    wipe(identifier, message)
+    wipe(identifier)
   }
 }
 
@@ -54,7 +53,7 @@ export function drawHandle(draw: (length: number) => Uint8Array = randomBytes): 
 /** The row's bytes. */
 export function encodeIndexRow(place: IndexPlace, indexKey: Uint8Array, handle: Uint8Array): Uint8Array {
   const body = encodeCbor([1, 5, place.realm, place.version, handle])
-  return concatBytes(body, mac(indexKey, concatBytes(ROW, place.tag, body)))
+  return concatBytes(body, mac(indexKey, [ROW, place.tag, body]))
 }
 
 /** The handle that a row names. Throws `ERR_KEYS_INDEX` unless the row was written for this very place. */
@@ -62,7 +61,7 @@ export function decodeIndexRow(row: Uint8Array, place: IndexPlace, indexKey: Uin
   if (row.length <= TAG_BYTES || row.length > MAX_BODY_BYTES + TAG_BYTES)
     throw badRow('it has the wrong length')
   const body = row.subarray(0, row.length - TAG_BYTES)
-  if (!verifyMac(indexKey, concatBytes(ROW, place.tag, body), row.subarray(body.length))) {
+  if (!verifyMac(indexKey, [ROW, place.tag, body], row.subarray(body.length))) {
     throw badRow('its authentication tag does not fit')
   }
   const items = asArray(decodeCbor(body, MAX_BODY_BYTES, badRow), 5, badRow)
