@@ -199,7 +199,9 @@ async function scanDisk({ folder, cast }: Stage): Promise<Finding> {
   const planted: Uint8Array[] = []
   let pieces = 0
   for (const { id, samples } of scanned) {
-    const looked = [new TextEncoder().encode(id), ...samples.flatMap((vector) => encodings(vector, cast))]
+    // Who has few samples uses some of them twice.
+    const vectors = [...new Set(samples)].flatMap((vector) => encodings(vector, cast))
+    const looked = [new TextEncoder().encode(id), ...vectors]
     const added = looked.map((bytes) => needles.add(bytes))
     if (planted.length > 0) continue
     // The name and one sample in each encoding, at odd offsets.

@@ -41,6 +41,8 @@ export interface Loot {
 
 /** Live secrets that are tried on stolen codes. */
 const MOST_SECRETS = 1000
+/** What is as good as chance lies within so many standard deviations of it. */
+const SIGMAS = 5
 
 /** Copies the files; works on the copy without the provider's key, then with it. The live vault only answers. */
 export async function* steal(stage: Stage, victims: readonly Person[]): AsyncGenerator<Finding, Loot> {
@@ -99,13 +101,16 @@ async function attackWithoutKey(
   }
   const n = victims.length
   const mean = cosines / n
+  const chance = n * stage.cast.falseMatchRate
   return {
     step: 'thief',
     what: `database and key files copied, keyring key not: ${count(n)} sealed codes read as they are`,
     result: `${count(outcomes.match)} of ${count(n)} accepted, cosine to the face ${mean.toFixed(3)}; opening the copy ends in ${opening ?? 'success'}`,
     figures: { accepted: outcomes.match / n, cosine: mean, n, opening: opening ?? 'opened' },
     expected:
-      opening === 'ERR_KEYS_PASSPHRASE' && outcomes.match <= Math.ceil(n / 50) && Math.abs(mean) < 0.05,
+      opening === 'ERR_KEYS_PASSPHRASE' &&
+      outcomes.match <= chance + SIGMAS * Math.sqrt(chance) + 1 &&
+      Math.abs(mean) < SIGMAS / Math.sqrt(n * stage.cast.model.dimensions),
   }
 }
 
@@ -143,7 +148,9 @@ export async function* revokeAndReissue(stage: Stage, loot: Loot): AsyncGenerato
     what: 'new templates from a fresh sample; stolen and new sealed codes beside each other',
     result: `${count(again.match)} of ${count(n)} people match; ${((100 * distance) / n).toFixed(1)} % of bits differ, 50 % is chance`,
     figures: { genuine: again.match / n, differingBits: distance / n, n },
-    expected: Math.abs(distance / n - 0.5) < 0.02 && (!cast.synthetic || again.match / n > 0.9),
+    expected:
+      Math.abs(distance / n - 0.5) < SIGMAS / (2 * Math.sqrt(n * ctx.settings.profile.bits)) &&
+      (!cast.synthetic || again.match / n > 0.9),
   }
   yield await tryOldRows(stage, loot)
   yield {

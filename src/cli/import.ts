@@ -259,7 +259,7 @@ class Tally {
       return
     }
     if (from > 0) io.out(`Rows below ${count(from)} were done before.\n\n`)
-    io.out(table([['outcome', 'subjects'], ...Object.entries(outcomes).map(([name, n]) => [name, count(n)])]))
+    io.out(table([['outcome', 'n'], ...Object.entries(outcomes).map(([name, n]) => [name, count(n)])]))
     for (const { row, error } of this.#failures) io.err(`row ${row}: ${error.code}: ${error.message}\n`)
     for (const [code, n] of this.#codes) io.err(`${count(n)} × ${code}\n`)
     if (!dryRun && outcomes.failed === 0) io.out(CHECKLIST)
