@@ -3,11 +3,13 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { subjectName } from '../fault/vault-people.ts'
 import { openWorld } from '../fault/vault-world.ts'
+import { plantInFile, scanFiles } from './memory-canaries.ts'
 import { Pieces, type Scan, scanProcess } from './memory-scan.ts'
 import { addHeldKeys, addMomentaryKeys, addSigningKeys, Secrets } from './memory-secrets.ts'
 
@@ -30,6 +32,13 @@ export interface SearchResult {
   readonly signing: Readonly<Record<string, number>>
   /** Found of pieces that were planted, by kind: the control. */
   readonly planted: Readonly<Record<string, number>>
+  readonly disk: {
+    /** Found in the files of store and keys, by kind. */
+    readonly found: Readonly<Record<string, number>>
+    /** Found once a piece of each kind had been written into the store's file. */
+    readonly planted: Readonly<Record<string, number>>
+    readonly kinds: number
+  }
   readonly kinds: number
   readonly pieces: number
   readonly scannedBytes: number
@@ -82,7 +91,13 @@ async function search(options: SearchOptions, child: Searched): Promise<SearchRe
     const pieces = new Pieces()
     const held = new Pieces()
     const signing = new Pieces()
-    const secrets = new Secrets(pieces, world, options.custody)
+    const canaries = new Pieces()
+    const secrets = new Secrets(pieces, canaries, world, options.custody)
+    for (let i = 0; i < 10; i++) canaries.add('external identifier', Buffer.from(subjectName(i)), 8)
+    const disk: Record<string, number> = {}
+    const scanDisk = (): void => {
+      for (const all of [pieces, canaries, held]) Object.assign(disk, scanFiles(dirname(directory), all))
+    }
     const phases: { name: string; found: Readonly<Record<string, number>> }[] = []
     addHeldKeys(held, world)
     const open: Record<string, number> = {}
@@ -96,6 +111,7 @@ async function search(options: SearchOptions, child: Searched): Promise<SearchRe
       await secrets.follow(journal)
       if (name !== 'close' && options.phases?.includes(name) === false) continue
       await addMomentaryKeys(pieces, world, directory)
+      scanDisk()
       phases.push({ name, found: asRecord(scanStopped(pid, pieces)) })
     }
     addSigningKeys(signing, world)
@@ -109,6 +125,7 @@ async function search(options: SearchOptions, child: Searched): Promise<SearchRe
       signing: remains,
       open,
       planted,
+      disk: { found: { ...disk }, ...plantOnDisk(directory, pieces, canaries, held) },
       kinds: pieces.kinds.size + held.kinds.size,
       pieces: pieces.count + held.count,
       scannedBytes: last.scannedBytes,
@@ -116,6 +133,20 @@ async function search(options: SearchOptions, child: Searched): Promise<SearchRe
   } finally {
     await world.close()
   }
+}
+
+function plantOnDisk(
+  directory: string,
+  ...all: readonly Pieces[]
+): Pick<SearchResult['disk'], 'planted' | 'kinds'> {
+  const copy = join(directory, 'planted')
+  const planted: Record<string, number> = {}
+  for (const pieces of all) {
+    copyFileSync(join(directory, 'data.mdb'), copy)
+    plantInFile(copy, pieces)
+    Object.assign(planted, scanFiles(directory, pieces))
+  }
+  return { planted, kinds: new Set(all.flatMap((pieces) => [...pieces.kinds])).size }
 }
 
 /** Has one piece of each kind kept by the process: each must be found, or finding nothing means nothing. */

@@ -24,6 +24,7 @@ import { keyStream } from '../../src/transform/stream.ts'
 import { withRecordSecret } from '../../src/vault/wrap.ts'
 import { MODEL, numberedBytes, providerKey, REALM, vectorOf, type World } from '../fault/vault-world.ts'
 import { recordKeys, recordOpen } from '../reference/seal.ts'
+import { addEncodings } from './memory-canaries.ts'
 import type { Pieces } from './memory-scan.ts'
 
 const realm = REALM as Realm
@@ -42,14 +43,17 @@ export class Secrets {
   readonly #pieces: Pieces
   readonly #world: World
   readonly #custody: string
+  readonly #canaries: Pieces
   readonly #wraps = new Map<string, Uint8Array>()
   readonly #rotationKeys = new Map<number, Uint8Array>()
   #last: Extract<Line, { verb: string }> | undefined
   #reference: Uint8Array | undefined
   #read = 0
 
-  constructor(pieces: Pieces, world: World, custody: string) {
+  /** @param canaries gets the faces in the encodings that are looked for on a disk */
+  constructor(pieces: Pieces, canaries: Pieces, world: World, custody: string) {
     this.#pieces = pieces
+    this.#canaries = canaries
     this.#world = world
     this.#custody = custody
   }
@@ -78,7 +82,9 @@ export class Secrets {
   #verb(line: Extract<Line, { verb: string }>): void {
     this.#last = line
     const wrong = line.verb === 'wrong'
-    addVector(this.#pieces, wrong ? vectorOf(line.face).map((x) => -x) : vectorOf(line.face))
+    const vector = wrong ? vectorOf(line.face).map((x) => -x) : vectorOf(line.face)
+    addVector(this.#pieces, vector)
+    addEncodings(this.#canaries, vector, integersOf(line.face, wrong))
     const rotationKey = this.#rotationKeys.get(line.subject)
     if (line.verb === 'verify' || wrong) this.#probe(line.face, wrong, rotationKey as Uint8Array)
   }

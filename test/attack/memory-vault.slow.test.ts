@@ -1,4 +1,4 @@
-/** Every verb 200 times, the memory searched after each: nothing is left (I-03). @module */
+/** Every verb 200 times, memory and disk searched after each: nothing is left (I-01 … I-03). @module */
 
 import { beforeAll, expect, test } from 'vitest'
 import { compile } from '../fault/compile.ts'
@@ -13,11 +13,13 @@ beforeAll(() => {
 }, 120_000)
 
 test.each(['operator', 'holder'] as const)(
-  `custody %s: nothing of a face or key is left after ${COUNT} operations of each verb`,
+  `custody %s: ${COUNT} operations of each verb leave nothing of a face or key, in memory or on disk`,
   { timeout: 3_600_000 },
   async (custody) => {
     const result = await searchMemory({ compiled, custody, count: COUNT })
     console.info(JSON.stringify(result, undefined, 1))
+    expect(result.disk.found).toEqual({})
+    expect(Object.keys(result.disk.planted)).toHaveLength(result.disk.kinds)
     for (const { name, found } of result.phases) expect({ name, found }).toEqual({ name, found: {} })
     for (const [kind, found] of Object.entries(result.planted))
       expect([kind, found > 0]).toEqual([kind, true])
