@@ -5,8 +5,8 @@ import type { RecordName } from '../record/place.ts'
 import { secretKey, unfinishedKey } from '../record/place.ts'
 import { encodeUnfinishedRow } from '../record/unfinished-row.ts'
 import type { StoreStep } from '../store/store.ts'
-import { isConflict, isIndeterminate, type VaultContext, type VaultStore } from './context.ts'
-import { VaultError } from './errors.ts'
+import type { VaultContext, VaultStore } from './context.ts'
+import { isConflict, isIndeterminate, VaultError } from './errors.ts'
 
 /** A change of a record: what to write in the references store, and what happens to wraps. */
 export interface Change {

@@ -2,14 +2,15 @@
 
 import type { Realm } from '../base/brand.ts'
 import type { Clock } from '../base/clock.ts'
-import { GuiseError } from '../base/errors.ts'
 import type { KeyedMutex } from '../base/mutex.ts'
+import { randomBytes } from '../crypto/random.ts'
 import type { AttemptPolicy, Instant } from '../policy/attempts.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
 import type { TemplateProfile } from '../record/reference-row.ts'
 import type { KeyForVersion } from '../record/row.ts'
 import type { Store, StoreStep } from '../store/store.ts'
 import type { Suite } from '../transform/suite.ts'
+import { isConflict } from './errors.ts'
 import type { VaultKeys } from './keys.ts'
 import type { RealmLimit } from './realm-limit.ts'
 
@@ -125,21 +126,6 @@ export class VaultContext {
   }
 }
 
-/** True for the conflict that a new decision may resolve. */
-export function isConflict(error: unknown): boolean {
-  return hasCode(error, 'ERR_STORE_CONFLICT')
-}
-
-/** True when nobody can tell whether the commit was applied. */
-export function isIndeterminate(error: unknown): boolean {
-  return hasCode(error, 'ERR_STORE_INDETERMINATE')
-}
-
-/** Stores of other makers may have classes of their own: the code is the contract. */
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof GuiseError && error.code === code
-}
-
 /** The store with the signal of one call; nothing else of the call concerns a store. */
 function abortable(store: VaultStore, signal: AbortSignal): VaultStore {
   const options = { signal }
@@ -152,6 +138,6 @@ function abortable(store: VaultStore, signal: AbortSignal): VaultStore {
 
 /** Yields to other processes; random, so that two of them do not meet again at once. */
 function pause(attempt: number): Promise<void> {
-  const spread = globalThis.crypto.getRandomValues(new Uint8Array(1))[0] as number
+  const spread = randomBytes(1)[0] as number
   return new Promise((resolve) => setTimeout(resolve, (Math.min(attempt, 20) * spread) / 256))
 }

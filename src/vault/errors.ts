@@ -1,6 +1,7 @@
 /** Errors of the vault (SPEC §11). @module */
 
 import { GuiseError } from '../base/errors.ts'
+import type { RecordName } from '../record/place.ts'
 
 export type VaultErrorCode =
   /** An argument of a call is not what it must be; nothing happened. */
@@ -55,4 +56,37 @@ export function rejectConfiguration(why: string): VaultError {
 /** For verbs that manage records: the subject must have one. */
 export function unknownSubject(): VaultError {
   return new VaultError('ERR_VAULT_UNKNOWN_SUBJECT', 'no record of this subject exists')
+}
+
+/** True for the conflict that a new decision may resolve. */
+export function isConflict(error: unknown): boolean {
+  return hasCode(error, 'ERR_STORE_CONFLICT')
+}
+
+/** True when nobody can tell whether the commit was applied. */
+export function isIndeterminate(error: unknown): boolean {
+  return hasCode(error, 'ERR_STORE_INDETERMINATE')
+}
+
+/** Stores of other makers may have classes of their own: the code is the contract. */
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof GuiseError && error.code === code
+}
+
+/** The share that opens the template now, and the one of a device to be added. */
+export type ShareRole = 'present' | 'added'
+
+/**
+ * Says that a decision cannot go on without a share. A device may take minutes: while it is asked, no turn of the
+ * subject is held, so that nothing keeps anyone from revoking. Never leaves this folder.
+ */
+export class ShareNeeded extends Error {
+  readonly role: ShareRole
+  readonly template: RecordName
+
+  constructor(role: ShareRole, template: RecordName) {
+    super('a share is needed')
+    this.role = role
+    this.template = template
+  }
 }

@@ -5,12 +5,9 @@ import { KeysError } from '../keys/errors.ts'
 import { copyBytes } from '../policy/fields.ts'
 import type { RecordName } from '../record/place.ts'
 import type { VaultContext } from './context.ts'
-import { rejectInput } from './errors.ts'
+import { rejectInput, ShareNeeded, type ShareRole } from './errors.ts'
 import { recordId } from './lookup.ts'
 import type { ShareSource } from './types.ts'
-
-/** The share that opens the template now, and the one of a device to be added. */
-export type ShareRole = 'present' | 'added'
 
 /** Other processes that reissue in between make a share useless: so often it is asked for again. */
 const MOST_ASKED = 16
@@ -19,21 +16,6 @@ const SHARE_BYTES = 32
 interface Held {
   readonly name: RecordName
   readonly share: Uint8Array
-}
-
-/**
- * Says that a decision cannot go on without a share. A device may take minutes: while it is asked, no turn of the
- * subject is held, so that nothing keeps anyone from revoking. Never leaves this folder.
- */
-class ShareNeeded extends Error {
-  readonly role: ShareRole
-  readonly template: RecordName
-
-  constructor(role: ShareRole, template: RecordName) {
-    super('a share is needed')
-    this.role = role
-    this.template = template
-  }
 }
 
 /** The shares of one call; wiped when it ends. */
