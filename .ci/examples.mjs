@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 const vectors = (name) => JSON.parse(readFileSync(`test/vectors/${name}.json`, 'utf8')).positive
 const named = (name, title) => vectors(name).find((vector) => vector.name === title)
-const short = (hex, bytes = 24) => (hex.length > 2 * bytes ? `${hex.slice(0, 2 * bytes)}… (${hex.length / 2} bytes)` : hex)
+const short = (hex, bytes = 24) =>
+  hex.length > 2 * bytes ? `${hex.slice(0, 2 * bytes)}… (${hex.length / 2} bytes)` : hex
 const list = (numbers) => `${numbers.slice(0, 6).join(' ')} …`
 
 const transform = named('transform', 'd 64 m 64 B4')
@@ -16,13 +17,22 @@ const receipt = vectors('receipt')[0]
 
 const examples = {
   embedding: [`integers of a vector of d = 64: ${list(expected.integers)}`],
-  keys: [`S_1    ${keys.secret}`, `realm  ${keys.realm}`, `index  ${keys.keys.index}`, `state  ${keys.keys.state}`],
+  keys: [
+    `S_1    ${keys.secret}`,
+    `realm  ${keys.realm}`,
+    `index  ${keys.keys.index}`,
+    `state  ${keys.keys.state}`,
+  ],
   transform: [
     `rotation key     ${transform.rotationKey}`,
     `stream           ${short(expected.stream.first)}, ${expected.stream.length} bytes in all`,
     ...expected.rounds.map(({ values }, round) => `after round ${round + 1}    ${list(values)}`),
   ],
-  template: [`mask  ${expected.mask}`, `code  ${expected.code}`, `q     ${short(probe.q)} (one signed byte a step)`],
+  template: [
+    `mask  ${expected.mask}`,
+    `code  ${expected.code}`,
+    `q     ${short(probe.q)} (one signed byte a step)`,
+  ],
   comparison: [
     `S = ${probe.sum}, Q = ${probe.energy}, m = 64: accepted at T = ${probe.decisions[2].threshold}, not at ${probe.decisions[3].threshold}`,
   ],

@@ -18,7 +18,15 @@ for (const line of spec.split('\n')) {
   const files = tests.filter(({ text }) => title.test(text)).map(({ name }) => `\`${name.slice(5)}\``)
   rows.push(`| ${id} | §${chapter} | ${files.join(', ')} |`)
 }
-const index = ['<!-- index -->', '', '| requirement | section | tests, below `test/` |', '|---|---|---|', ...rows, '', '<!-- /index -->']
+const index = [
+  '<!-- index -->',
+  '',
+  '| requirement | section | tests, below `test/` |',
+  '|---|---|---|',
+  ...rows,
+  '',
+  '<!-- /index -->',
+]
 const next = spec.replace(/<!-- index -->[\s\S]*<!-- \/index -->/, () => index.join('\n'))
 if (process.argv.includes('--check')) {
   if (next !== spec) {
