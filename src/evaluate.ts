@@ -1,8 +1,8 @@
 /** Measurements on labelled embeddings: operating points, accuracy, and what a thief gains. @module */
 
 export {
-  equalErrorRate,
   type EqualErrorRate,
+  equalErrorRate,
   falseMatchRate,
   falseNonMatchRate,
   figuresAt,

@@ -17,8 +17,15 @@ export { type Embedding, embedding } from './embedding/embedding.ts'
 export { EmbeddingError } from './embedding/errors.ts'
 export type { VectorInput } from './embedding/input.ts'
 export type { Model } from './embedding/model.ts'
+export type { CacheOptions } from './keys/cache.ts'
 export { KeysError } from './keys/errors.ts'
-export { createKeyring, type EpochInfo, type Keyring, type KeyringOptions, openKeyring } from './keys/keyring.ts'
+export {
+  createKeyring,
+  type EpochInfo,
+  type Keyring,
+  type KeyringOptions,
+  openKeyring,
+} from './keys/keyring.ts'
 export type { KeyProvider } from './keys/provider.ts'
 export type { EpochStatus } from './keys/transition.ts'
 export type { AttemptPolicy } from './policy/attempts.ts'
@@ -33,6 +40,7 @@ export { memoryStore } from './store/memory.ts'
 export type { Store, StoredRow, StoreStep, Table } from './store/store.ts'
 export { TemplateError } from './template/errors.ts'
 export { TransformError } from './transform/errors.ts'
+export { type ErasureStatement, verifyErasureReceipt } from './vault/erasure-receipt.ts'
 export { VaultError } from './vault/errors.ts'
 export { expectMatch } from './vault/expect-match.ts'
 export { openVault } from './vault/open.ts'
