@@ -6,7 +6,8 @@ import { secretKey, unfinishedKey } from '../record/place.ts'
 import { encodeUnfinishedRow } from '../record/unfinished-row.ts'
 import type { StoreStep } from '../store/store.ts'
 import type { VaultContext, VaultStore } from './context.ts'
-import { isConflict, isIndeterminate, VaultError } from './errors.ts'
+import { VaultError } from './errors.ts'
+import { isConflict, isIndeterminate } from './outcome.ts'
 
 /** A change of a record: what to write in the references store, and what happens to wraps. */
 export interface Change {

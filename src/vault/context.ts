@@ -10,8 +10,8 @@ import type { TemplateProfile } from '../record/reference-row.ts'
 import type { KeyForVersion } from '../record/row.ts'
 import type { Store, StoreStep } from '../store/store.ts'
 import type { Suite } from '../transform/suite.ts'
-import { isConflict } from './errors.ts'
 import type { VaultKeys } from './keys.ts'
+import { isConflict } from './outcome.ts'
 import type { RealmLimit } from './realm-limit.ts'
 
 /** Codes of custody profiles in rows (SPEC §4.3). */

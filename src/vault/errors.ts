@@ -58,21 +58,6 @@ export function unknownSubject(): VaultError {
   return new VaultError('ERR_VAULT_UNKNOWN_SUBJECT', 'no record of this subject exists')
 }
 
-/** True for the conflict that a new decision may resolve. */
-export function isConflict(error: unknown): boolean {
-  return hasCode(error, 'ERR_STORE_CONFLICT')
-}
-
-/** True when nobody can tell whether the commit was applied. */
-export function isIndeterminate(error: unknown): boolean {
-  return hasCode(error, 'ERR_STORE_INDETERMINATE')
-}
-
-/** Stores of other makers may have classes of their own: the code is the contract. */
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof GuiseError && error.code === code
-}
-
 /** The share that opens the template now, and the one of a device to be added. */
 export type ShareRole = 'present' | 'added'
 

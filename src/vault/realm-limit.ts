@@ -7,8 +7,8 @@ import { randomBytes } from '../crypto/random.ts'
 import { decodeRealmAttemptsRow, encodeRealmAttemptsRow } from '../record/attempts-row.ts'
 import { misplaced } from '../record/errors.ts'
 import { realmAttemptsKey, realmAttemptsStart, startsWith } from '../record/place.ts'
-import { isConflict } from './errors.ts'
 import type { VaultKeys } from './keys.ts'
+import { isConflict } from './outcome.ts'
 
 const WINDOW_MS = 3_600_000
 const FLUSH_MS = 1000
