@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { examplesIn } from './readme.ts'
 import { readTree, textOf } from './tree.ts'
 
-const examples = examplesIn(textOf(readTree(), 'README.md'))
+const tree = readTree()
+const texts = ['README.md', ...[...tree.keys()].filter((path) => /^docs\/[^/]+\.md$/.test(path))]
 const home = process.cwd()
 let folder = ''
 
@@ -19,14 +20,18 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-describe('README.md', () => {
-  test('has examples that run', () => {
+describe.each(texts)('%s', (path) => {
+  const text = textOf(tree, path)
+  const examples = examplesIn(text)
+
+  test('has examples that run, and no TypeScript that does not', () => {
     expect(examples.length).toBeGreaterThan(0)
+    expect(examplesIn(text, 'ts')).toEqual([])
   })
 
   for (const { number, line } of examples) {
     test(`the example at line ${line} runs`, async () => {
-      await import(/* @vite-ignore */ `README.${number}.ts`)
+      await import(/* @vite-ignore */ `${path}.${number}.ts`)
     }, 60_000)
   }
 })
@@ -38,4 +43,5 @@ test('blocks marked to run are found, others are not', () => {
     { number: 1, line: 3, code: 'const a = 1\n' },
     { number: 2, line: 13, code: 'b\n\nc\n' },
   ])
+  expect(examplesIn(markdown, 'sh')).toEqual([{ number: 1, line: 10, code: 'no\n' }])
 })

@@ -1,4 +1,4 @@
-/** The examples of README.md that are marked to run. @module */
+/** The examples of README.md and docs/ that are marked to run. @module */
 import { readFileSync } from 'node:fs'
 import type { Plugin } from 'vitest/config'
 
@@ -9,28 +9,30 @@ export interface Example {
   readonly code: string
 }
 
-const FENCE = /^```ts run\n([\s\S]*?)^```$/gm
-const MODULE = /README\.(\d+)\.ts$/
+const MODULE = /(?:README|docs\/[\w-]+)\.md\.(\d+)\.ts$/
 
-/** Blocks fenced as `ts run`. */
-export function examplesIn(markdown: string): Example[] {
-  return [...markdown.matchAll(FENCE)].map((match, index) => ({
-    number: index + 1,
-    line: markdown.slice(0, match.index).split('\n').length,
-    code: match[1] ?? '',
-  }))
+/** Blocks fenced as `ts run`, or in another way. */
+export function examplesIn(markdown: string, fence = 'ts run'): Example[] {
+  return [...markdown.matchAll(new RegExp(`^\`\`\`${fence}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
+    (match, index) => ({
+      number: index + 1,
+      line: markdown.slice(0, match.index).split('\n').length,
+      code: match[1] ?? '',
+    }),
+  )
 }
 
-/** What `README.1.ts` and its like are to the test runner: the text of README.md at this moment. */
+/** What `README.md.1.ts`, `docs/keys.md.1.ts` and their like are to the test runner: the text at this moment. */
 export function readmeExamples(root: string): Plugin {
   return {
     name: 'readme-examples',
     enforce: 'pre',
     resolveId: (id) => (MODULE.test(id) ? `${root}${MODULE.exec(id)?.[0]}` : undefined),
     load: (id) => {
-      const number = MODULE.exec(id)?.[1]
-      if (number === undefined) return undefined
-      return examplesIn(readFileSync(`${root}README.md`, 'utf8'))[Number(number) - 1]?.code
+      const [name, number] = MODULE.exec(id) ?? []
+      if (name === undefined) return undefined
+      const text = readFileSync(`${root}${name.replace(/\.\d+\.ts$/, '')}`, 'utf8')
+      return examplesIn(text)[Number(number) - 1]?.code
     },
   }
 }

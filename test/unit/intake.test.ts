@@ -174,7 +174,7 @@ describe('failures', () => {
     const { vault } = await testVault()
     let fails = true
     const weak = watched(vault, (subject) => {
-      if (fails && subject === 'p3') throw new StoreError('ERR_STORE_BUSY', 'busy', { retryable: true })
+      if (fails && subject === 'p3') throw new StoreError('ERR_STORE_BUSY', 'busy')
     })
     const rows = await run(weak, fake(people(10)), { width: 2 })
     expect(outcomes(rows)[3]).toBe('ERR_STORE_BUSY')

@@ -1,0 +1,96 @@
+/** The shell lines of docs/ run as they stand, one text after the other in a folder of its own. @module */
+import { execSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import process from 'node:process'
+import { afterEach, expect, test } from 'vitest'
+import { calibrateCommand } from '../../src/cli/calibrate.ts'
+import { demoCommand } from '../../src/cli/demo.ts'
+import { importCommand } from '../../src/cli/import.ts'
+import type { Io } from '../../src/cli/io.ts'
+import { keysCommand } from '../../src/cli/keys.ts'
+import { syntheticPeople } from '../../src/dataset/synthetic.ts'
+import { examplesIn } from '../tidy/readme.ts'
+import { ran, temporaryFolder } from './cli-support.ts'
+
+type Command = (argv: readonly string[], io: Io) => Promise<number>
+const COMMANDS = new Map<string, Command>([
+  ['calibrate', calibrateCommand],
+  ['demo', demoCommand],
+  ['import', importCommand],
+  ['keys', keysCommand],
+])
+const D = 64
+const folder = temporaryFolder()
+const home = process.cwd()
+const texts = readdirSync('docs').filter((name) => name.endsWith('.md'))
+
+afterEach(() => process.chdir(home))
+
+/** Commands of the text in order; a comment ends a line, a backslash does not. */
+function shellLines(text: string): string[] {
+  return examplesIn(text, 'sh').flatMap(({ code }) =>
+    code
+      .replaceAll('\\\n', ' ')
+      .split('\n')
+      .map((line) => line.replace(/\s+#.*$/, '').trim())
+      .filter((line) => line !== ''),
+  )
+}
+
+async function writeMatrix(path: string, subjects: number): Promise<void> {
+  mkdirSync(path)
+  const floats: number[] = []
+  const labels = ['row,subject']
+  const people = syntheticPeople({ seed: path, subjects, samples: 2, dimensions: D })
+  for await (const { row, subject, vector } of people.read()) {
+    floats.push(...vector)
+    labels.push(`${row},${subject}`)
+  }
+  writeFileSync(`${path}/embeddings.f32`, new Uint8Array(Float32Array.from(floats).buffer))
+  writeFileSync(`${path}/labels.csv`, labels.join('\n'))
+}
+
+/** What the texts take as given. */
+async function prepare(text: string): Promise<void> {
+  await writeMatrix('embeddings', 130)
+  await writeMatrix('others', 130)
+  writeFileSync('passphrase.txt', 'correct horse battery staple\n')
+  const lines: string[] = []
+  for await (const { subject, vector } of syntheticPeople({
+    seed: 'people',
+    subjects: 10,
+    samples: 2,
+    dimensions: D,
+  }).read()) {
+    lines.push([subject, ...vector].join(','))
+  }
+  writeFileSync('people.csv', lines.join('\n'))
+  const [basis] = examplesIn(text, 'json')
+  if (basis !== undefined) writeFileSync('basis.json', basis.code)
+}
+
+test.each(texts)(
+  'docs/%s',
+  async (name) => {
+    const text = readFileSync(`docs/${name}`, 'utf8')
+    mkdirSync(folder.at(name))
+    process.chdir(folder.at(name))
+    const lines = shellLines(text)
+    if (lines.length > 0) await prepare(text)
+    for (const line of lines) {
+      const [program, verb = '', ...words] = line.split(/\s+/)
+      if (program !== 'guise') {
+        execSync(line)
+        continue
+      }
+      const { code, err } = await ran(COMMANDS.get(verb) as Command, words)
+      expect({ line, code, err }).toEqual({ line, code: 0, err: '' })
+    }
+  },
+  180_000,
+)
+
+test('the texts hold shell lines', () => {
+  const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(13)
+})
