@@ -89,7 +89,7 @@ async function verifyOnce(
   const evidence: Evidence = { state, attempts, now, ring }
   const digest = await digestOf(ctx, question, state.row, options)
   const before = digest && findOperation(evidence.attempts.row.operations, digest)
-  if (before !== undefined) return answerAgain(ctx, evidence, before.code)
+  if (before !== undefined) return answerAgain(ctx, question, evidence, before.code)
   const closed = await gate(ctx, evidence)
   if (closed !== undefined) return closed
   if (!(await ctx.realmLimit.enter())) return refuse(ctx, 'throttled')
@@ -227,15 +227,20 @@ async function answer(
   return decision(state.row, matched, epoch)
 }
 
-/** The first answer again, provided that the record may still be compared. */
+/**
+ * The first answer again, uncounted. A match is given again only to whoever would get it now: the digest says nothing of
+ * the share, the threshold, the purpose and the epoch, so everything is opened and compared once more.
+ */
 async function answerAgain(
   ctx: VaultContext,
-  { state, ring }: Evidence,
+  question: Question,
+  evidence: Evidence,
   code: number,
 ): Promise<VerifyDecision> {
-  const secret = await readSecret(ctx, state.row)
-  await ctx.store.commit([stateStep(ctx, state), ring])
-  return secret === undefined ? refuse(ctx, 'erased') : decision(state.row, code === MATCH, secret.row.epoch)
+  const compared = await compareOnce(ctx, question, evidence)
+  if (compared === undefined) return refuse(ctx, 'erased')
+  await ctx.store.commit([stateStep(ctx, evidence.state), evidence.ring])
+  return decision(evidence.state.row, code === MATCH && compared.matched, compared.epoch)
 }
 
 function decision(state: StateRow, matched: boolean, epoch: number): VerifyDecision {
