@@ -1,7 +1,7 @@
 /** Deterministic CBOR: one encoding per value, and a decoder that takes no other (RFC 8949 §4.2.1). @module */
 
-import { encode, Tokenizer, Type } from 'cborg'
-import { compareBytes, concatBytes, utf8 } from './bytes.ts'
+import { encode, encodeInto, Tokenizer, Type } from 'cborg'
+import { concatBytes, utf8 } from './bytes.ts'
 import type { Reject } from './errors.ts'
 
 /**
@@ -12,6 +12,10 @@ import type { Reject } from './errors.ts'
 export type CborValue = number | string | boolean | null | Uint8Array | readonly CborValue[]
 
 const MAX_DEPTH = 16
+const SHARED_BYTES = 1024
+const ASCII = /^[ -~]*$/
+/** Where what was read is encoded again; like the codec's own buffers it is not wiped. */
+const shared: Uint8Array = new Uint8Array(SHARED_BYTES)
 
 const TOKENIZER_OPTIONS = {
   strict: true,
@@ -52,7 +56,7 @@ export function decodeCbor(bytes: Uint8Array, maxBytes: number, reject: Reject):
   } catch {
     throw reject('the encoding is malformed')
   }
-  if (compareBytes(encode(value), bytes) !== 0) throw reject('the encoding is not deterministic')
+  if (!isEncodingOf(value, bytes)) throw reject('the encoding is not deterministic')
   return value
 }
 
@@ -83,7 +87,7 @@ export function asUint(value: CborValue | undefined, max: number, reject: Reject
 
 /** `value` as a text of at most `maxBytes` UTF-8 bytes. */
 export function asText(value: CborValue | undefined, maxBytes: number, reject: Reject): string {
-  if (typeof value !== 'string' || (utf8(value)?.length ?? Number.POSITIVE_INFINITY) > maxBytes) {
+  if (typeof value !== 'string' || bytesOf(value) > maxBytes) {
     throw reject(`expected a text of at most ${maxBytes} bytes`)
   }
   return value
@@ -117,7 +121,7 @@ function readItem(tokens: Tokenizer, sizeBytes: number, depth: number): CborValu
       return value as CborValue
     case Type.string:
       // The codec's own text replaces bad UTF-8 and drops a leading byte order mark.
-      return decoder.decode(byteValue)
+      return isAscii(byteValue) ? (value as string) : decoder.decode(byteValue)
     case Type.array:
       return readItems(tokens, value as number, sizeBytes, depth + 1)
     default:
@@ -130,6 +134,29 @@ function readItems(tokens: Tokenizer, count: number, sizeBytes: number, depth: n
   const items: CborValue[] = []
   for (let i = 0; i < count; i++) items.push(readItem(tokens, sizeBytes, depth))
   return items
+}
+
+/** Encodes again and compares. The deterministic form is the shortest: what is longer than `bytes` differs. */
+function isEncodingOf(value: CborValue, bytes: Uint8Array): boolean {
+  const again = bytes.length <= SHARED_BYTES ? shared : new Uint8Array(bytes.length)
+  const { written } = encodeInto(value, again)
+  if (written !== bytes.length) return false
+  for (let i = 0; i < written; i++) if (again[i] !== bytes[i]) return false
+  return true
+}
+
+/** Length in UTF-8; infinite for a lone surrogate, which has none. */
+function bytesOf(text: string): number {
+  return ASCII.test(text) ? text.length : (utf8(text)?.length ?? Number.POSITIVE_INFINITY)
+}
+
+function isAscii(bytes: Uint8Array | undefined): boolean {
+  let bits = 0x80
+  if (bytes !== undefined) {
+    bits = 0
+    for (let i = 0; i < bytes.length; i++) bits |= bytes[i] as number
+  }
+  return bits < 0x80
 }
 
 function checkValue(value: CborValue, depth: number): void {

@@ -74,5 +74,5 @@ export function openCode<Result>(
 
 function deriveKeys(recordSecret: Uint8Array, nonce: Uint8Array, header: Uint8Array): Uint8Array {
   if (recordSecret.length !== KEY_BYTES) throw new SealError('ERR_SEAL_INPUT', 'a record secret has 32 bytes')
-  return hkdf(recordSecret, concatBytes(LABEL, nonce, header), 3 * KEY_BYTES)
+  return hkdf(recordSecret, [LABEL, nonce, header], 3 * KEY_BYTES)
 }
