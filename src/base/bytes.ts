@@ -25,8 +25,10 @@ export function secretBytes(length: number): Uint8Array<ArrayBuffer> {
  */
 export function wipe(...views: readonly (ArrayBufferView | undefined)[]): void {
   for (const view of views) {
-    if (view === undefined || view.buffer.byteLength === 0) continue
-    new Uint8Array(view.buffer, view.byteOffset, view.byteLength).fill(0)
+    if (view === undefined) continue
+    // V8 keeps small arrays on its heap; to ask one for its buffer copies its bytes out and leaves them there as well.
+    if (typeof (view as Uint8Array)[0] === 'number') Uint8Array.prototype.fill.call(view as Uint8Array, 0)
+    else if (view.buffer.byteLength > 0) new Uint8Array(view.buffer, view.byteOffset, view.byteLength).fill(0)
   }
 }
 

@@ -60,28 +60,26 @@ export function after(subject: number, person: Person, verb: Verb): Person {
   const next = { ...person, step: person.step + 1 }
   const changed = { ...next, version: person.version + 1 }
   const face = subject * FACES_EACH + next.step
-  switch (verb) {
-    case 'enroll':
-      return { ...NOBODY, step: next.step, status: 'active', face, generation: 1, version: 1 }
-    case 'match':
-      return { ...next, run: 0 }
-    case 'nonmatch':
-      return { ...next, run: person.run + 1, failures: person.failures + 1 }
-    case 'suspend':
-      return { ...changed, status: 'suspended' }
-    case 'resume':
-      return { ...changed, status: 'active' }
-    case 'revoke':
-      return { ...changed, status: 'revoked' }
-    case 'breach':
-      return { ...changed, status: 'revoked', exposed: true }
-    case 'reissue':
-      return { ...changed, status: 'active', face, generation: person.generation + 1, run: 0, failures: 0 }
-    case 'rebind':
-      return { ...changed, run: 0 }
-    case 'erase':
-      return { ...NOBODY, step: next.step }
+  const outcomes: Readonly<Record<Verb, Person>> = {
+    enroll: { ...NOBODY, step: next.step, status: 'active', face, generation: 1, version: 1 },
+    match: { ...next, run: 0 },
+    nonmatch: { ...next, run: person.run + 1, failures: person.failures + 1 },
+    suspend: { ...changed, status: 'suspended' },
+    resume: { ...changed, status: 'active' },
+    revoke: { ...changed, status: 'revoked' },
+    breach: { ...changed, status: 'revoked', exposed: true },
+    reissue: {
+      ...changed,
+      status: 'active',
+      face,
+      generation: person.generation + 1,
+      run: 0,
+      failures: 0,
+    },
+    rebind: { ...changed, run: 0 },
+    erase: { ...NOBODY, step: next.step },
   }
+  return outcomes[verb]
 }
 
 /** Carries a verb out. Throws when the vault answers something else than the model says. */

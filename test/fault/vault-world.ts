@@ -20,7 +20,7 @@ import { seeded } from './driver.ts'
 
 export const DIMENSIONS = 128
 export const MODEL: Model = { id: 'faults@1', dimensions: DIMENSIONS, metric: 'cosine' }
-export const PURPOSE = 'login'
+const PURPOSE = 'login'
 export const REALM = 'faults'
 
 /** The raw key of the key directory: no passphrase, so that a start costs no Argon2. */

@@ -32,6 +32,20 @@ describe('wipe', () => {
     const doubles = Float64Array.of(1.5, -2.5)
     wipe(doubles)
     expect([...doubles]).toEqual([0, 0])
+    const long = BigUint64Array.of(5n, 7n)
+    wipe(long, new Uint8Array(0))
+    expect([...long]).toEqual([0n, 0n])
+  })
+
+  test('does not use what the view has of its own', () => {
+    class Stubborn extends Uint8Array {
+      override fill(): this {
+        return this
+      }
+    }
+    const stubborn = Stubborn.of(1, 2, 3)
+    wipe(stubborn)
+    expect([...stubborn]).toEqual([0, 0, 0])
   })
 
   test('does not throw for a detached buffer', () => {
