@@ -1,8 +1,7 @@
 /** The demo's story: a vault on LMDB, from the first enrolment to the last erasure and a look at the disk. @module */
 /// <reference types="node" />
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { concatBytes, wipe } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
@@ -21,6 +20,7 @@ import type { Cast, OnStep, Person } from './demo-cast.ts'
 import { enrollment, type Finding, Outcomes, PURPOSE, present, type Stage } from './demo-stage.ts'
 import { oldCopyWithNewKeys, revokeAndReissue, steal } from './demo-theft.ts'
 import { count } from './io.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 const REALM = 'demo'
 const THEFTS = 100
@@ -32,7 +32,8 @@ const PLANTED = 'planted.bin'
 
 /** Runs the story and yields its findings as they come. The folder is removed at the end. */
 export async function* tellStory(cast: Cast, onStep: OnStep): AsyncGenerator<Finding> {
-  const folder = await mkdtemp(join(tmpdir(), 'guise-demo-'))
+  const temporary = temporaryFolder('guise-demo-')
+  const folder = temporary.path
   try {
     const { operatingPoint, finding } = await calibrateOnOthers(cast, onStep)
     yield finding
@@ -62,7 +63,7 @@ export async function* tellStory(cast: Cast, onStep: OnStep): AsyncGenerator<Fin
       await store.close()
     }
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    temporary.remove()
   }
 }
 

@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { demoCommand } from '../../src/cli/demo.ts'
 import { castOf } from '../../src/cli/demo-cast.ts'
 import type { Finding } from '../../src/cli/demo-stage.ts'
 import { codeOf, cosine, guessFrom, hammingShare } from '../../src/cli/demo-thief.ts'
+import { temporaryFolder as newFolder } from '../../src/cli/temporary-folder.ts'
 import { syntheticPeople } from '../../src/dataset/synthetic.ts'
 import { EvaluateError } from '../../src/evaluate/errors.ts'
 import { ran, temporaryFolder } from './cli-support.ts'
@@ -251,6 +252,20 @@ test('data that is not there is a failure; --help is none', async () => {
     err: expect.stringMatching(/^ERR_DATASET_FILE: /),
   })
   expect(await ran(demoCommand, ['--help'])).toMatchObject({ code: 0, err: '' })
+})
+
+test('an interrupted demo leaves no folder behind', () => {
+  const { path } = newFolder('guise-demo-')
+  expect(statSync(path).mode & 0o777).toBe(0o700)
+  writeFileSync(`${path}/vector`, 'x')
+  const kill = vi.spyOn(process, 'kill').mockReturnValue(true)
+  const count = process.listenerCount('SIGINT')
+  const [interrupt] = process.listeners('SIGTERM').slice(-1)
+  interrupt?.('SIGTERM', 15)
+  expect(existsSync(path)).toBe(false)
+  expect(kill).toHaveBeenCalledWith(process.pid, 'SIGTERM')
+  expect(process.listenerCount('SIGINT')).toBe(count - 1)
+  kill.mockRestore()
 })
 
 test("the thief's tools", async () => {
