@@ -38,6 +38,8 @@ export interface RingAccess {
   /** The epoch that new wraps use. */
   readonly primary: Epoch
   readonly newestVersion: number
+  /** The highest epoch that the ring knows, whatever became of it. */
+  readonly newestEpoch: Epoch
   /** Every version of the realm keys, newest first. */
   readonly versions: readonly number[]
 
@@ -123,6 +125,10 @@ export class RingState implements RingAccess {
 
   get primary(): Epoch {
     return asEpoch(this.ring.primary)
+  }
+
+  get newestEpoch(): Epoch {
+    return asEpoch(this.ring.epochs.length)
   }
 
   get newestVersion(): number {

@@ -37,6 +37,11 @@ export class VaultKeys {
     return this.#ring.primary
   }
 
+  /** The highest epoch that the ring knows: the primary one may lie below it. */
+  get newestEpoch(): Epoch {
+    return this.#ring.newestEpoch
+  }
+
   get newestVersion(): number {
     return this.#ring.newestVersion
   }

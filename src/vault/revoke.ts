@@ -80,7 +80,7 @@ export async function dropTemplate(
       const doubtful = ctx.split || (secret !== undefined && known === undefined)
       return {
         since: Math.min(state.since, known?.since ?? state.since),
-        last: Math.max(state.last, known?.epoch ?? 0, doubtful ? ctx.ring.primary : 0),
+        last: Math.max(state.last, known?.epoch ?? 0, doubtful ? ctx.ring.newestEpoch : 0),
       }
     },
     reference: reference?.version ?? null,

@@ -99,12 +99,14 @@ async function rotateOnce(
   const generation = key.slice(offset + RECORD_BYTES, offset + RECORD_BYTES + GENERATION_BYTES)
   const row = decodeSecretRow(stored.bytes, { realm: ctx.realm, record, generation })
   const value = recordId(record)
-  if (row.epoch >= ctx.ring.primary || (ctx.split && !(await isInUse(ctx, record, generation))))
-    return undefined
+  // Which epoch is the primary one is asked before whether the wrap is in use: an erasure names the epochs until its
+  // own commit, and a wrap that was in use after this question is carried to no epoch that came later.
+  const { primary } = ctx.ring
+  if (row.epoch >= primary || (ctx.split && !(await isInUse(ctx, record, generation)))) return undefined
   if (options?.dryRun === true) return { ok: true, value }
   await ctx.ring.loadEpoch(row.epoch)
-  if (row.epoch >= ctx.ring.primary) return undefined
-  const bytes = rewrap(ctx, row, ctx.ring.primary)
+  if (ctx.ring.primary !== primary) return rotateOnce(ctx, key, options)
+  const bytes = rewrap(ctx, row, primary)
   const steps = ctx.split ? [] : [ctx.ringStep()]
   await ctx.secrets.commit([
     { step: 'put', table: 'secrets', key, bytes, expected: stored.version },

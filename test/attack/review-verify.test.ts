@@ -1,5 +1,5 @@
 /** What a remembered answer, a slow store and a wrong share must not give away. @module */
-import { type ShareSource, type Vault } from 'guise'
+import type { ShareSource, Vault } from 'guise'
 import { describe, expect, test } from 'vitest'
 import { basis, codeOf, point, sample, testVault } from '../support/vault.ts'
 
