@@ -1,7 +1,7 @@
 /** Erase: code, wraps, attempts and the mapping from the identifier go; a signed receipt says when (SPEC §11.3). @module */
 
 import type { Millis } from '../base/brand.ts'
-import { wipe } from '../base/bytes.ts'
+import { fromBase64, wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { checkSubject } from '../base/identifier.ts'
 import { keyPairEd25519 } from '../crypto/sign.ts'
@@ -22,6 +22,7 @@ import { commitChange } from './batch.ts'
 import { changedRow, changeSubject, nextState, type Subject, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput, VaultError } from './errors.ts'
+import { finishRecord } from './finish.ts'
 import { recordId } from './lookup.ts'
 import { operationDigest } from './operation.ts'
 import { dropTemplate } from './revoke.ts'
@@ -46,7 +47,7 @@ export async function erase(
     const gone = error instanceof VaultError && error.code === 'ERR_VAULT_UNKNOWN_SUBJECT'
     const before = gone && digest !== undefined ? await readBefore(ctx, digest) : undefined
     if (before === undefined) throw error
-    return before
+    return await finished(ctx, before)
   }
 }
 
@@ -70,6 +71,12 @@ async function readBefore(ctx: VaultContext, digest: Uint8Array): Promise<Erasur
   return describeReceipt(ctx, readReceipt(bytes, signature, publicKeys(ctx)), bytes, signature)
 }
 
+/** The receipt of before, once nothing is left that it says is gone. */
+async function finished(ctx: VaultContext, receipt: ErasureReceipt): Promise<ErasureReceipt> {
+  await finishRecord(ctx, { record: fromBase64(receipt.record) as Uint8Array, live: undefined })
+  return receipt
+}
+
 async function eraseOnce(
   ctx: VaultContext,
   found: Subject,
@@ -77,7 +84,7 @@ async function eraseOnce(
 ): Promise<ErasureReceipt> {
   // The identifier was enrolled again since: this is still the retry of the erasure before.
   const before = digest && (await readBefore(ctx, digest))
-  if (before !== undefined) return before
+  if (before !== undefined) return finished(ctx, before)
   const state = nextState(found, 'erase')
   const old = await dropTemplate(ctx, found.row)
   const rest = await dropRest(ctx, found)

@@ -13,7 +13,7 @@ import { PROFILE, type VaultContext } from './context.ts'
 import { describeEnrolled, firstAttempts, firstDevices } from './enroll.ts'
 import { rejectInput } from './errors.ts'
 import { generationNumber } from './lookup.ts'
-import { dropTemplate } from './revoke.ts'
+import { dropTemplate, finishOld } from './revoke.ts'
 import { SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { drawGeneration, makeTemplate } from './template-row.ts'
@@ -37,7 +37,10 @@ export async function reissue(
         'reissue',
         { subject: given.subject, options },
         {
-          repeat: (state) => describeEnrolled(state),
+          repeat: async (state) => {
+            await finishOld(ctx, state)
+            return describeEnrolled(state)
+          },
           change: (found) => reissueOnce(ctx, found, { generation, integers, basis, shares }),
         },
       ),

@@ -10,6 +10,7 @@ import { type Change, commitChange } from './batch.ts'
 import { changedRow, changeSubject, nextState, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput } from './errors.ts'
+import { finishRecord, finishRevoked } from './finish.ts'
 import type { RevocationReason } from './types.ts'
 import { isAuthentic, readSecret, type StoredSecret } from './wrap.ts'
 
@@ -36,7 +37,7 @@ export async function revoke(
     'revoke',
     { subject, options },
     {
-      repeat: () => undefined,
+      repeat: (state) => finishOld(ctx, state),
       change: async (found) => {
         const state = nextState(found, 'revoke')
         const old = await dropTemplate(ctx, found.row)
@@ -65,6 +66,7 @@ export async function dropTemplate(
   state: StateRow,
   options: { readonly keepReference?: boolean } = {},
 ): Promise<OldTemplate> {
+  await finishOld(ctx, state)
   const key = referenceKey(ctx.realm, state.record)
   const reference = await ctx.store.get('references', key)
   const secret = await readWrap(ctx, state)
@@ -72,7 +74,9 @@ export async function dropTemplate(
     reference === undefined || options.keepReference === true
       ? []
       : [{ step: 'delete', table: 'references', key, expected: reference.version }]
-  const gone = state.state === 'revoked'
+  // A second store has no note of a revoked generation any more, and no wrap; in one store a wrap that was put back goes
+  // with the batch.
+  const gone = ctx.split && state.state === 'revoked'
   return {
     change: { steps, ...(gone ? {} : { unwrap: { name: state, version: secret?.version ?? null } }) },
     epochs: () => {
@@ -85,6 +89,13 @@ export async function dropTemplate(
     },
     reference: reference?.version ?? null,
   }
+}
+
+/** Deletes what verbs before this one had to leave in a second store: only then may anybody say that it is gone. */
+export async function finishOld(ctx: VaultContext, state: StateRow): Promise<void> {
+  const revoked = state.state === 'revoked'
+  await finishRecord(ctx, { record: state.record, live: revoked ? undefined : state.generation })
+  if (revoked) await finishRevoked(ctx, state)
 }
 
 /**
