@@ -213,9 +213,10 @@ async function answer(
   { matched, epoch }: Compared,
   digest: Uint8Array | undefined,
 ): Promise<VerifyDecision> {
-  const { state, attempts, now, ring } = evidence
+  const { state, attempts, ring } = evidence
   await ctx.ring.load()
-  const count = countAnswer(attempts.row.count, matched, now)
+  // A slow store or device must not let the delay after a failure pass before the failure is known.
+  const count = countAnswer(attempts.row.count, matched, ctx.now())
   const operation = digest && { digest, code: matched ? MATCH : NONMATCH }
   const operations = rememberOperation(attempts.row.operations, operation, MOST_ATTEMPT_OPERATIONS)
   const changed = !matched || attempts.row.count.run > 0 || operation !== undefined
@@ -224,7 +225,7 @@ async function answer(
     changed ? attemptsStep(ctx, attempts, { ...attempts.row, count, operations }) : unchanged(ctx, attempts),
   )
   await ctx.store.commit(steps)
-  return decision(state.row, matched, epoch)
+  return decideNow(ctx, state.row, matched, epoch)
 }
 
 /**
@@ -240,7 +241,13 @@ async function answerAgain(
   const compared = await compareOnce(ctx, question, evidence)
   if (compared === undefined) return refuse(ctx, 'erased')
   await ctx.store.commit([stateStep(ctx, evidence.state), evidence.ring])
-  return decision(evidence.state.row, code === MATCH && compared.matched, compared.epoch)
+  return decideNow(ctx, evidence.state.row, code === MATCH && compared.matched, compared.epoch)
+}
+
+/** The answer as of now: the basis may have ended while stores and devices were waited for (POLICY-2). */
+function decideNow(ctx: VaultContext, state: StateRow, matched: boolean, epoch: number): VerifyDecision {
+  const late = unfitState(state, ctx.now())
+  return late === undefined ? decision(state, matched, epoch) : refuse(ctx, late)
 }
 
 function decision(state: StateRow, matched: boolean, epoch: number): VerifyDecision {

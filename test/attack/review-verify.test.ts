@@ -1,7 +1,8 @@
 /** What a remembered answer, a slow store and a wrong share must not give away. @module */
-import type { ShareSource, Vault } from 'guise'
+import { memoryStore, type ShareSource, type Vault } from 'guise'
 import { describe, expect, test } from 'vitest'
-import { basis, codeOf, point, sample, testVault } from '../support/vault.ts'
+import { hookedStore } from '../support/rows.ts'
+import { basis, codeOf, manualClock, point, sample, testVault } from '../support/vault.ts'
 
 const ANNA = { subject: 'anna', basis: basis() }
 const share =
@@ -54,4 +55,52 @@ describe('VAULT-15 a remembered match is given again only to whoever would get i
     for (let i = 0; i < 5; i++) expect((await wrong()).outcome).toBe('nonmatch')
     expect((await vault.verify({ subject: 'anna', ...sample(1) })).outcome).toBe('match')
   })
+})
+
+describe('POLICY-2 a basis that ends while the store is waited for', () => {
+  test.each([undefined, { operationId: 'once' }])('matches no more (%j)', async (options) => {
+    const store = hookedStore(memoryStore())
+    const clock = manualClock()
+    const { vault } = await testVault({ store, clock })
+    const expiresAt = new Date(clock.nowMs() + 1000)
+    const grantedAt = new Date(clock.nowMs() - 1000)
+    await vault.enroll({ subject: 'anna', basis: basis({ grantedAt, expiresAt }), ...sample(1) })
+    const ask = (): ReturnType<Vault['verify']> => vault.verify({ subject: 'anna', ...sample(1) }, options)
+    clock.advance(998)
+    expect((await ask()).outcome).toBe('match')
+    store.fault = { after: (call) => (call.table === 'secrets' ? clock.advance(2) : undefined) }
+    expect(await ask()).toEqual({ outcome: 'refused', reason: 'expired' })
+  })
+})
+
+test('POLICY-6 the delay counts from the answer, not from when the store was asked', async () => {
+  const store = hookedStore(memoryStore())
+  const clock = manualClock()
+  const { vault } = await testVault({ store, clock, attempts: { consecutive: 1, delayMs: 30_000 } })
+  await vault.enroll({ ...ANNA, ...sample(1) })
+  store.fault = { after: (call) => (call.table === 'secrets' ? clock.advance(40_000) : undefined) }
+  expect((await vault.verify({ subject: 'anna', ...sample(2) })).outcome).toBe('nonmatch')
+  store.fault = {}
+  expect(await vault.verify({ subject: 'anna', ...sample(1) })).toMatchObject({ reason: 'throttled' })
+  clock.advance(30_000)
+  expect((await vault.verify({ subject: 'anna', ...sample(1) })).outcome).toBe('match')
+})
+
+test('VAULT-13 an epoch that ends between reading the wrap and opening it leads to a new decision', async () => {
+  const store = hookedStore(memoryStore())
+  const { vault, keyring } = await testVault({ store })
+  await vault.enroll({ ...ANNA, ...sample(1) })
+  const seen = { turned: false }
+  store.fault = {
+    after: async (call) => {
+      if (seen.turned || call.name !== 'get' || call.table !== 'secrets') return
+      seen.turned = true
+      await keyring.add()
+      await keyring.promote(2)
+      for await (const result of vault.rotate()) expect(result.ok).toBe(true)
+      await keyring.disable(1)
+    },
+  }
+  expect((await vault.verify({ subject: 'anna', ...sample(1, 1) })).outcome).toBe('match')
+  expect(seen.turned).toBe(true)
 })
