@@ -4,6 +4,7 @@ import type { Epoch } from '../base/brand.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
 import { score } from '../compare/score.ts'
+import { KeysError } from '../keys/errors.ts'
 import { attemptGate, countAnswer, type Instant } from '../policy/attempts.ts'
 import { basisCovers } from '../policy/basis.ts'
 import { readFields } from '../policy/fields.ts'
@@ -267,15 +268,16 @@ function refuse(ctx: VaultContext, reason: RefusalReason, retryAfterMs?: number)
 }
 
 /**
- * Rows are read one after the other. When they do not fit together, either somebody changed the record between two
- * reads (then this check fails with a conflict, and the decision is made anew) or the store holds what it should not.
+ * Rows are read one after the other. When they do not fit together, either somebody changed the record or the keyring
+ * between two reads (then this check fails with a conflict, and the decision is made anew) or the store holds what it
+ * should not.
  */
 function stale(
   ctx: VaultContext,
   { state, ring }: Pick<Evidence, 'state' | 'ring'>,
 ): (error: unknown) => Promise<never> {
   return async (error) => {
-    if (error instanceof RecordError || error instanceof SealError) {
+    if (error instanceof RecordError || error instanceof SealError || error instanceof KeysError) {
       await ctx.store.commit([stateStep(ctx, state), ring])
     }
     throw error
