@@ -6,7 +6,7 @@ import { encodeCbor } from '../base/cbor.ts'
 import { checkBytes, checkInteger } from '../base/check.ts'
 import { committingOpenWithPrk, committingSealWithPrk, type Sealed } from '../crypto/committing.ts'
 import { randomBytes } from '../crypto/random.ts'
-import { type Profile, slotCount } from './custody.ts'
+import { needsHolder, type Profile, slotCount } from './custody.ts'
 import { badInput } from './errors.ts'
 import { packSealed, unpackSealed } from './sealed.ts'
 
@@ -23,6 +23,8 @@ export interface WrapBinding {
   readonly profile: Profile
   /** Version of the custody key. */
   readonly keyVersion: number
+  /** The state row's devices by slot, sixteen zero bytes for a free one: no free slot opens. Empty without holder. */
+  readonly devices: readonly Uint8Array[]
 }
 
 /** The outer wrap's key and the header that it binds. Both borrowed. */
@@ -42,6 +44,9 @@ export interface OpenedWrap {
 }
 
 const RECORD_SECRET_BYTES = 32
+const DEVICE_BYTES = 16
+/** What slots are bound to that belong to no device. */
+const NO_DEVICE: Uint8Array = new Uint8Array(DEVICE_BYTES)
 export const SLOT_BYTES = 104
 
 const INNER = 'guise/v1/inner'
@@ -70,9 +75,11 @@ export function wrapSecret(
   const { custody, binding, slot = 0, outer } = wrap
   checkBytes(recordSecret, 'recordSecret', RECORD_SECRET_BYTES, badInput)
   const count = checkSlot(slot, binding.profile)
+  const device = deviceOf(binding, slot)
+  if (device === undefined) throw badInput('the slot to fill belongs to no device')
   const slots = randomBytes(count * SLOT_BYTES)
   try {
-    fillSlot(slots, slot, recordSecret, custody, binding)
+    fillSlot(slots, { slot, device, binding }, recordSecret, custody)
     return committingSealWithPrk(outer.prk, OUTER, outer.header, slots)
   } finally {
     wipe(slots)
@@ -117,6 +124,7 @@ export function rotateOuter(
 export interface SlotChange {
   /** HKDF-Extract of the custody key with the share that is present: it must open a slot (KEYS-8). */
   readonly present: Uint8Array
+  /** Its devices are those before the change. */
   readonly binding: WrapBinding
   readonly from: OuterKey
   readonly to: OuterKey
@@ -124,17 +132,27 @@ export interface SlotChange {
   readonly slot: number
 }
 
+/** A change that gives a device a slot. */
+export interface SlotAddition extends SlotChange {
+  /** HKDF-Extract of the custody key with the new device's share: it must open no slot yet. */
+  readonly added: Uint8Array
+  /** The identifier that the state row gives the new device: 16 bytes, not all zero. */
+  readonly device: Uint8Array
+}
+
 /**
- * Gives another device a slot, over whatever was there. `undefined` when the present share opens nothing.
- *
- * @param added HKDF-Extract of the custody key with the new device's share
+ * Gives another device a slot, over whatever was there. `undefined` when the present share opens nothing. A share that
+ * opens the template already is refused: its two devices could only be removed together.
  */
-export function addSlot(
-  sealed: Sealed,
-  change: SlotChange & { readonly added: Uint8Array },
-): Sealed | undefined {
+export function addSlot(sealed: Sealed, change: SlotAddition): Sealed | undefined {
+  const { slot, added, device, binding } = change
+  checkBytes(device, 'device', DEVICE_BYTES, badInput)
+  if (isFree(device)) throw badInput('a device needs an identifier')
   return changeSlot(sealed, change, (slots, recordSecret) => {
-    fillSlot(slots, change.slot, recordSecret, change.added, change.binding)
+    const known = findSlot(slots, added, binding)
+    wipe(known?.recordSecret)
+    if (known !== undefined) throw badInput('the share of the new device opens the template already')
+    fillSlot(slots, { slot, device, binding }, recordSecret, added)
   })
 }
 
@@ -173,30 +191,47 @@ function openOuter(sealed: Sealed, outer: OuterKey, profile: Profile): Uint8Arra
   return undefined
 }
 
-function fillSlot(
-  slots: Uint8Array,
-  slot: number,
-  recordSecret: Uint8Array,
-  custody: Uint8Array,
-  binding: WrapBinding,
-): void {
-  const inner = committingSealWithPrk(custody, INNER, innerHeader(binding, slot), recordSecret)
-  slots.set(packSealed(inner), slot * SLOT_BYTES)
+/** Where an inner wrap lies, and for whom. */
+interface SlotPlace {
+  readonly slot: number
+  readonly device: Uint8Array
+  readonly binding: WrapBinding
 }
 
-/** A slot that the custody key opens. The commitment tells which one before anything is decrypted. */
+function fillSlot(slots: Uint8Array, place: SlotPlace, recordSecret: Uint8Array, custody: Uint8Array): void {
+  const inner = committingSealWithPrk(custody, INNER, innerHeader(place), recordSecret)
+  slots.set(packSealed(inner), place.slot * SLOT_BYTES)
+}
+
+/**
+ * A slot that the custody key opens and whose device the state row names. The commitment tells which one before
+ * anything is decrypted.
+ */
 function findSlot(slots: Uint8Array, custody: Uint8Array, binding: WrapBinding): OpenedWrap | undefined {
   for (let slot = 0; slot * SLOT_BYTES < slots.length; slot++) {
+    const device = deviceOf(binding, slot)
+    if (device === undefined) continue
     const inner = unpackSealed(slots.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES))
-    const recordSecret = committingOpenWithPrk(custody, INNER, innerHeader(binding, slot), inner)
+    const recordSecret = committingOpenWithPrk(custody, INNER, innerHeader({ slot, device, binding }), inner)
     if (recordSecret !== undefined) return { recordSecret, slot }
   }
   return undefined
 }
 
-function innerHeader(binding: WrapBinding, slot: number): Uint8Array {
+/** The device that a slot is bound to; `undefined` for a free one. */
+function deviceOf(binding: WrapBinding, slot: number): Uint8Array | undefined {
+  if (!needsHolder(binding.profile)) return NO_DEVICE
+  const device = binding.devices[slot]
+  return device === undefined || isFree(device) ? undefined : device
+}
+
+function isFree(device: Uint8Array): boolean {
+  return device.every((byte) => byte === 0)
+}
+
+function innerHeader({ slot, device, binding }: SlotPlace): Uint8Array {
   const { realm, record, handle, generation, purpose, profile, keyVersion } = binding
-  return encodeCbor([1, 3, realm, record, handle, generation, purpose, profile, keyVersion, slot])
+  return encodeCbor([1, 3, realm, record, handle, generation, purpose, profile, keyVersion, slot, device])
 }
 
 function checkSlot(slot: number, profile: Profile): number {

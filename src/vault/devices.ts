@@ -124,7 +124,9 @@ function wrapStep(ctx: VaultContext, state: StateRow, secret: StoredSecret, chan
           to: { prk: to, header },
           slot: change.slot,
         }
-        return added === undefined ? removeSlot(row, slots) : addSlot(row, { ...slots, added: added.prk })
+        return added === undefined
+          ? removeSlot(row, slots)
+          : addSlot(row, { ...slots, added: added.prk, device: change.device })
       }),
     )
     if (sealed === undefined) throw sealFailure()

@@ -70,14 +70,15 @@ async function enrollOnce(
   const digest = operationDigest(ctx, 'enroll', oldest.tag, options)
   if (found.handle !== undefined) return enrolledBefore(ctx, found.handle, digest)
   const { nowMs } = ctx.now()
-  const template = makeTemplate(ctx, name, what.integers, what.shares.of(name), nowMs)
+  const devices = firstDevices(ctx)
+  const template = makeTemplate(ctx, { ...name, devices }, what.integers, what.shares.of(name), nowMs)
   const state: StateRow = {
     ...name,
     version: 1,
     state: what.pending ? 'pending' : 'active',
     exposed: false,
     profile: PROFILE[ctx.settings.custody],
-    devices: firstDevices(ctx),
+    devices,
     keyVersion: ctx.ring.newestVersion,
     model: ctx.settings.profile.model,
     bits: ctx.settings.profile.bits,

@@ -71,12 +71,13 @@ async function reissueOnce(ctx: VaultContext, found: Subject, what: Renewal): Pr
   const generation = what.generation(generationNumber(found.row.generation) + 1)
   const name: RecordName = { realm, handle, record, generation }
   await ctx.ring.load()
-  const template = makeTemplate(ctx, name, what.integers, what.shares.of(name), found.nowMs)
+  const devices = firstDevices(ctx)
+  const template = makeTemplate(ctx, { ...name, devices }, what.integers, what.shares.of(name), found.nowMs)
   const next = changedRow(ctx, found, 'reissue', {
     state,
     generation: name.generation,
     profile: PROFILE[ctx.settings.custody],
-    devices: firstDevices(ctx),
+    devices,
     model: ctx.settings.profile.model,
     bits: ctx.settings.profile.bits,
     basis: what.basis,

@@ -3,12 +3,11 @@
 import { concatBytes, u32be, wipe } from '../base/bytes.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { drawRecordSecret } from '../keys/wraps.ts'
-import type { RecordName } from '../record/place.ts'
 import { encodeReferenceRow, referenceHeader } from '../record/reference-row.ts'
 import { sealCode } from '../seal/code.ts'
 import { encodeReference } from '../template/template.ts'
 import type { VaultContext } from './context.ts'
-import { makeSecretRow } from './wrap.ts'
+import { makeSecretRow, type TemplateName } from './wrap.ts'
 
 /** Both rows of a new template. */
 export interface NewTemplate {
@@ -25,7 +24,7 @@ export function drawGeneration(number: number): Uint8Array {
 /** Makes a template under a record secret of its own. Needs loaded keys; does not wait; nothing is written. */
 export function makeTemplate(
   ctx: VaultContext,
-  name: RecordName,
+  name: TemplateName,
   integers: Int32Array,
   share: Uint8Array | undefined,
   createdMs: number,

@@ -12,7 +12,7 @@ import type { OperatingPoint } from '../policy/operating-point.ts'
 import { effectiveState } from '../policy/states.ts'
 import { type AttemptsRow, encodeAttemptsRow, MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
-import { attemptsKey, type RecordName, referenceKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
+import { attemptsKey, referenceKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import { decodeReferenceRow, type ReferenceRow } from '../record/reference-row.ts'
 import { findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
 import { openCode } from '../seal/code.ts'
@@ -34,7 +34,7 @@ import { operationDigest, probeDigest } from './operation.ts'
 import { SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
-import { readSecret, type StoredSecret, withRecordSecret } from './wrap.ts'
+import { readSecret, type StoredSecret, type TemplateName, withRecordSecret } from './wrap.ts'
 
 /** Outcome codes in the attempts row. */
 const NONMATCH = 0
@@ -159,7 +159,7 @@ async function compareOnce(
   evidence: Evidence,
 ): Promise<Compared | undefined> {
   const { state } = evidence
-  const name: RecordName = state.row
+  const name: TemplateName = state.row
   const recheck = stale(ctx, evidence)
   if (state.row.profile !== PROFILE[ctx.settings.custody]) {
     return recheck(
@@ -187,7 +187,7 @@ function compareNow(
   ctx: VaultContext,
   question: Question,
   parts: {
-    readonly name: RecordName
+    readonly name: TemplateName
     readonly reference: ReferenceRow
     readonly secret: StoredSecret
     readonly share: Uint8Array | undefined

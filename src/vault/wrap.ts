@@ -15,6 +15,12 @@ export interface StoredSecret {
   readonly version: string
 }
 
+/** A generation and the devices that may open it: a state row, for one. */
+export interface TemplateName extends RecordName {
+  /** By slot, as in the state row; empty without holder. */
+  readonly devices: readonly Uint8Array[]
+}
+
 /** Reads the wrap of a generation; `undefined` when it is missing. */
 export async function readSecret(ctx: VaultContext, name: RecordName): Promise<StoredSecret | undefined> {
   const stored = await ctx.secrets.get('secrets', secretKey(ctx.realm, name.record, name.generation))
@@ -26,7 +32,7 @@ export async function readSecret(ctx: VaultContext, name: RecordName): Promise<S
 /** The bytes of a new secret row under the primary epoch. Needs loaded keys; does not wait. */
 export function makeSecretRow(
   ctx: VaultContext,
-  name: RecordName,
+  name: TemplateName,
   recordSecret: Uint8Array,
   share: Uint8Array | undefined,
 ): { readonly bytes: Uint8Array; readonly epoch: number } {
@@ -55,7 +61,7 @@ export function makeSecretRow(
  */
 export function withRecordSecret<Result>(
   ctx: VaultContext,
-  name: RecordName,
+  name: TemplateName,
   secret: SecretRow,
   share: Uint8Array | undefined,
   use: (recordSecret: Uint8Array, slot: number) => Result,
@@ -128,7 +134,7 @@ export function custodyKey(
 /** What the inner wrap is bound to. */
 export function binding(
   ctx: VaultContext,
-  name: RecordName,
+  name: TemplateName,
   profile: Profile,
   keyVersion: number,
 ): WrapBinding {

@@ -106,12 +106,13 @@ describe('wraps', () => {
         const from = { prk: hkdfExtract(NONE, oldKey), header: oldHeader }
         const to = { prk: hkdfExtract(NONE, newKey), header: newHeader }
         const slot = random.below(slotCount(profile))
-        const binding = { ...names, keyVersion: 1 + i }
+        const devices = profile >= 2 ? [0, 1, 2, 3].map(() => random.bytes(16)) : []
+        const binding = { ...names, keyVersion: 1 + i, devices }
         const rs = random.bytes(32)
         const wrapped = wrapSecret(rs, { custody, binding, slot, outer: from })
         const slots = plainKeys.openOuter(oldKey, oldHeader, wrapped)
         expect(slots).toHaveLength(104 * plainKeys.slotCount(profile))
-        const place = { ...names, v: 1 + i }
+        const place = { ...names, v: 1 + i, devices }
         expect(hex(plainKeys.openSlot(ikm, place, slot, slots.slice(104 * slot, 104 * slot + 104)))).toBe(
           hex(rs),
         )

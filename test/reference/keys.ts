@@ -1,5 +1,5 @@
 /** Realm keys, custody key, wraps, shares and pseudonyms (SPEC §4). @module */
-import { concat, lp, Refused, utf8 } from './bytes.ts'
+import { concat, equal, lp, Refused, utf8 } from './bytes.ts'
 import { encode } from './cbor.ts'
 import { hkdf, mac } from './hashes.ts'
 import { open, type Sealed, seal } from './seal.ts'
@@ -59,10 +59,15 @@ export interface InnerContext {
   readonly purpose: string
   readonly profile: number
   readonly v: number
+  /** By slot; sixteen zero bytes for a free one. Empty for profiles without holder. */
+  readonly devices: readonly Uint8Array[]
 }
 
+const NO_DEVICE: Uint8Array = new Uint8Array(16)
+
 export function innerAad(c: InnerContext, slot: number): Uint8Array {
-  return encode([1, 3, c.realm, c.record, c.handle, c.generation, c.purpose, c.profile, c.v, slot])
+  const device = c.devices[slot] ?? NO_DEVICE
+  return encode([1, 3, c.realm, c.record, c.handle, c.generation, c.purpose, c.profile, c.v, slot, device])
 }
 
 /** A slot: `nonce ‖ commitment ‖ ciphertext` of one inner seal, 104 bytes. */
@@ -84,6 +89,8 @@ export function openSlot(
   bytes: Uint8Array,
 ): Uint8Array {
   if (bytes.length !== 104) throw new Refused('ERR_SEAL_OPEN', 'length of the slot')
+  if (slotCount(context.profile) === 4 && equal(context.devices[slot] ?? NO_DEVICE, NO_DEVICE))
+    throw new Refused('ERR_SEAL_OPEN', 'free slot')
   const sealed = {
     nonce: bytes.slice(0, 24),
     commitment: bytes.slice(24, 56),

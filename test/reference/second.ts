@@ -125,7 +125,8 @@ export class SecondVault {
       wrap.header,
       wrap,
     )
-    const context = { realm, record, handle, generation, purpose, profile, v }
+    const devices = state['devices'] as readonly Uint8Array[]
+    const context = { realm, record, handle, generation, purpose, profile, v, devices }
     const rs = openAny(slots, profile, (slot, bytes) =>
       openSlot(ikm(this.keysOf(v).custody, record, generation), context, slot, bytes),
     )

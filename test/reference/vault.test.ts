@@ -189,7 +189,7 @@ test('what the reference wrote, the vault reads: the person matches, another doe
   const code = referenceCode(zOf(5), 'B4', 128, recordKeys(rs, nonce, header).rotationKey)
   const wrapFields = { ...names, kind: 2, epoch: u32be(1), since: u32be(1), profile: 0, v: u32be(1) }
   const wrapHeader = shapes.encodeShape(shapes.secretHeader, wrapFields)
-  const context = { realm, record, handle, generation, purpose: PURPOSE, profile: 0, v: 1 }
+  const context = { realm, record, handle, generation, purpose: PURPOSE, profile: 0, v: 1, devices: [] }
   const slot = sealSlot(custodyIkm(keys.custody), context, 0, rs, bytesFor('inner', 24))
   const epochs = second.ring['epochs'] as [number, number, number, number, Uint8Array][]
   const wrapped = epochs[0]?.[4] ?? new Uint8Array(0)

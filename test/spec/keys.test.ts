@@ -35,7 +35,12 @@ const filled = (length: number, value: number): Uint8Array => new Uint8Array(len
 const HEADER = utf8('the header of a secret row') as Uint8Array
 const OTHER_HEADER = utf8('the header under another epoch') as Uint8Array
 
-function binding(profile: Profile = 0): WrapBinding {
+/** The identifier of the device of a slot. */
+const deviceName = (slot: number): Uint8Array => filled(16, 0x40 + slot)
+const FREE = filled(16, 0)
+
+/** @param named which slots the state row gives to a device */
+function binding(profile: Profile = 0, named: readonly boolean[] = [true, false, false, false]): WrapBinding {
   return {
     realm: REALM,
     record: filled(16, 1),
@@ -44,6 +49,7 @@ function binding(profile: Profile = 0): WrapBinding {
     purpose: 'door',
     profile,
     keyVersion: 1,
+    devices: profile < 2 ? [] : named.map((yes, slot) => (yes ? deviceName(slot) : FREE)),
   }
 }
 
@@ -265,25 +271,65 @@ describe('custody', () => {
     const secret = drawRecordSecret()
     const sealed = wrapSecret(secret, { custody: device(1), binding: binding(2), outer })
     const change = { binding: binding(2), from: outer, to: outer }
-    expect(addSlot(sealed, { ...change, present: device(9), slot: 1, added: device(2) })).toBeUndefined()
+    const addition = { ...change, slot: 1, device: deviceName(1), added: device(2) }
+    expect(addSlot(sealed, { ...addition, present: device(9) })).toBeUndefined()
     expect(removeSlot(sealed, { ...change, present: device(9), slot: 0 })).toBeUndefined()
-    const both = addSlot(sealed, { ...change, present: device(1), slot: 1, added: device(2) })
+    const both = addSlot(sealed, { ...addition, present: device(1) })
     if (both === undefined) throw new Error('it did not open')
+    const two = binding(2, [true, true, false, false])
     const open = (wrap: typeof sealed, n: number) =>
-      openWrap(wrap, { custody: device(n), binding: binding(2), outer })
+      openWrap(wrap, { custody: device(n), binding: two, outer })
     expect(open(both, 1)).toEqual({ recordSecret: secret, slot: 0 })
     expect(open(both, 2)).toEqual({ recordSecret: secret, slot: 1 })
-    const second = removeSlot(both, { ...change, present: device(2), slot: 0 })
+    const second = removeSlot(both, { ...change, binding: two, present: device(2), slot: 0 })
     if (second === undefined) throw new Error('it did not open')
     expect(open(second, 1)).toBeUndefined()
     expect(open(second, 2)).toEqual({ recordSecret: secret, slot: 1 })
   })
 
+  test('KEYS-8 a slot opens for the device that the state row names, and for no other', () => {
+    const secret = drawRecordSecret()
+    const sealed = wrapSecret(secret, { custody: device(1), binding: binding(2), outer })
+    const addition = { from: outer, to: outer, present: device(1), slot: 1, added: device(2) }
+    const both = addSlot(sealed, { ...addition, binding: binding(2), device: deviceName(1) })
+    if (both === undefined) throw new Error('it did not open')
+    const open = (devices: readonly Uint8Array[]) =>
+      openWrap(both, { custody: device(2), binding: { ...binding(2), devices }, outer })
+    const [first, second] = [deviceName(0), deviceName(1)]
+    expect(open([first, second, FREE, FREE])).toEqual({ recordSecret: secret, slot: 1 })
+    for (const devices of [
+      [first, FREE, FREE, FREE],
+      [first, deviceName(2), FREE, FREE],
+      [second, first, FREE, FREE],
+      [FREE, FREE, second, FREE],
+      [first],
+      [],
+    ]) {
+      expect(open(devices)).toBeUndefined()
+    }
+  })
+
+  test('KEYS-8 a share that opens the template already is not added again', () => {
+    const sealed = wrapSecret(drawRecordSecret(), { custody: device(1), binding: binding(2), outer })
+    const addition = { from: outer, to: outer, present: device(1) }
+    const first = { ...addition, binding: binding(2), slot: 1, device: deviceName(1) }
+    const refused = expect.objectContaining({ code: 'ERR_KEYS_INPUT' })
+    expect(() => addSlot(sealed, { ...first, added: device(1) })).toThrow(refused)
+    const both = addSlot(sealed, { ...first, added: device(2) })
+    if (both === undefined) throw new Error('it did not open')
+    const two = binding(2, [true, true, false, false])
+    const second = { ...addition, binding: two, slot: 2, device: deviceName(2) }
+    expect(() => addSlot(both, { ...second, added: device(2) })).toThrow(refused)
+    // A slot that the state row does not name is none: whoever was interrupted there may begin again.
+    expect(addSlot(both, { ...first, added: device(2) })).toBeDefined()
+  })
+
   test('KEYS-8 the present device can neither be removed nor overwritten', () => {
-    const sealed = wrapSecret(drawRecordSecret(), { custody: device(1), binding: binding(2), outer, slot: 2 })
-    const change = { binding: binding(2), from: outer, to: outer, present: device(1), slot: 2 }
+    const third = binding(2, [false, false, true, false])
+    const sealed = wrapSecret(drawRecordSecret(), { custody: device(1), binding: third, outer, slot: 2 })
+    const change = { binding: third, from: outer, to: outer, present: device(1), slot: 2 }
     expect(() => removeSlot(sealed, change)).toThrow(expect.objectContaining({ code: 'ERR_KEYS_INPUT' }))
-    expect(() => addSlot(sealed, { ...change, added: device(2) })).toThrow(
+    expect(() => addSlot(sealed, { ...change, added: device(2), device: deviceName(2) })).toThrow(
       expect.objectContaining({ code: 'ERR_KEYS_INPUT' }),
     )
   })

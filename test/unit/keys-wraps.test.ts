@@ -40,8 +40,10 @@ const OPERATOR: WrapBinding = {
   purpose: 'door',
   profile: 0,
   keyVersion: 1,
+  devices: [],
 }
-const HOLDER: WrapBinding = { ...OPERATOR, profile: 2 }
+const DEVICES = [11, 12, 13, 14].map((value) => filled(16, value))
+const HOLDER: WrapBinding = { ...OPERATOR, profile: 2, devices: DEVICES }
 const outer: OuterKey = { prk: filled(64, 9), header: filled(80, 10) }
 
 beforeAll(cryptoReady)
@@ -155,14 +157,19 @@ describe('wraps', () => {
     expect(() => wrapSecret(filled(32, 1), { ...good, binding: HOLDER, slot: 4 })).toThrow(input)
     const sealed = wrapSecret(filled(32, 1), good)
     const change = { binding: OPERATOR, from: outer, to: outer, present: custody(), added: custody() }
-    expect(() => addSlot(sealed, { ...change, slot: 1 })).toThrow(input)
+    expect(() => addSlot(sealed, { ...change, device: filled(16, 1), slot: 1 })).toThrow(input)
+    const free = { ...HOLDER, devices: DEVICES.map(() => filled(16, 0)) }
+    expect(() => wrapSecret(filled(32, 1), { ...good, binding: free })).toThrow(input)
+    for (const device of [filled(15, 1), filled(17, 1), filled(16, 0)])
+      expect(() => addSlot(sealed, { ...change, device, slot: 0 })).toThrow(input)
   })
 
   test('a change of devices under the wrong epoch opens nothing', () => {
     const share = custodyPrk(2, { custodyKey, share: filled(32, 1) })
     const sealed = wrapSecret(filled(32, 1), { custody: share, binding: HOLDER, outer })
     const from = { prk: filled(64, 1), header: outer.header }
-    const change = { binding: HOLDER, from, to: outer, present: share, added: share, slot: 1 }
+    const device = filled(16, 12)
+    const change = { binding: HOLDER, from, to: outer, present: share, added: share, device, slot: 1 }
     expect(addSlot(sealed, change)).toBeUndefined()
   })
 
@@ -180,6 +187,7 @@ describe('wraps', () => {
       to,
       present: first,
       added: second,
+      device: filled(16, 14),
       slot: 3,
     })
     if (moved === undefined) throw new Error('it did not open')

@@ -76,6 +76,7 @@ interface Context {
   readonly purpose: string
   readonly profile: Profile
   readonly v: number
+  readonly devices: readonly string[]
 }
 
 /** Puts the slot where it says, under an outer wrap of its own, and opens both. */
@@ -98,6 +99,7 @@ function throughWrap(vector: Vector): { recordSecret: string; slot: number } | u
       purpose: context.purpose,
       profile: context.profile,
       keyVersion: context.v,
+      devices: context.devices.map(unhex),
     },
   })
   return opened === undefined ? undefined : { recordSecret: hex(opened.recordSecret), slot: opened.slot }

@@ -25,6 +25,7 @@ import { flipped } from './seal.ts'
 
 const ABOUT = [
   'what: realm keys | context | custody-ikm | slot | outer | holder share | tag, each with its inputs and result.',
+  'devices: one of 16 bytes a slot, zero bytes for a free one; empty for profiles without holder.',
   'slot: inner seal of the record secret; outer: the wrap of the slots under an epoch key, its header bound.',
   'A profile with a holder has four slots, the last three random bytes here as for free devices.',
   'negative: opening fails with the code; stage tells where.',
@@ -110,6 +111,7 @@ function contextJson(context: InnerContext): Record<string, Json> {
     purpose: context.purpose,
     profile: context.profile,
     v: context.v,
+    devices: context.devices.map(hex),
   }
 }
 
@@ -203,6 +205,12 @@ function slotFaults(): Record<string, Json>[] {
   const bytes = sealSlot(ikm, context, 0, person.rs, bytesFor(`inner nonce ${profile}`, 24))
   const other = bytesFor('another', 64)
   const changed = (part: Partial<InnerContext>): InnerContext => ({ ...context, ...part })
+  const [first, second] = context.devices as [Uint8Array, Uint8Array]
+  const rest = context.devices.slice(1)
+  const free = new Uint8Array(16)
+  const unnamed = changed({ devices: [free, ...rest] })
+  const sealedFor = (where: InnerContext): Uint8Array =>
+    sealSlot(ikm, where, 0, person.rs, bytesFor(`inner nonce ${profile}`, 24))
   const { custody: key } = person.keys
   const { quorum, share } = person
   const otherShare = holderShare(
@@ -231,6 +239,11 @@ function slotFaults(): Record<string, Json>[] {
     'another profile': [ikm, changed({ profile: 2 }), 0, bytes],
     'another version': [ikm, changed({ v: 2 }), 0, bytes],
     'another slot': [ikm, context, 1, bytes],
+    'another device': [ikm, changed({ devices: [bytesFor('device 5', 16), ...rest] }), 0, bytes],
+    'two devices exchanged': [ikm, changed({ devices: [second, first, ...rest.slice(1)] }), 0, bytes],
+    'a device that was removed': [ikm, changed({ devices: [free, ...rest] }), 0, bytes],
+    'sealed for a free slot': [ikm, unnamed, 0, sealedFor(unnamed)],
+    'sealed for no device': [ikm, context, 0, sealedFor(unnamed)],
     'custody key of version 2': [custodyIkm(CUSTODY_OF_2, quorum, share), context, 0, bytes],
     'no share': [custodyIkm(key, quorum), context, 0, bytes],
     'no quorum': [custodyIkm(key, undefined, share), context, 0, bytes],

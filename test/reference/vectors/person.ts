@@ -64,8 +64,13 @@ export function ikmFor(profile: Profile): Uint8Array {
   return custodyIkm(keys.custody, withQuorum ? quorum : undefined, withHolder ? share : undefined)
 }
 
+/** Of four devices, the first of which enrolled. */
+export const devices: readonly Uint8Array[] = [1, 2, 3, 4].map((n) => bytesFor(`device ${n}`, 16))
+
 export function contextFor(profile: Profile): InnerContext {
-  return { realm: REALM, record, handle, generation, purpose: PURPOSE, profile: PROFILES[profile], v: 1 }
+  const code = PROFILES[profile]
+  const names = { realm: REALM, record, handle, generation, purpose: PURPOSE, profile: code, v: 1 }
+  return { ...names, devices: slotCount(code) === 1 ? [] : devices }
 }
 
 /** The slots of a wrap: slot 0 is real, the others are random bytes as for free devices. */
