@@ -261,7 +261,7 @@ test('an interrupted demo leaves no folder behind', () => {
   const kill = vi.spyOn(process, 'kill').mockReturnValue(true)
   const count = process.listenerCount('SIGINT')
   const [interrupt] = process.listeners('SIGTERM').slice(-1)
-  interrupt?.('SIGTERM', 15)
+  interrupt?.('SIGTERM')
   expect(existsSync(path)).toBe(false)
   expect(kill).toHaveBeenCalledWith(process.pid, 'SIGTERM')
   expect(process.listenerCount('SIGINT')).toBe(count - 1)
