@@ -58,6 +58,7 @@ async function eraseDigest(
   options: CallOptions | undefined,
 ): Promise<Uint8Array | undefined> {
   wipe(checkSubject(subject, rejectInput))
+  await ctx.ring.refresh()
   await ctx.ring.load()
   const { index } = ctx.ring.requireRealmKeys(ctx.ring.oldestVersion)
   return operationDigest(ctx, 'erase', subjectTag(index, subject as string), options)

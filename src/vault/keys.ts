@@ -69,9 +69,19 @@ export class VaultKeys {
     return this.#ring.refresh(this.#options)
   }
 
-  /** Unwraps, where they are not held, the realm keys of every version and the primary epoch's key. */
+  /**
+   * Unwraps, where they are not held, the realm keys of every version and the primary epoch's key. The ring last read may
+   * be out of date, its primary epoch gone by now (KEYS-12): before a failure is believed, the ring is read again.
+   */
   async load(): Promise<void> {
-    if (!this.#isLoaded()) await this.#loadWith(this.primary)
+    if (this.#isLoaded()) return
+    try {
+      await this.#loadWith(this.primary)
+    } catch (error) {
+      if (!(error instanceof KeysError)) throw error
+      await this.refresh()
+      await this.#loadWith(this.primary)
+    }
   }
 
   /** As `load`, and the key of one more epoch. Throws the errors of KEYS-11 when it may not be used. */
