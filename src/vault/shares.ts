@@ -12,6 +12,10 @@ import type { ShareSource } from './types.ts'
 /** Other processes that reissue in between make a share useless: so often it is asked for again. */
 const MOST_ASKED = 16
 const SHARE_BYTES = 32
+/** A device that has gone must not hold a call, and with it a place among those under way, for ever. */
+const LONGEST_MS = 120_000
+
+const NO_ANSWER: unique symbol = Symbol('no answer')
 
 interface Held {
   readonly name: RecordName
@@ -96,23 +100,26 @@ function checkSources(
   return sources as Readonly<Partial<Record<ShareRole, ShareSource>>>
 }
 
-/** What the device gives, or the reason of the signal when that comes first; a late share is wiped. */
+/** What the device gives, or the reason of the signal, or the end of patience; a late share is wiped. */
 async function answerOf(ask: () => Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
   let stop = (): void => undefined
-  const stopped = new Promise<undefined>((resolve) => {
-    stop = () => resolve(undefined)
+  const stopped = new Promise<typeof NO_ANSWER>((resolve) => {
+    stop = () => resolve(NO_ANSWER)
   })
+  const timer = setTimeout(stop, LONGEST_MS)
   signal?.addEventListener('abort', stop, { once: true })
   const answer = start(ask)
   try {
     signal?.throwIfAborted()
     const first = await Promise.race([answer, stopped])
     signal?.throwIfAborted()
+    if (first === NO_ANSWER) throw missing('the device gave no share in time')
     return first
   } catch (error) {
     void answer.then(wipeLate, () => undefined)
     throw error
   } finally {
+    clearTimeout(timer)
     signal?.removeEventListener('abort', stop)
   }
 }

@@ -34,8 +34,9 @@ import { verify } from './verify.ts'
 /**
  * Templates of one realm, model and purpose. Every verb is durable when it resolves. Verbs that take samples dispose of
  * their embeddings, also when they fail; a call that is not let in (closed, overloaded, aborted before) does nothing at
- * all. Expected outcomes are values; everything else is a `GuiseError` with a stable code, or the
- * reason of an aborted `signal`. A write that is retried with the same `operationId` is not done twice.
+ * all. `revoke`, `suspend`, `hold` and `health` are let in however many calls are under way. Expected outcomes are values;
+ * everything else is a `GuiseError` with a stable code, or the reason of an aborted `signal`. A write that is retried with
+ * the same `operationId` is not done twice.
  */
 export interface Vault extends AsyncDisposable {
   readonly realm: Realm
@@ -118,7 +119,7 @@ export class OpenVault implements Vault {
   }
 
   suspend(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, (ctx, call) => changeState(ctx, 'suspend', subject, call))
+    return this.#run(options, (ctx, call) => changeState(ctx, 'suspend', subject, call), 'urgent')
   }
 
   resume(subject: string, options?: CallOptions): Promise<void> {
@@ -126,7 +127,7 @@ export class OpenVault implements Vault {
   }
 
   hold(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, (ctx, call) => changeState(ctx, 'hold', subject, call))
+    return this.#run(options, (ctx, call) => changeState(ctx, 'hold', subject, call), 'urgent')
   }
 
   release(subject: string, options?: CallOptions): Promise<void> {
@@ -138,7 +139,7 @@ export class OpenVault implements Vault {
   }
 
   revoke(subject: string, reason: RevocationReason, options?: CallOptions): Promise<void> {
-    return this.#run(options, (ctx, call) => revoke(ctx, subject, reason, call))
+    return this.#run(options, (ctx, call) => revoke(ctx, subject, reason, call), 'urgent')
   }
 
   reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled> {
@@ -183,7 +184,7 @@ export class OpenVault implements Vault {
   }
 
   health(options?: CallOptions): Promise<VaultHealth> {
-    return this.#run(options, (ctx) => health(ctx, this.#running.size))
+    return this.#run(options, (ctx) => health(ctx, this.#running.size), 'urgent')
   }
 
   async close(): Promise<void> {
@@ -201,20 +202,22 @@ export class OpenVault implements Vault {
     return '[Vault]'
   }
 
-  /** Runs a call if its options are sound and the vault is open and not overloaded. */
+  /** Runs a call if its options are sound and the vault is open and, unless the call is urgent, not overloaded. */
   async #run<Result>(
     options: CallOptions | undefined,
     task: (ctx: VaultContext, call: CallOptions) => Promise<Result>,
+    urgency?: 'urgent',
   ): Promise<Result> {
     const call = checkCall(options)
-    this.#check()
+    this.#check(urgency)
     call.signal?.throwIfAborted()
     return await this.#admit(task(this.#ctx.within(call.signal), call))
   }
 
-  #check(): void {
+  /** Calls that wait, for a device perhaps, must not keep anyone from ending what they wait for. */
+  #check(urgency?: 'urgent'): void {
     if (this.#closed) throw closed()
-    if (this.#running.size >= this.#ctx.settings.maxInFlight) {
+    if (urgency === undefined && this.#running.size >= this.#ctx.settings.maxInFlight) {
       throw new VaultError('ERR_VAULT_OVERLOADED', 'too many calls are under way', { retryable: true })
     }
   }
