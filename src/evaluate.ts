@@ -20,6 +20,7 @@ export {
   operatingPointAt,
 } from './evaluate/calibrate.ts'
 export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
+export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
   type AccuracyFigures,
   type AccuracyOptions,

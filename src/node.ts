@@ -3,6 +3,7 @@
 export type { Dataset, LabelledVector, ReadOptions } from './dataset/dataset.ts'
 export { DatasetError, type DatasetErrorCode } from './dataset/errors.ts'
 export { type DatasetFormat, type OpenDatasetOptions, openDataset } from './dataset/open.ts'
+export { IntakeError, type IntakeErrorCode } from './intake/errors.ts'
 export {
   type ImportedRow,
   type ImportOptions,
