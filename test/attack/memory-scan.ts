@@ -41,12 +41,14 @@ export class Pieces {
       // A piece of one byte value over and over is found in every memory.
       if (new Set(bytes).size < 4) continue
       const head = headAt(bytes, HEAD_AT)
+      // Most memory is zero: no piece may make every byte of it worth a look.
+      if (head === 0) continue
       const list = this.#byHead.get(head) ?? []
       if (list.some((piece) => piece.kind === kind && Buffer.compare(piece.bytes, bytes) === 0)) continue
       list.push({ kind, bytes })
       this.#byHead.set(head, list)
-      const low = head & 0xff_ffff
-      this.#filter[low >>> 5] = (this.#filter[low >>> 5] as number) | (1 << (low & 31))
+      const slot = slotOf(head)
+      this.#filter[slot >>> 5] = (this.#filter[slot >>> 5] as number) | (1 << (slot & 31))
       this.count++
     }
   }
@@ -68,13 +70,14 @@ export class Pieces {
   countIn(memory: Uint8Array, found: Map<string, number>): void {
     const filter = this.#filter
     const last = memory.length - LEAST_BYTES
-    let low = 0
-    for (let i = 0; i < HEAD_AT + 2 && i < memory.length; i++)
-      low = (low >>> 8) | ((memory[i] as number) << 16)
+    let head = 0
+    for (let i = 0; i < HEAD_AT + 3 && i < memory.length; i++)
+      head = (head >>> 8) | ((memory[i] as number) << 24)
     for (let at = 0; at <= last; at++) {
-      low = (low >>> 8) | ((memory[at + HEAD_AT + 2] as number) << 16)
-      if ((((filter[low >>> 5] as number) >>> (low & 31)) & 1) === 0) continue
-      for (const { kind, bytes } of this.#byHead.get(headAt(memory, at + HEAD_AT)) ?? []) {
+      head = (head >>> 8) | ((memory[at + HEAD_AT + 3] as number) << 24)
+      const slot = slotOf(head)
+      if ((((filter[slot >>> 5] as number) >>> (slot & 31)) & 1) === 0) continue
+      for (const { kind, bytes } of this.#byHead.get(head >>> 0) ?? []) {
         if (startsAt(memory, at, bytes)) found.set(kind, (found.get(kind) ?? 0) + 1)
       }
     }
@@ -136,6 +139,11 @@ function* residentRuns(pid: number, pagemap: number): Generator<readonly [from: 
       }
     }
   }
+}
+
+/** A place in the filter: 24 well-mixed bits. */
+function slotOf(head: number): number {
+  return Math.imul(head, 0x9e37_79b1) >>> 8
 }
 
 function headAt(bytes: Uint8Array, at: number): number {

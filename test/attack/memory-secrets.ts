@@ -18,6 +18,7 @@ import { decodeRing, ringRowKey } from '../../src/keys/ring.ts'
 import { unpackSealed } from '../../src/keys/sealed.ts'
 import { decodeReferenceRow } from '../../src/record/reference-row.ts'
 import { decodeSecretRow } from '../../src/record/secret-row.ts'
+import { decodeStateRow } from '../../src/record/state-row.ts'
 import { encodeProbe, encodeReference } from '../../src/template/template.ts'
 import { rotate } from '../../src/transform/rotate.ts'
 import { keyStream } from '../../src/transform/stream.ts'
@@ -36,7 +37,11 @@ const KEY_WINDOW = 8
 /** A line of the journal of vault-memory-child. */
 type Line =
   | { readonly verb: string; readonly subject: number; readonly face: number }
-  | { readonly table: 'references' | 'secrets'; readonly key: string; readonly bytes: string }
+  | {
+      readonly table: 'states' | 'references' | 'secrets'
+      readonly key: string
+      readonly bytes: string
+    }
 
 /** Follows a journal as it grows. */
 export class Secrets {
@@ -47,6 +52,7 @@ export class Secrets {
   readonly #wraps = new Map<string, Uint8Array>()
   readonly #rotationKeys = new Map<number, Uint8Array>()
   #last: Extract<Line, { verb: string }> | undefined
+  #state: Uint8Array | undefined
   #reference: Uint8Array | undefined
   #read = 0
 
@@ -66,6 +72,7 @@ export class Secrets {
     for (const text of lines.slice(this.#read)) {
       const line = JSON.parse(text) as Line
       if ('verb' in line) this.#verb(line)
+      else if (line.table === 'states') this.#state = Buffer.from(line.bytes, 'hex')
       else if (line.table === 'references') this.#reference = Buffer.from(line.bytes, 'hex')
       else this.#wrap(line.key, Buffer.from(line.bytes, 'hex'))
     }
@@ -105,7 +112,8 @@ export class Secrets {
     const prefix = Buffer.concat([realmPrefix(realm), name.record, name.generation]).toString('hex')
     const secret = decodeSecretRow(this.#wraps.get(prefix) as Uint8Array, name)
     const share = this.#custody === 'holder' ? numberedBytes(1 + subject) : undefined
-    const rs = withRecordSecret(ctx, name, secret, share, (opened) => Uint8Array.from(opened))
+    const { devices } = decodeStateRow(Uint8Array.from(this.#state ?? []), name, ctx.stateKey)
+    const rs = withRecordSecret(ctx, { ...name, devices }, secret, share, (opened) => Uint8Array.from(opened))
     const reference = decodeReferenceRow(row, ctx.settings.profile, name)
     const keys = recordKeys(rs, reference.nonce, reference.header)
     const code = recordOpen(rs, reference.header, reference)

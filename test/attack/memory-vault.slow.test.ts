@@ -1,11 +1,11 @@
-/** Every verb 200 times, memory and disk searched after each: nothing is left (I-01 … I-03). @module */
+/** Every verb 310 times, ten thousand operations, memory and disk searched after each: nothing is left (I-01 … I-03). @module */
 
 import { beforeAll, expect, test } from 'vitest'
 import { compile } from '../fault/compile.ts'
 import { VAULT_FOLDERS } from '../fault/vault-folders.ts'
 import { searchMemory } from './memory-search.ts'
 
-const COUNT = Number(process.env['GUISE_MEMORY_OPERATIONS'] ?? 200)
+const COUNT = Number(process.env['GUISE_MEMORY_OPERATIONS'] ?? 310)
 let compiled = ''
 
 beforeAll(() => {
