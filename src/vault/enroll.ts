@@ -6,7 +6,6 @@ import type { CallOptions } from '../base/errors.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { drawHandle, encodeIndexRow, type IndexPlace, indexRowKey } from '../keys/pseudonym.ts'
 import { checkBasis, type StoredBasis } from '../policy/basis.ts'
-import { readFields } from '../policy/fields.ts'
 import { encodeAttemptsRow } from '../record/attempts-row.ts'
 import { attemptsKey, type RecordName, referenceKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import { encodeStateRow, findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
@@ -16,7 +15,7 @@ import { PROFILE, type VaultContext } from './context.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { findSubject, generationNumber, readState, recordId, subjectId, withSubject } from './lookup.ts'
 import { operationDigest, VERB } from './operation.ts'
-import { SAMPLE_FIELDS, withSample } from './sample.ts'
+import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { drawGeneration, makeTemplate, type NewTemplate } from './template-row.ts'
 import type { Enrolled, EnrollRequest } from './types.ts'
@@ -31,7 +30,7 @@ export async function enroll(
   request: EnrollRequest,
   options?: CallOptions,
 ): Promise<Enrolled> {
-  const given = readFields(request, 'the request', FIELDS, rejectInput)
+  const given = readRequest(request, FIELDS)
   return withSample(ctx.settings, given, async (integers) => {
     const basis = checkBasis(given.basis, ctx.settings.profile.purpose)
     const pending = given.pending === undefined ? false : checkBoolean(given.pending, 'pending', rejectInput)

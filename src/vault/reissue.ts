@@ -3,7 +3,6 @@
 import { readU32be } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { checkBasis, type StoredBasis } from '../policy/basis.ts'
-import { readFields } from '../policy/fields.ts'
 import { attemptsKey, type RecordName, referenceKey, SCOPE_UNBOUND } from '../record/place.ts'
 import type { StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
@@ -11,10 +10,9 @@ import { commitChange } from './batch.ts'
 import { changedRow, changeSubject, nextState, type Subject, stateStep } from './change.ts'
 import { PROFILE, type VaultContext } from './context.ts'
 import { describeEnrolled, firstAttempts, firstDevices } from './enroll.ts'
-import { rejectInput } from './errors.ts'
 import { generationNumber } from './lookup.ts'
 import { dropTemplate, finishOld } from './revoke.ts'
-import { SAMPLE_FIELDS, withSample } from './sample.ts'
+import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { drawGeneration, makeTemplate } from './template-row.ts'
 import type { Enrolled, ReissueRequest } from './types.ts'
@@ -27,7 +25,7 @@ export async function reissue(
   request: ReissueRequest,
   options?: CallOptions,
 ): Promise<Enrolled> {
-  const given = readFields(request, 'the request', FIELDS, rejectInput)
+  const given = readRequest(request, FIELDS)
   return withSample(ctx.settings, given, async (integers) => {
     const basis = checkBasis(given.basis, ctx.settings.profile.purpose)
     const generation = drawOnce()

@@ -10,6 +10,8 @@ import { rejectInput } from './errors.ts'
 import { allowUnattestedCapture } from './symbols.ts'
 
 const MOST_SAMPLES = 32
+/** Of a list that is too long, so many embeddings are looked for. */
+const MOST_DISPOSED = 4096
 /** What `withSample` needs of a request. */
 export const SAMPLE_FIELDS: readonly ['embedding', 'probeClass', typeof allowUnattestedCapture] = [
   'embedding',
@@ -50,9 +52,46 @@ export async function withSample<Result>(
     integers = fusedIntegers(embeddings)
     dispose(samples)
     return await use(integers, point)
+  } catch (error) {
+    disposeReachable(request)
+    throw error
   } finally {
     dispose(samples)
     wipe(integers)
+  }
+}
+
+/** The fields of a request with samples, each read once; when one cannot be read the embeddings go nevertheless. */
+export function readRequest<const Name extends PropertyKey>(
+  request: unknown,
+  names: readonly Name[],
+): Readonly<Record<Name, unknown>> {
+  try {
+    return readFields(request, 'the request', names, rejectInput)
+  } catch (error) {
+    disposeReachable(request)
+    throw error
+  }
+}
+
+/** Disposes of every embedding of a refused request that can be reached, whatever else is wrong with it. */
+export function disposeReachable(request: unknown): void {
+  disposeOf(request)
+  try {
+    const { more } = request as { readonly more?: unknown }
+    if (!Array.isArray(more)) return
+    for (let i = 0; i < Math.min(more.length, MOST_DISPOSED); i++) disposeOf(more[i])
+  } catch {
+    // Out of reach.
+  }
+}
+
+function disposeOf(sample: unknown): void {
+  try {
+    const { embedding } = sample as { readonly embedding?: unknown }
+    if (isEmbedding(embedding)) embedding[Symbol.dispose]()
+  } catch {
+    // Out of reach.
   }
 }
 

@@ -14,6 +14,7 @@ import { changeState, rebind } from './lifecycle.ts'
 import { reissue } from './reissue.ts'
 import { revoke } from './revoke.ts'
 import { checkRotate, rotate } from './rotate.ts'
+import { disposeReachable } from './sample.ts'
 import type {
   AddDeviceRequest,
   BulkResult,
@@ -99,7 +100,7 @@ export class OpenVault implements Vault {
   }
 
   enroll(request: EnrollRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#run(options, (ctx, call) => enroll(ctx, request, call))
+    return this.#runSampled(request, options, (ctx, call) => enroll(ctx, request, call))
   }
 
   enrollMany(
@@ -111,7 +112,7 @@ export class OpenVault implements Vault {
   }
 
   verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision> {
-    return this.#run(options, (ctx, call) => verify(ctx, request, call))
+    return this.#runSampled(request, options, (ctx, call) => verify(ctx, request, call))
   }
 
   activate(subject: string, options?: CallOptions): Promise<void> {
@@ -143,7 +144,7 @@ export class OpenVault implements Vault {
   }
 
   reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#run(options, (ctx, call) => reissue(ctx, request, call))
+    return this.#runSampled(request, options, (ctx, call) => reissue(ctx, request, call))
   }
 
   async *rotate(options?: RotateOptions): AsyncGenerator<BulkResult<RecordId>> {
@@ -200,6 +201,22 @@ export class OpenVault implements Vault {
 
   toString(): string {
     return '[Vault]'
+  }
+
+  /** Runs a call that takes samples: bad options are no reason to leave them behind. */
+  async #runSampled<Result>(
+    request: unknown,
+    options: CallOptions | undefined,
+    task: (ctx: VaultContext, call: CallOptions) => Promise<Result>,
+  ): Promise<Result> {
+    let call: CallOptions
+    try {
+      call = checkCall(options)
+    } catch (error) {
+      disposeReachable(request)
+      throw error
+    }
+    return await this.#run(call, task)
   }
 
   /** Runs a call if its options are sound and the vault is open and, unless the call is urgent, not overloaded. */

@@ -7,7 +7,6 @@ import { score } from '../compare/score.ts'
 import { KeysError } from '../keys/errors.ts'
 import { attemptGate, countAnswer, type Instant } from '../policy/attempts.ts'
 import { basisCovers } from '../policy/basis.ts'
-import { readFields } from '../policy/fields.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
 import { effectiveState } from '../policy/states.ts'
 import { type AttemptsRow, encodeAttemptsRow, MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
@@ -20,7 +19,6 @@ import { SealError } from '../seal/errors.ts'
 import type { StoreStep } from '../store/store.ts'
 import { encodeProbe } from '../template/template.ts'
 import { PROFILE, type VaultContext } from './context.ts'
-import { rejectInput } from './errors.ts'
 import {
   findSubject,
   readAttempts,
@@ -31,7 +29,7 @@ import {
   withSubject,
 } from './lookup.ts'
 import { operationDigest, probeDigest } from './operation.ts'
-import { SAMPLE_FIELDS, withSample } from './sample.ts'
+import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
 import { readSecret, type StoredSecret, type TemplateName, withRecordSecret } from './wrap.ts'
@@ -49,7 +47,7 @@ export async function verify(
   request: VerifyRequest,
   options?: CallOptions,
 ): Promise<VerifyDecision> {
-  const { subject, holderShare, ...samples } = readFields(request, 'the request', FIELDS, rejectInput)
+  const { subject, holderShare, ...samples } = readRequest(request, FIELDS)
   return withSample(ctx.settings, samples, (integers, point) =>
     withShares(ctx, { present: holderShare }, (shares) =>
       withSubject(ctx, subject, ctx.signal, (text) =>
