@@ -1,10 +1,20 @@
 /** Erasure receipts: what was erased, and when it became unreachable, signed (SPEC §11.3). @module */
 
 import type { Realm } from '../base/brand.ts'
+import { equalBytes } from '../base/bytes.ts'
 import { asBytes, asText, asUint, encodeCbor } from '../base/cbor.ts'
 import { signEd25519, verifyEd25519 } from '../crypto/sign.ts'
 import { malformed, misplaced, RecordError } from './errors.ts'
-import { decodeStructure, FORMAT, type KeyForVersion, KIND, MAX_MILLIS, MAX_U32 } from './row.ts'
+import {
+  authenticate,
+  decodeStructure,
+  FORMAT,
+  type KeyForVersion,
+  KIND,
+  MAX_MILLIS,
+  MAX_U32,
+  readAuthenticated,
+} from './row.ts'
 
 /** The signed statement of an erasure. */
 export interface ReceiptBody {
@@ -44,8 +54,8 @@ export function signReceipt(
 }
 
 /**
- * The statement, after strict verification (RFC 8032, no cofactor leniency) under the realm's receipt key of the version
- * that it names. Throws `ERR_RECORD_MAC` when the signature does not fit, `ERR_RECORD_FORMAT` when the bytes are not a receipt.
+ * The statement, after strict verification under the realm's receipt key of the version that it names: RFC 8032 with the
+ * cofactor in the equation, points and scalars in non-canonical form and public keys of low order refused. Throws `ERR_RECORD_MAC` when the signature does not fit, `ERR_RECORD_FORMAT` when the bytes are not a receipt.
  *
  * @param keyFor gives the public key of a version, 32 bytes
  */
@@ -72,22 +82,37 @@ export function readReceipt(bytes: Uint8Array, signature: Uint8Array, keyFor: Ke
   }
 }
 
-/** A receipt that a repeated call gets again (SPEC §9.6). */
-export function encodeReceiptRow(
-  realm: Realm,
-  receipt: { readonly bytes: Uint8Array; readonly signature: Uint8Array },
-): Uint8Array {
-  return encodeCbor([FORMAT, KIND.receiptRow, realm, receipt.bytes, receipt.signature])
+/** A receipt that a repeated call gets again, and whose call that is (SPEC §9.6). */
+export interface ReceiptRow {
+  readonly realm: Realm
+  /** Of the operation: 16 bytes. */
+  readonly digest: Uint8Array
+  readonly bytes: Uint8Array
+  readonly signature: Uint8Array
+  readonly keyVersion: number
 }
 
-/** Reads it back; the statement itself is checked by `readReceipt`. */
+const ROW = { kind: KIND.receiptRow, arity: 7, label: 'guise/v1/receipt-row', versionAt: 6 } as const
+
+/** The row's bytes under the limiter key of `row.keyVersion`. */
+export function encodeReceiptRow(row: ReceiptRow, key: Uint8Array): Uint8Array {
+  const { realm, digest, bytes, signature, keyVersion } = row
+  return authenticate([FORMAT, KIND.receiptRow, realm, digest, bytes, signature, keyVersion], ROW.label, key)
+}
+
+/** Reads a row, checks its tag and that it is this operation's; the statement itself is checked by `readReceipt`. */
 export function decodeReceiptRow(
   row: Uint8Array,
-  realm: Realm,
-): { bytes: Uint8Array; signature: Uint8Array } {
-  const [, , place, bytes, signature] = decodeStructure(row, KIND.receiptRow, 5)
-  if (asText(place, 64, malformed) !== realm) throw misplaced('another realm')
+  place: { readonly realm: Realm; readonly digest: Uint8Array },
+  keyFor: KeyForVersion,
+): ReceiptRow {
+  const [, , realm, digest, bytes, signature, keyVersion] = readAuthenticated(row, ROW, keyFor)
+  if (asText(realm, 64, malformed) !== place.realm) throw misplaced('another realm')
+  if (!equalBytes(asBytes(digest, 16, malformed), place.digest)) throw misplaced('another operation')
   return {
+    realm: place.realm,
+    digest: place.digest,
+    keyVersion: asUint(keyVersion, MAX_U32, malformed),
     bytes: asBytes(bytes, [1, MAX_RECEIPT_BYTES], malformed),
     signature: asBytes(signature, 64, malformed),
   }

@@ -1,10 +1,11 @@
 /** The deciding batch, over one store or two (SPEC §10.3). @module */
 
 import { GuiseError } from '../base/errors.ts'
+import { RecordError } from '../record/errors.ts'
 import type { RecordName } from '../record/place.ts'
-import { secretKey, unfinishedKey } from '../record/place.ts'
-import { encodeUnfinishedRow } from '../record/unfinished-row.ts'
-import type { StoreStep } from '../store/store.ts'
+import { secretKey, unfinishedKey, unfinishedStart } from '../record/place.ts'
+import { decodeUnfinishedRow, encodeUnfinishedRow, type UnfinishedRow } from '../record/unfinished-row.ts'
+import type { StoredRow, StoreStep } from '../store/store.ts'
 import type { VaultContext, VaultStore } from './context.ts'
 import { VaultError } from './errors.ts'
 import { isConflict, isIndeterminate } from './outcome.ts'
@@ -35,9 +36,10 @@ export async function commitChange(ctx: VaultContext, change: Change): Promise<v
     return
   }
   const { wrap, unwrap } = change
+  await ctx.ring.load()
   const begun = ctx.now()
-  if (wrap !== undefined) await ctx.secrets.commit([putWrap(ctx, wrap), putNote(ctx, wrap.name, 'secrets')])
   if (unwrap !== undefined) steps.push(putNote(ctx, unwrap.name, 'states'))
+  if (wrap !== undefined) await ctx.secrets.commit([putWrap(ctx, wrap), putNote(ctx, wrap.name, 'secrets')])
   try {
     if (ctx.now().steadyMs - begun.steadyMs > LONGEST_MS) {
       throw new VaultError('ERR_VAULT_EXPIRED_WORK', 'the secrets store took too long', { retryable: true })
@@ -84,6 +86,20 @@ export async function dropWrap(ctx: VaultContext, name: RecordName): Promise<voi
   }
 }
 
+/** A note of unfinished work; `undefined` when no holder of the realm's keys wrote it there. */
+export async function readNote(ctx: VaultContext, row: StoredRow): Promise<UnfinishedRow | undefined> {
+  await ctx.ring.load()
+  const begin = unfinishedStart(ctx.realm).length
+  const record = row.key.slice(begin, begin + 16)
+  const generation = row.key.slice(begin + 16)
+  try {
+    return decodeUnfinishedRow(row.bytes, { realm: ctx.realm, record, generation }, ctx.stateKey)
+  } catch (error) {
+    if (error instanceof RecordError) return undefined
+    throw error
+  }
+}
+
 /** Deletes a note of unfinished work if it is there. */
 export async function dropNote(
   ctx: VaultContext,
@@ -123,9 +139,12 @@ function deleteWrap(ctx: VaultContext, name: RecordName, version: string): Store
   }
 }
 
+/** Needs loaded keys. */
 function putNote(ctx: VaultContext, name: RecordName, table: 'secrets' | 'states'): StoreStep {
   const { nowMs, origin, steadyMs } = ctx.now()
-  const bytes = encodeUnfinishedRow({ ...name, timeMs: nowMs, origin, steadyMs })
+  const keyVersion = ctx.ring.newestVersion
+  const { state } = ctx.ring.requireRealmKeys(keyVersion)
+  const bytes = encodeUnfinishedRow({ ...name, timeMs: nowMs, origin, steadyMs, keyVersion }, state)
   return {
     step: 'put',
     table,

@@ -68,7 +68,8 @@ async function readBefore(ctx: VaultContext, digest: Uint8Array): Promise<Erasur
   const stored = await ctx.store.get('states', receiptKey(ctx.realm, digest))
   if (stored === undefined) return undefined
   await ctx.ring.load()
-  const { bytes, signature } = decodeReceiptRow(stored.bytes, ctx.realm)
+  const place = { realm: ctx.realm, digest }
+  const { bytes, signature } = decodeReceiptRow(stored.bytes, place, ctx.limiterKey)
   return describeReceipt(ctx, readReceipt(bytes, signature, publicKeys(ctx)), bytes, signature)
 }
 
@@ -106,11 +107,12 @@ async function eraseOnce(
   ]
   if (digest !== undefined) {
     const key = receiptKey(ctx.realm, digest)
+    const row = { realm: ctx.realm, digest, ...signed, keyVersion: body.keyVersion }
     steps.push({
       step: 'put',
       table: 'states',
       key,
-      bytes: encodeReceiptRow(ctx.realm, signed),
+      bytes: encodeReceiptRow(row, ctx.ring.requireRealmKeys(row.keyVersion).limiter),
       expected: null,
     })
   }

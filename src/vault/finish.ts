@@ -3,7 +3,7 @@
 import { concatBytes, equalBytes } from '../base/bytes.ts'
 import type { RecordName } from '../record/place.ts'
 import { startsWith, unfinishedStart } from '../record/place.ts'
-import { dropNote, dropWrap } from './batch.ts'
+import { dropNote, dropWrap, readNote } from './batch.ts'
 import type { VaultContext } from './context.ts'
 import { VaultError } from './errors.ts'
 
@@ -21,11 +21,13 @@ export async function finishRecord(ctx: VaultContext, { record, live }: Remains)
   if (!ctx.split) return
   const start = concatBytes(unfinishedStart(ctx.realm), record)
   await finishing(async () => {
-    for await (const { key } of ctx.store.scan('states', start)) {
+    for await (const row of ctx.store.scan('states', start)) {
+      const { key } = row
       if (!startsWith(key, start)) return
       if (key.length !== start.length + GENERATION_BYTES) continue
-      // The name is in the key: whatever else the note says decides nothing here.
-      const generation = key.slice(start.length)
+      const note = await readNote(ctx, row)
+      if (note === undefined) continue
+      const { generation } = note
       if (live === undefined || !equalBytes(generation, live)) await drop(ctx, { record, generation })
     }
   })

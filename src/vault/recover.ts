@@ -1,11 +1,9 @@
 /** Finishing what a crash left between two stores (SPEC §10.3). @module */
 
 import { equalBytes } from '../base/bytes.ts'
-import { misplaced } from '../record/errors.ts'
-import { unfinishedKey } from '../record/place.ts'
-import { decodeUnfinishedRow, type UnfinishedRow } from '../record/unfinished-row.ts'
-import type { StoredRow } from '../store/store.ts'
-import { dropNote, dropWrap } from './batch.ts'
+import { RecordError } from '../record/errors.ts'
+import type { UnfinishedRow } from '../record/unfinished-row.ts'
+import { dropNote, dropWrap, readNote } from './batch.ts'
 import type { VaultContext } from './context.ts'
 import { unfinishedRows } from './describe.ts'
 import { readState } from './lookup.ts'
@@ -13,17 +11,24 @@ import { readState } from './lookup.ts'
 /** A younger note may belong to an enrolment that is under way; none is older than a minute. */
 const PATIENCE_MS = 15 * 60_000
 
-/** Deletes wraps that nobody decided for, and wraps that were decided against. */
+/**
+ * Deletes wraps that nobody decided for, and wraps that were decided against. A note that no holder of the realm's keys
+ * wrote, or whose state row cannot be read, leads to nothing and stays, for `health` to count.
+ */
 export async function recover(ctx: VaultContext): Promise<void> {
   if (!ctx.split) return
   for await (const row of unfinishedRows(ctx, ctx.store, 'states')) {
-    const note = readNote(ctx, row)
-    if (!(await isCurrent(ctx, note))) await dropWrap(ctx, note)
+    const note = await readNote(ctx, row)
+    const current = note && (await isCurrent(ctx, note))
+    if (note === undefined || current === undefined) continue
+    if (!current) await dropWrap(ctx, note)
     await dropNote(ctx, note, 'states')
   }
   for await (const row of unfinishedRows(ctx, ctx.secrets, 'secrets')) {
-    const note = readNote(ctx, row)
-    if (await isCurrent(ctx, note)) {
+    const note = await readNote(ctx, row)
+    const current = note && (await isCurrent(ctx, note))
+    if (note === undefined || current === undefined) continue
+    if (current) {
       await dropNote(ctx, note, 'secrets')
     } else if (ageMs(ctx, note) > PATIENCE_MS) {
       await dropWrap(ctx, note)
@@ -32,19 +37,16 @@ export async function recover(ctx: VaultContext): Promise<void> {
   }
 }
 
-function readNote(ctx: VaultContext, row: StoredRow): UnfinishedRow {
-  const note = decodeUnfinishedRow(row.bytes, ctx.realm)
-  if (!equalBytes(row.key, unfinishedKey(ctx.realm, note.record, note.generation))) {
-    throw misplaced('another generation')
+/** True when the references store has decided for the generation that the note is about; `undefined` when nobody can tell. */
+async function isCurrent(ctx: VaultContext, note: UnfinishedRow): Promise<boolean | undefined> {
+  try {
+    const state = (await readState(ctx, note.handle))?.row
+    if (state === undefined || state.state === 'revoked' || state.state === 'erased') return false
+    return equalBytes(state.record, note.record) && equalBytes(state.generation, note.generation)
+  } catch (error) {
+    if (error instanceof RecordError) return undefined
+    throw error
   }
-  return note
-}
-
-/** True when the references store has decided for the generation that the note is about. */
-async function isCurrent(ctx: VaultContext, note: UnfinishedRow): Promise<boolean> {
-  const state = (await readState(ctx, note.handle))?.row
-  if (state === undefined || state.state === 'revoked' || state.state === 'erased') return false
-  return equalBytes(state.record, note.record) && equalBytes(state.generation, note.generation)
 }
 
 function ageMs(ctx: VaultContext, note: UnfinishedRow): number {

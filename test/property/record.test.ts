@@ -133,10 +133,11 @@ describe('what is written is read back, and only one encoding of it', () => {
   test('notes, receipts, index rows and counters', () => {
     fc.assert(
       fc.property(name, uint(8e15), bytes(16), uint(1e9), (place, timeMs, origin, steadyMs) => {
-        const note = { ...place, timeMs, origin, steadyMs }
-        expect(decodeUnfinishedRow(encodeUnfinishedRow(note), REALM)).toEqual(note)
-        const receipt = { bytes: place.generation, signature: concatBytes(key, key) }
-        expect(decodeReceiptRow(encodeReceiptRow(REALM, receipt), REALM)).toEqual(receipt)
+        const note = { ...place, timeMs, origin, steadyMs, keyVersion: 1 }
+        expect(decodeUnfinishedRow(encodeUnfinishedRow(note, key), note, () => key)).toEqual(note)
+        const signed = { bytes: place.generation, signature: concatBytes(key, key) }
+        const receipt = { realm: REALM, digest: origin, ...signed, keyVersion: 1 }
+        expect(decodeReceiptRow(encodeReceiptRow(receipt, key), receipt, () => key)).toEqual(receipt)
         const index = { realm: REALM, version: 1, tag: key }
         expect(decodeIndexRow(encodeIndexRow(index, key, place.handle), index, key)).toEqual(place.handle)
         const counter = { realm: REALM, writer: origin, windowMs: timeMs, count: steadyMs, keyVersion: 2 }
@@ -191,6 +192,8 @@ function decoders(): Readonly<Record<string, Decoder>> {
   const stated = { ...row, ...NAME }
   const body = (encoded: Uint8Array): Uint8Array => encoded.subarray(0, -32)
   const receipt = { realm: REALM, record: NAME.record, generation: NAME.generation, unreachableMs: 1 }
+  const signed = { bytes: key, signature: concatBytes(key, key) }
+  const kept = { realm: REALM, digest: NAME.handle, ...signed, keyVersion: 1 }
   const ring = [1, 7, 'clinic', 3, 'p', 1, 1, [[1, 0, 1, 1, key]], [[1, 1, key]]] as const
   return {
     reference: {
@@ -226,12 +229,16 @@ function decoders(): Readonly<Record<string, Decoder>> {
       decode: (given) => decodeRealmAttemptsRow(given, REALM, () => key),
     },
     note: {
-      seed: encodeUnfinishedRow({ ...NAME, timeMs: 1, origin: NAME.handle, steadyMs: 1 }),
-      decode: (given) => decodeUnfinishedRow(given, REALM),
+      seed: body(
+        encodeUnfinishedRow({ ...NAME, timeMs: 1, origin: NAME.handle, steadyMs: 1, keyVersion: 1 }, key),
+      ),
+      wrap: tagged('guise/v1/unfinished'),
+      decode: (given) => decodeUnfinishedRow(given, NAME, () => key),
     },
     receipt: {
-      seed: encodeReceiptRow(REALM, { bytes: key, signature: concatBytes(key, key) }),
-      decode: (given) => decodeReceiptRow(given, REALM),
+      seed: body(encodeReceiptRow(kept, key)),
+      wrap: tagged('guise/v1/receipt-row'),
+      decode: (given) => decodeReceiptRow(given, kept, () => key),
     },
     statement: {
       seed: encodeCbor([1, 10, receipt.realm, receipt.record, receipt.generation, 1, 1, 1, 1, 1]),

@@ -99,6 +99,8 @@ export function decodeMacRow(
 export const STATE_CONTEXT: Uint8Array = lp('guise/v1/state')
 export const ATTEMPTS_CONTEXT: Uint8Array = lp('guise/v1/attempts')
 export const REALM_ATTEMPTS_CONTEXT: Uint8Array = lp('guise/v1/realm-attempts')
+export const UNFINISHED_CONTEXT: Uint8Array = lp('guise/v1/unfinished')
+export const RECEIPT_ROW_CONTEXT: Uint8Array = lp('guise/v1/receipt-row')
 export const RING_CONTEXT: Uint8Array = lp('guise/v1/ring')
 
 export function indexContext(tag: Uint8Array): Uint8Array {

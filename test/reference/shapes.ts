@@ -53,6 +53,8 @@ const kind = (number: number): Shape => [
 const operation = tuple(bytes(16), upTo(255))
 const basis = tuple(upTo(3), text, uint, uint, text, bytes(32), boolean, boolean, orNull(bytes(32)))
 
+const devices = listOf(bytes(16), 4)
+
 /** §9.1. */
 export const referenceHeader: Shape = [
   ...kind(1),
@@ -97,10 +99,10 @@ export const stateBody: Shape = [
   ['record', bytes(16)],
   ['generation', bytes(20)],
   ['version', uint],
-  ['state', upTo(6)],
+  ['state', (value) => typeof value === 'number' && value <= 6 && value !== 5],
   ['exposed', boolean],
   ['profile', upTo(3), VERSION],
-  ['devices', listOf(bytes(16), 4)],
+  ['devices', (value) => devices(value) && [0, 4].includes((value as readonly Value[]).length)],
   ['v', uint],
   ['model', model],
   ['bits', (value) => typeof value === 'number' && SIZES.includes(value)],
@@ -164,6 +166,7 @@ export const unfinishedBody: Shape = [
   ['time', uint],
   ['origin', bytes(16)],
   ['steady', uint],
+  ['v', uint],
 ]
 
 /** §11.3. */
@@ -183,8 +186,10 @@ export const receiptBody: Shape = [
 export const receiptRow: Shape = [
   ...kind(11),
   ['realm', realm],
+  ['digest', bytes(16)],
   ['statement', someBytes],
   ['signature', bytes(64)],
+  ['v', uint],
 ]
 
 /** Writes the fields in the order of the shape. */

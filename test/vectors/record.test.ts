@@ -121,6 +121,14 @@ const readers: Readonly<Record<string, (good: Vector, row: Uint8Array) => unknow
     expect(hex(indexRowKey(where))).toBe(good['key'])
     return encodeIndexRow(where, bytes(good, 'macKey'), decodeIndexRow(row, where, bytes(good, 'macKey')))
   },
+  unfinished: (good, row) => {
+    const found = decodeUnfinishedRow(row, placeOf(fieldsOf(good)), keyFor(good))
+    return encodeUnfinishedRow(found, bytes(good, 'macKey'))
+  },
+  receipt: (good, row) => {
+    const where = { realm: fieldsOf(good)['realm'] as Realm, digest: bytes(fieldsOf(good), 'digest') }
+    return encodeReceiptRow(decodeReceiptRow(row, where, keyFor(good)), bytes(good, 'macKey'))
+  },
   keyring: (good, row) => {
     const { realm, provider } = fieldsOf(good)
     const found = decodeRing(row, { realm: realm as Realm, provider: String(provider) })
@@ -254,8 +262,8 @@ describe('rows with a MAC', () => {
 test.each(kind('unfinished'))('$name', (vector) => {
   const fields = fieldsOf(vector)
   const name = placeOf(fields)
-  const row = decodeUnfinishedRow(rowOf(vector), name.realm)
-  expect(hex(encodeUnfinishedRow(row))).toBe(vector['row'])
+  const row = decodeUnfinishedRow(rowOf(vector), name, keyFor(vector))
+  expect(hex(encodeUnfinishedRow(row, bytes(vector, 'macKey')))).toBe(vector['row'])
   expect([row.timeMs, hex(row.origin), row.steadyMs]).toEqual([
     fields['time'],
     fields['origin'],
@@ -267,10 +275,11 @@ test.each(kind('unfinished'))('$name', (vector) => {
 test('receipt of an erasure', () => {
   const vector = named('receipt of an erasure')
   const { realm, statement, signature } = fieldsOf(vector)
-  const receipt = decodeReceiptRow(rowOf(vector), realm as Realm)
+  const where = { realm: realm as Realm, digest: bytes(fieldsOf(vector), 'digest') }
+  const receipt = decodeReceiptRow(rowOf(vector), where, keyFor(vector))
   expect([hex(receipt.bytes), hex(receipt.signature)]).toEqual([statement, signature])
-  expect(hex(encodeReceiptRow(realm as Realm, receipt))).toBe(vector['row'])
-  expect(hex(place.receiptKey(realm as Realm, bytes(vector, 'digest')))).toBe(vector['key'])
+  expect(hex(encodeReceiptRow(receipt, bytes(vector, 'macKey')))).toBe(vector['row'])
+  expect(hex(place.receiptKey(where.realm, where.digest))).toBe(vector['key'])
 })
 
 describe('rows with one fault', () => {
@@ -282,6 +291,8 @@ describe('rows with one fault', () => {
     'realm attempts': ['realm attempts', 'realm attempts'],
     index: ['index', 'index'],
     keyring: ['keyring', 'keyring'],
+    'unfinished work, table states': ['unfinished', 'unfinished work, table states'],
+    'receipt of an erasure': ['receipt', 'receipt of an erasure'],
   }
 
   test.each(negative)('$name', (vector) => {

@@ -12,7 +12,9 @@ import {
   sealOuter,
   sealSlot,
   slotCount,
+  subjectTag,
 } from '../keys.ts'
+import { operationDigest } from '../lifecycle.ts'
 import { encodeSealedRow, generationOf } from '../record.ts'
 import type { Sealed } from '../seal.ts'
 import { encodeShape, type Fields, referenceHeader, secretHeader } from '../shapes.ts'
@@ -54,6 +56,14 @@ export function epochKey(e: number): Uint8Array {
 }
 
 export const keys: ReturnType<typeof realmKeys> = realmKeys(realmSecret(1), REALM, 1)
+/** Digest of the operation that erased the person. */
+export const erasure: Uint8Array = operationDigest(
+  keys.limiter,
+  'erase',
+  subjectTag(keys.index, SUBJECT),
+  'operation-0001',
+  new Uint8Array(0),
+)
 export const quorum: Uint8Array = bytesFor('quorum output', 64)
 export const deviceSecret: Uint8Array = bytesFor('device secret', 32)
 export const share: Uint8Array = holderShare(deviceSecret, REALM, record, generation)

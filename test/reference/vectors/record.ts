@@ -1,9 +1,9 @@
 /** Vectors of every kind of row, whole and part by part, with their keys in the store (SPEC §4.4, §4.5, §9). @module */
-import { equal, hex } from '../bytes.ts'
+import { hex } from '../bytes.ts'
 import type { Value } from '../cbor.ts'
 import { bytesFor } from '../inputs.ts'
 import { PROFILES, realmKeys, subjectTag } from '../keys.ts'
-import { operationDigest, signReceipt } from '../lifecycle.ts'
+import { signReceipt } from '../lifecycle.ts'
 import {
   ATTEMPTS_CONTEXT,
   attemptsKey,
@@ -14,6 +14,7 @@ import {
   indexKey,
   prefix,
   REALM_ATTEMPTS_CONTEXT,
+  RECEIPT_ROW_CONTEXT,
   RING_CONTEXT,
   realmAttemptsKey,
   receiptKey,
@@ -21,6 +22,7 @@ import {
   STATE_CONTEXT,
   secretKey,
   stateKey,
+  UNFINISHED_CONTEXT,
   unfinishedKey,
 } from '../record.ts'
 import { recordSeal } from '../seal.ts'
@@ -44,7 +46,7 @@ export function recordVectors(): VectorFile {
   return vectorFile(
     'chapters 4 and 9',
     ABOUT,
-    [...sealedRows(), ...mac.map(macVector), ...unfinished(), receiptRow()],
+    [...sealedRows(), ...mac.map(macVector)],
     [...sealedFaults(), ...mac.filter(({ faulty }) => faulty === true).flatMap(macFaults)],
   )
 }
@@ -305,6 +307,8 @@ function macRows(): MacRow[] {
       fields: ringFields(),
       faulty: true,
     },
+    ...unfinished(),
+    receiptRow(),
   ]
 }
 
@@ -324,41 +328,33 @@ function macVector(row: MacRow): Record<string, Json> {
   }
 }
 
-function unfinished(): Record<string, Json>[] {
-  const fields = {
-    format: 1,
-    kind: 9,
-    realm: person.REALM,
-    handle: person.handle,
-    record: person.record,
-    generation: person.generation,
-    time: person.CREATED,
-    origin: person.origin,
-    steady: 123_456,
-  }
-  const key = unfinishedKey(person.REALM, person.record, person.generation)
-  if (!equal(key.slice(0, 14), prefix(person.REALM))) throw new RangeError('prefix')
+function unfinished(): MacRow[] {
+  const { REALM, handle, record, generation, origin } = person
+  const names = { realm: REALM, handle, record, generation }
   return ['secrets', 'states'].map((table) => ({
     name: `unfinished work, table ${table}`,
     table,
-    key: hex(key),
-    fields: jsonFields(fields),
-    row: hex(shapes.encodeShape(shapes.unfinishedBody, fields)),
+    key: unfinishedKey(REALM, record, generation),
+    shape: shapes.unfinishedBody,
+    fields: { format: 1, kind: 9, ...names, time: person.CREATED, origin, steady: 123_456, v: 1 },
+    macKey: person.keys.state,
+    context: UNFINISHED_CONTEXT,
+    faulty: table === 'states',
   }))
 }
 
 /** §9.6, with the receipt of 30 days of receipt.json. */
-function receiptRow(): Record<string, Json> {
-  const { body, signature } = signReceipt(person.keys.receipt, person.RECEIPT)
-  const tag = subjectTag(person.keys.index, person.SUBJECT)
-  const digest = operationDigest(person.keys.limiter, 'erase', tag, 'operation-0001', new Uint8Array(0))
-  const fields = { format: 1, kind: 11, realm: person.REALM, statement: body, signature }
+function receiptRow(): MacRow {
+  const { keys, REALM } = person
+  const { body: statement, signature } = signReceipt(keys.receipt, person.RECEIPT)
   return {
     name: 'receipt of an erasure',
     table: 'states',
-    key: hex(receiptKey(person.REALM, digest)),
-    digest: hex(digest),
-    fields: jsonFields(fields),
-    row: hex(shapes.encodeShape(shapes.receiptRow, fields)),
+    key: receiptKey(REALM, person.erasure),
+    shape: shapes.receiptRow,
+    fields: { format: 1, kind: 11, realm: REALM, digest: person.erasure, statement, signature, v: 1 },
+    macKey: keys.limiter,
+    context: RECEIPT_ROW_CONTEXT,
+    faulty: true,
   }
 }

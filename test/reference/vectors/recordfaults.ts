@@ -35,6 +35,7 @@ const EXPECTED: Fields = {
   record: person.record,
   handle: person.handle,
   generation: person.generation,
+  digest: person.erasure,
 }
 
 function stageOf(call: () => unknown): { stage: string; code: string | null } {
@@ -94,9 +95,21 @@ function ownBodies(row: MacRow): Bodies {
   const bodies: Record<string, Uint8Array> = {}
   if (has('handle')) bodies['a handle of 15 bytes'] = one('handle', bytesFor('h', 15))
   if (has('generation')) bodies['a generation of 16 bytes'] = one('generation', bytesFor('g', 16))
+  if (has('digest')) {
+    bodies['a digest of 15 bytes'] = one('digest', bytesFor('d', 15))
+    bodies['a signature of 63 bytes'] = one('signature', bytesFor('s', 63))
+  }
+  if (has('time')) bodies['an origin of 15 bytes'] = one('origin', bytesFor('o', 15))
   if (has('state')) {
     bodies['state 7'] = one('state', 7)
     bodies['profile 4'] = one('profile', 4)
+    bodies['state 5, which is never stored'] = one('state', 5)
+    bodies['bits 500'] = one('bits', 500)
+    bodies['reason 7'] = one('reason', 7)
+    bodies['three devices'] = one(
+      'devices',
+      [1, 2, 3].map((n): Value => bytesFor(`device ${n}`, 16)),
+    )
     bodies['exposed as a number'] = one('exposed', 0)
     bodies['a basis of eight parts'] = one('basis', (row.fields['basis'] as readonly Value[]).slice(0, 8))
     bodies['a basis of kind 4'] = one('basis', [4, ...(row.fields['basis'] as readonly Value[]).slice(1)])
@@ -133,7 +146,7 @@ export function macFaults(row: MacRow): Record<string, Json>[] {
   const again = (bytes: Uint8Array): Uint8Array => encodeMacRow(row.macKey, row.context, bytes)
   const one = (name: string, value: Value): Uint8Array => encode(changed(row.shape, row.fields, name, value))
   const has = (name: string): boolean => row.shape.some(([each]) => each === name)
-  const withNumber = has('version') ? 'version' : has('count') ? 'count' : undefined
+  const withNumber = ['version', 'count', 'time'].find(has)
   const faults: Record<string, Uint8Array> = {
     ...Object.fromEntries(
       Object.entries({ ...badBodies(row.shape, row.fields), ...ownBodies(row) }).map(([name, bad]) => [
@@ -159,7 +172,16 @@ export function macFaults(row: MacRow): Record<string, Json>[] {
   if (has('state')) faults['another record'] = again(one('record', bytesFor('another record', 16)))
   if (has('handle') && has('version'))
     faults['another handle'] = again(one('handle', bytesFor('another handle', 16)))
-  if (has('run')) {
+  if (has('time')) faults['another record'] = again(one('record', bytesFor('another record', 16)))
+  if (has('digest')) {
+    faults['another digest'] = again(one('digest', bytesFor('another operation', 16)))
+    faults['digest changed, old MAC'] = concat(one('digest', bytesFor('operation', 16)), whole.slice(-32))
+    faults['the statement of another erasure, old MAC'] = concat(
+      one('statement', bytesFor('statement', 72)),
+      whole.slice(-32),
+    )
+  }
+  if (has('run') || has('time')) {
     const next = generationOf(2, bytesFor('generation', 16))
     faults['another generation'] = again(one('generation', next))
   }
@@ -182,7 +204,7 @@ export function macFaults(row: MacRow): Record<string, Json>[] {
       of: row.name,
       ...rowJson(bad),
       ...found,
-      code: CODE_OF_TABLE[row.table] ?? (UNNAMED.has(name) ? null : found.code),
+      code: CODE_OF_TABLE[row.table] ?? (MALFORMED.has(name) ? 'ERR_RECORD_FORMAT' : found.code),
     }
   })
 }
@@ -190,8 +212,15 @@ export function macFaults(row: MacRow): Record<string, Json>[] {
 /** Rows of chapter 4 are refused with one code, whatever is wrong with them (KEYS-12). */
 const CODE_OF_TABLE: Readonly<Record<string, string>> = { keyrings: 'ERR_KEYS_RING', index: 'ERR_KEYS_INDEX' }
 
-/** Faults for which SPEC.md leaves the choice between two codes. */
-const UNNAMED: ReadonlySet<string> = new Set(['profile 4'])
+/** Values out of range in a good place: only one code is left. */
+const MALFORMED: ReadonlySet<string> = new Set([
+  'state 5, which is never stored',
+  'state 7',
+  'bits 500',
+  'reason 7',
+  'three devices',
+  'five devices',
+])
 
 /** A long run of zero bytes at the end is counted, not written out. */
 function rowJson(row: Uint8Array): Record<string, Json> {
