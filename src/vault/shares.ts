@@ -1,6 +1,7 @@
 /** The holder's shares of one call, asked for outside the subject's turn (SPEC §4.3, §11.7). @module */
 
 import { equalBytes, wipe } from '../base/bytes.ts'
+import { GuiseError } from '../base/errors.ts'
 import { KeysError } from '../keys/errors.ts'
 import { copyBytes } from '../policy/fields.ts'
 import type { RecordName } from '../record/place.ts'
@@ -50,8 +51,7 @@ export class Shares {
       generation: Uint8Array.from(template.generation),
     }
     const given = await answerOf(() => source(context), this.#ctx.signal)
-    const share = copyBytes(given, 'a holder share', SHARE_BYTES, rejectInput)
-    wipe(given as Uint8Array)
+    const share = takeShare(given)
     wipe(this.#held.get(role)?.share)
     this.#held.set(role, { name: template, share })
   }
@@ -63,12 +63,14 @@ export class Shares {
 
 /**
  * Checks the sources before anything is read, so that a missing one says nothing of the subject, and runs `task` until
- * it lacks no share.
+ * it lacks no share. Only the device of a subject that exists is asked: `refused` answers in place of the error when it
+ * gives nothing of use.
  */
 export async function withShares<Result>(
   ctx: VaultContext,
   sources: Readonly<Partial<Record<ShareRole, unknown>>>,
   task: (shares: Shares) => Promise<Result>,
+  refused?: () => Result,
 ): Promise<Result> {
   const shares = new Shares(ctx, checkSources(ctx, sources))
   try {
@@ -77,8 +79,13 @@ export async function withShares<Result>(
         return await task(shares)
       } catch (error) {
         if (!(error instanceof ShareNeeded)) throw error
-        if (asked >= MOST_ASKED) throw missing('the template kept changing while its share was asked for')
-        await shares.ask(error)
+        try {
+          if (asked >= MOST_ASKED) throw missing('the template kept changing while its share was asked for')
+          await shares.ask(error)
+        } catch (failure) {
+          if (refused === undefined || !(failure instanceof GuiseError)) throw failure
+          return refused()
+        }
       }
     }
   } finally {
@@ -98,6 +105,15 @@ function checkSources(
     }
   }
   return sources as Readonly<Partial<Record<ShareRole, ShareSource>>>
+}
+
+/** A copy of 32 bytes. What was given is wiped, also when it is of another length. */
+function takeShare(given: unknown): Uint8Array {
+  try {
+    return copyBytes(given, 'a holder share', SHARE_BYTES, rejectInput)
+  } finally {
+    wipeLate(given)
+  }
 }
 
 /** What the device gives, or the reason of the signal, or the end of patience; a late share is wiped. */

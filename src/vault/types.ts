@@ -99,6 +99,8 @@ export type RefusalReason =
   | 'erased'
   | 'throttled'
   | 'locked'
+  /** Under custody `holder`: the device gave no share, or one that does not open the template. */
+  | 'holder-share'
 
 export type RevocationReason = 'breach' | 'lost-device' | 'withdrawn' | 'fraud' | 'superseded' | 'other'
 

@@ -50,7 +50,10 @@ export interface Vault extends AsyncDisposable {
     requests: Iterable<EnrollRequest> | AsyncIterable<EnrollRequest>,
     options?: CallOptions,
   ): AsyncIterable<BulkResult<Enrolled>>
-  /** Compares a probe with the subject's template. The attempt is durable before the answer. Never a score. */
+  /**
+   * Compares a probe with the subject's template. The attempt is durable before the answer. Never a score. A device that
+   * gives no share, or a wrong one, is refused as an unknown subject is.
+   */
   verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision>
   /** Lets a pending record match. */
   activate(subject: string, options?: CallOptions): Promise<void>

@@ -32,7 +32,7 @@ import { operationDigest, probeDigest } from './operation.ts'
 import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
-import { readSecret, type StoredSecret, type TemplateName, withRecordSecret } from './wrap.ts'
+import { isAuthentic, readSecret, type StoredSecret, type TemplateName, withRecordSecret } from './wrap.ts'
 
 /** Outcome codes in the attempts row. */
 const NONMATCH = 0
@@ -49,10 +49,14 @@ export async function verify(
 ): Promise<VerifyDecision> {
   const { subject, holderShare, ...samples } = readRequest(request, FIELDS)
   return withSample(ctx.settings, samples, (integers, point) =>
-    withShares(ctx, { present: holderShare }, (shares) =>
-      withSubject(ctx, subject, ctx.signal, (text) =>
-        ctx.decide(() => verifyOnce(ctx, { subject: text, integers, point, shares }, options)),
-      ),
+    withShares(
+      ctx,
+      { present: holderShare },
+      (shares) =>
+        withSubject(ctx, subject, ctx.signal, (text) =>
+          ctx.decide(() => verifyOnce(ctx, { subject: text, integers, point, shares }, options)),
+        ),
+      () => refuse(ctx, 'holder-share'),
     ),
   )
 }
@@ -95,7 +99,7 @@ async function verifyOnce(
   let failed = false
   try {
     const compared = await compareOnce(ctx, question, evidence)
-    if (compared === undefined) return refuse(ctx, 'erased')
+    if (typeof compared === 'string') return refuse(ctx, compared)
     const decided = await answer(ctx, evidence, compared, digest)
     failed = !compared.matched
     return decided
@@ -150,12 +154,12 @@ interface Compared {
   readonly epoch: number
 }
 
-/** Reads, opens and compares; `undefined` when the wrap is gone, which is what an erasure leaves. */
+/** Reads, opens and compares. Refuses when the wrap is gone, as an erasure leaves it, or when the share is wrong. */
 async function compareOnce(
   ctx: VaultContext,
   question: Question,
   evidence: Evidence,
-): Promise<Compared | undefined> {
+): Promise<Compared | 'erased' | 'holder-share'> {
   const { state } = evidence
   const name: TemplateName = state.row
   const recheck = stale(ctx, evidence)
@@ -170,13 +174,36 @@ async function compareOnce(
   try {
     const reference = decodeReferenceRow(stored.bytes, ctx.settings.profile, name)
     const secret = await readSecret(ctx, name)
-    if (secret === undefined) return await ctx.store.commit([stateStep(ctx, state)]).then(() => undefined)
+    if (secret === undefined) {
+      await ctx.store.commit([stateStep(ctx, state)])
+      return 'erased'
+    }
     const share = question.shares.of(name)
     await ctx.ring.loadEpoch(secret.row.epoch)
+    if (share !== undefined && (await isWrongShare(ctx, name, secret, share))) {
+      await ctx.store.commit([stateStep(ctx, state), evidence.ring])
+      return 'holder-share'
+    }
     const matched = compareNow(ctx, question, { name, reference, secret, share })
     return { matched, epoch: secret.row.epoch }
   } catch (error) {
     return await recheck(error)
+  }
+}
+
+/** True when nothing but the share keeps the wrap shut: its epoch vouches for it, and it does not open. */
+async function isWrongShare(
+  ctx: VaultContext,
+  name: TemplateName,
+  { row }: StoredSecret,
+  share: Uint8Array,
+): Promise<boolean> {
+  try {
+    withRecordSecret(ctx, name, row, share, () => undefined)
+    return false
+  } catch (error) {
+    if (error instanceof SealError && (await isAuthentic(ctx, row))) return true
+    throw error
   }
 }
 
@@ -238,7 +265,7 @@ async function answerAgain(
   code: number,
 ): Promise<VerifyDecision> {
   const compared = await compareOnce(ctx, question, evidence)
-  if (compared === undefined) return refuse(ctx, 'erased')
+  if (typeof compared === 'string') return refuse(ctx, compared)
   await ctx.store.commit([stateStep(ctx, evidence.state), evidence.ring])
   return decideNow(ctx, evidence.state.row, code === MATCH && compared.matched, compared.epoch)
 }

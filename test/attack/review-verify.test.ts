@@ -1,5 +1,5 @@
 /** What a remembered answer, a slow store and a wrong share must not give away. @module */
-import { memoryStore, type ShareSource, type Vault } from 'guise'
+import { memoryStore, revealReason, type ShareSource, type Vault, type VaultOptions } from 'guise'
 import { describe, expect, test } from 'vitest'
 import { hookedStore } from '../support/rows.ts'
 import { basis, codeOf, manualClock, point, sample, testVault } from '../support/vault.ts'
@@ -31,7 +31,7 @@ describe('VAULT-15 a remembered match is given again only to whoever would get i
     const { vault } = await testVault({ custody: { profile: 'holder' } })
     await vault.enroll({ ...ANNA, ...sample(1), holderShare: share(1) })
     expect((await again(vault, { holderShare: share(1) })).outcome).toBe('match')
-    expect(await codeOf(again(vault, { holderShare: share(2) }))).toBe('ERR_SEAL_OPEN')
+    expect(await again(vault, { holderShare: share(2) })).toMatchObject({ reason: 'holder-share' })
     expect((await again(vault, { holderShare: share(1) })).outcome).toBe('match')
   })
 
@@ -103,4 +103,36 @@ test('VAULT-13 an epoch that ends between reading the wrap and opening it leads 
   }
   expect((await vault.verify({ subject: 'anna', ...sample(1, 1) })).outcome).toBe('match')
   expect(seen.turned).toBe(true)
+})
+
+describe('VAULT-7 a device tells nobody whether a subject exists', () => {
+  const SOURCES: Readonly<Record<string, ShareSource>> = {
+    'a wrong share': share(9),
+    'a share of the wrong length': async () => new Uint8Array(31),
+    'no share': async () => {
+      throw new Error('gone')
+    },
+  }
+
+  test.each(Object.entries(SOURCES))('%s', async (_, holderShare) => {
+    const { open } = await testVault({ custody: { profile: 'holder' } })
+    const vault = await open({ [revealReason]: undefined } as unknown as Partial<VaultOptions>)
+    await vault.enroll({ ...ANNA, ...sample(1), holderShare: share(1) })
+    const ask = (subject: string, by = vault): ReturnType<Vault['verify']> =>
+      by.verify({ subject, ...sample(1), holderShare })
+    expect(await ask('anna')).toEqual({ outcome: 'refused' })
+    expect(await ask('anna')).toEqual(await ask('nobody'))
+    expect(await ask('anna', await open())).toEqual({ outcome: 'refused', reason: 'holder-share' })
+    expect((await vault.verify({ subject: 'anna', ...sample(1), holderShare: share(1) })).outcome).toBe(
+      'match',
+    )
+  })
+
+  test('the one that cannot be wiped by its device is wiped here', async () => {
+    const { vault } = await testVault({ custody: { profile: 'holder' } })
+    await vault.enroll({ ...ANNA, ...sample(1), holderShare: share(1) })
+    const short = new Uint8Array(31).fill(5)
+    await vault.verify({ subject: 'anna', ...sample(1), holderShare: async () => short })
+    expect(short).toEqual(new Uint8Array(31))
+  })
 })

@@ -18,6 +18,8 @@ async function enrolled(): Promise<Awaited<ReturnType<typeof testVault>>> {
   return made
 }
 
+const NO_SHARE = { outcome: 'refused', reason: 'holder-share' }
+
 function ask(vault: Vault, source: ShareSource | undefined, signal?: AbortSignal): Promise<unknown> {
   const request = {
     subject: 'anna',
@@ -32,12 +34,12 @@ test('the person with the device matches, and nobody without', async () => {
   expect(await ask(vault, deviceOf(1))).toMatchObject({ outcome: 'match' })
   const before = await dump(store)
   expect(await typedCode(ask(vault, undefined))).toBe('ERR_KEYS_MISSING')
-  expect(await typedCode(ask(vault, deviceOf(2)))).toBe('ERR_SEAL_OPEN')
-  expect(await typedCode(ask(vault, () => Promise.reject(new Error('offline'))))).toBe('ERR_KEYS_MISSING')
+  expect(await ask(vault, deviceOf(2))).toEqual(NO_SHARE)
+  expect(await ask(vault, () => Promise.reject(new Error('offline')))).toEqual(NO_SHARE)
   for (const length of [0, 31, 33]) {
-    expect(await typedCode(ask(vault, async () => new Uint8Array(length)))).toBe('ERR_VAULT_INPUT')
+    expect(await ask(vault, async () => new Uint8Array(length))).toEqual(NO_SHARE)
   }
-  expect(await typedCode(ask(vault, (() => 'share') as never))).toBe('ERR_VAULT_INPUT')
+  expect(await ask(vault, (() => 'share') as never)).toEqual(NO_SHARE)
   expect(await dump(store)).toEqual(before)
 })
 
@@ -99,7 +101,7 @@ describe('a slow device', () => {
       await other.reissue({ ...ANNA, holderShare: deviceOf(1), ...sample(1) })
       return holderShare(secretOf(1), context)
     }
-    expect(await typedCode(ask(vault, endless))).toBe('ERR_KEYS_MISSING')
+    expect(await ask(vault, endless)).toEqual(NO_SHARE)
   })
 
   test('is given up with the call, and its late share is wiped', async () => {
@@ -124,7 +126,7 @@ test('every device lost: a reissue with a new one, and the old share opens nothi
   const { vault, store } = await enrolled()
   await vault.revoke('anna', 'lost-device')
   await vault.reissue({ ...ANNA, holderShare: deviceOf(5), ...sample(1, 2) })
-  expect(await typedCode(ask(vault, deviceOf(1)))).toBe('ERR_SEAL_OPEN')
+  expect(await ask(vault, deviceOf(1))).toEqual(NO_SHARE)
   expect(await ask(vault, deviceOf(5))).toMatchObject({ outcome: 'match' })
   expect(await rowsOf(store, 'secrets')).toHaveLength(1)
   expect((await vault.describe('anna'))?.devices).toHaveLength(1)
