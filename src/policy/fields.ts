@@ -1,6 +1,6 @@
 /** What callers give is read once: no getter, proxy or odd view can change it after the check (SPEC §2). @module */
 
-import { secretBytes } from '../base/bytes.ts'
+import { secretBytes, wipe } from '../base/bytes.ts'
 import { checkBytes } from '../base/check.ts'
 import type { Reject } from '../base/errors.ts'
 
@@ -63,6 +63,11 @@ export function copyBytes(
     throw reject(`${name} cannot be read`)
   }
   if (copy === undefined) throw reject(`${name} must be a Uint8Array of at most ${max} bytes`)
-  checkBytes(copy, name, length, reject)
+  try {
+    checkBytes(copy, name, length, reject)
+  } catch (error) {
+    wipe(copy)
+    throw error
+  }
   return copy
 }

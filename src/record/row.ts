@@ -1,8 +1,8 @@
 /** What all rows share: bounds, format and kind, and the tag of authenticated rows (SPEC §9). @module */
 
-import { concatBytes, equalBytes, labelBytes } from '../base/bytes.ts'
+import { concatBytes, labelBytes } from '../base/bytes.ts'
 import { asArray, asUint, type CborValue, decodeCbor, encodeCbor } from '../base/cbor.ts'
-import { mac } from '../crypto/kdf.ts'
+import { mac, verifyMac } from '../crypto/kdf.ts'
 import { malformed, RecordError } from './errors.ts'
 
 /** No row is longer (RECORD-7). */
@@ -73,8 +73,8 @@ export function readAuthenticated(
   const bytes = row.subarray(0, row.length - TAG_BYTES)
   const items = decodeStructure(bytes, shape.kind, shape.arity)
   const key = keyFor(asUint(items[shape.versionAt], MAX_U32, malformed))
-  const expected = key === undefined ? undefined : mac(key, concatBytes(labelOf(shape.label), bytes))
-  if (expected === undefined || !equalBytes(expected, row.subarray(row.length - TAG_BYTES))) {
+  const tag = row.subarray(row.length - TAG_BYTES)
+  if (key === undefined || !verifyMac(key, concatBytes(labelOf(shape.label), bytes), tag)) {
     throw new RecordError('ERR_RECORD_MAC', 'the authentication tag of a row does not fit')
   }
   return items
