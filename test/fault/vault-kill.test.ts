@@ -34,7 +34,7 @@ test('STORE-11 codes and wraps in two stores: after a kill nothing is unreadable
 })
 
 test('the control that acknowledges before it commits is caught', { timeout: TIMEOUT_MS }, async () => {
-  const cycles = Math.ceil(CYCLES / 3)
+  const cycles = 4
   const result = await killLoop({ compiled, driver: './vault-early-driver.js', cycles, seed: 31_003 })
   console.info(`seed 31003, control: ${result.lost.length} lost in ${result.cycles} cycles`)
   expect(result.lost.length).toBeGreaterThan(0)
