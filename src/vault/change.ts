@@ -2,10 +2,11 @@
 
 import type { CallOptions } from '../base/errors.ts'
 import { effectiveState, type State, type TransitionVerb, transition } from '../policy/states.ts'
+import { RecordError } from '../record/errors.ts'
 import { stateKey } from '../record/place.ts'
 import { encodeStateRow, findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
-import type { VaultContext } from './context.ts'
+import { PROFILE, type VaultContext } from './context.ts'
 import { VaultError } from './errors.ts'
 import { type Found, requireState, type Versioned, withSubject } from './lookup.ts'
 import { operationDigest, VERB, type Verb } from './operation.ts'
@@ -39,6 +40,7 @@ export function changeSubject<Result>(
   return withSubject(ctx, call.subject, ctx.signal, (subject) =>
     ctx.decide(async () => {
       const record = await requireState(ctx, subject)
+      if (verb === 'reissue' || verb === 'devices') requireFit(ctx, verb, record.row)
       await ctx.ring.load()
       const digest = operationDigest(ctx, verb, record.row.handle, call.options, call.bound)
       if (
@@ -51,6 +53,21 @@ export function changeSubject<Result>(
       return handlers.change({ ...record, digest, nowMs: ctx.now().nowMs })
     }),
   )
+}
+
+/**
+ * A vault that may not compare a template may not replace it or change its devices either: a reissue would take a record out
+ * of its holder's custody, or to another purpose (VAULT-17). It may bring a holder in.
+ */
+function requireFit(ctx: VaultContext, verb: 'reissue' | 'devices', state: StateRow): void {
+  const { custody, profile } = ctx.settings
+  const bringsHolder = verb === 'reissue' && custody === 'holder' && state.profile === PROFILE.operator
+  if (state.profile !== PROFILE[custody] && !bringsHolder) {
+    throw new VaultError('ERR_VAULT_CUSTODY', 'the record has another custody profile than the vault')
+  }
+  if (state.basis !== null && state.basis.purpose !== profile.purpose) {
+    throw new RecordError('ERR_RECORD_BINDING', 'the record serves another purpose than the vault')
+  }
 }
 
 /** Where the verb leads now. Throws `ERR_VAULT_TRANSITION` when it is illegal (VAULT-1). */
