@@ -2,12 +2,13 @@
 
 import { checkOneOf } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
+import type { State } from '../policy/states.ts'
 import { RecordError } from '../record/errors.ts'
 import { referenceKey, secretKey } from '../record/place.ts'
 import type { StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
 import { type Change, commitChange } from './batch.ts'
-import { changedRow, changeSubject, nextState, stateStep } from './change.ts'
+import { changedRow, changeSubject, nextState, type Subject, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput } from './errors.ts'
 import { finishRecord, finishRevoked } from './finish.ts'
@@ -39,6 +40,7 @@ export async function revoke(
     {
       repeat: (state) => finishOld(ctx, state),
       change: async (found) => {
+        if (reason === 'breach' && KEPT.has(found.row.state)) return expose(ctx, found)
         const state = nextState(found, 'revoke')
         const old = await dropTemplate(ctx, found.row)
         const exposed = found.row.exposed || reason === 'breach'
@@ -49,6 +51,16 @@ export async function revoke(
       },
     },
   )
+}
+
+/** States that a revocation does not change; that the template was stolen must be known all the same (VAULT-10). */
+const KEPT: ReadonlySet<State> = new Set(['revoked', 'held'])
+
+async function expose(ctx: VaultContext, found: Subject): Promise<void> {
+  await finishOld(ctx, found.row)
+  await ctx.ring.load()
+  const next = changedRow(ctx, found, 'revoke', { exposed: true })
+  await ctx.store.commit([stateStep(ctx, found, next), found.found.ring])
 }
 
 /** What has to go with a generation, and the epochs that ever wrapped its secret. */

@@ -116,3 +116,23 @@ test.each([false, true])(
     expect(await rowsOf(secrets, 'secrets')).toEqual([])
   },
 )
+
+test('VAULT-10 a breach that comes to light later marks what is revoked or held', async () => {
+  const { vault } = await testVault()
+  for (const subject of ['anna', 'ben']) await vault.enroll({ subject, basis: basis(), ...sample(1) })
+  await vault.revoke('anna', 'lost-device')
+  await vault.hold('ben')
+  for (const subject of ['anna', 'ben']) {
+    const before = await vault.describe(subject)
+    expect(await codeOf(vault.revoke(subject, 'other'))).toBe('ERR_VAULT_TRANSITION')
+    await vault.revoke(subject, 'breach', { operationId: 'once' })
+    await vault.revoke(subject, 'breach', { operationId: 'once' })
+    const after = await vault.describe(subject)
+    expect({ ...after, changedAt: 0 }).toEqual({ ...before, exposed: true, changedAt: 0 })
+  }
+  await vault.reissue({ ...ANNA, ...sample(1) })
+  expect(await vault.verify({ subject: 'anna', ...sample(1) })).toMatchObject({
+    outcome: 'match',
+    exposed: true,
+  })
+})
