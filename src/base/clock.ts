@@ -71,6 +71,7 @@ interface NodeProcess {
 }
 interface NodeFiles {
   readFileSync(path: string, encoding: 'utf8'): string
+  readlinkSync(path: string): string
 }
 interface NodeHash {
   createHash(name: 'sha256'): { update(text: string): { digest(): Uint8Array } }
@@ -90,12 +91,24 @@ export function readHost(
   try {
     const system = load('node:os') as NodeSystem
     system.uptime()
-    const id = (load('node:fs') as NodeFiles).readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')
+    const files = load('node:fs') as NodeFiles
+    const id = files.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    // A container shares the boot id with its host, but may count the time since boot from elsewhere.
+    const spaces = ['time', 'pid'].map((name) => namespaceOf(files, name)).join(' ')
     // Whoever knows the boot id can link everything this machine does until it restarts: only a hash is kept.
     const hash = (load('node:crypto') as NodeHash).createHash('sha256')
-    const digest = hash.update(`guise/v1/boot ${id.trim()}`).digest()
+    const digest = hash.update(`guise/v1/boot ${id} ${spaces}`).digest()
     return { ...host, bootId: Uint8Array.from(digest.subarray(0, 16)), uptimeSeconds: () => system.uptime() }
   } catch {
     return none
+  }
+}
+
+/** What the kernel calls a namespace of this process; kernels before 5.6 have none of time. */
+function namespaceOf(files: NodeFiles, name: string): string {
+  try {
+    return files.readlinkSync(`/proc/self/ns/${name}`)
+  } catch {
+    return `${name}:none`
   }
 }

@@ -1,4 +1,5 @@
 /** Errors, argument checks, secrets, the mutex and the clock. @module */
+import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/base/bytes.ts'
@@ -276,6 +277,34 @@ describe('clock', () => {
     expect(second.origin).toEqual(first.origin)
     expect(second.ms).toBeGreaterThanOrEqual(first.ms)
     expect(Number.isInteger(systemClock.nowMs())).toBe(true)
+  })
+
+  test('a container that counts time from elsewhere has another origin than its host', () => {
+    const found = (spaces: Readonly<Record<string, string>>): string => {
+      const modules: Readonly<Record<string, unknown>> = {
+        'node:os': { uptime: () => 1 },
+        'node:crypto': { createHash },
+        'node:fs': {
+          readFileSync: () => 'boot\n',
+          readlinkSync: (path: string) => {
+            const space = spaces[path]
+            if (space === undefined) throw new Error('no such file')
+            return space
+          },
+        },
+      }
+      const host = readHost({ platform: 'linux', getBuiltinModule: (id) => modules[id] })
+      return toHex(host.bootId as Uint8Array)
+    }
+    const [time, pid] = ['/proc/self/ns/time', '/proc/self/ns/pid']
+    const all = [
+      { [time]: 't1', [pid]: 'p1' },
+      { [time]: 't2', [pid]: 'p1' },
+      { [time]: 't1', [pid]: 'p2' },
+      {},
+    ]
+    expect(new Set(all.map(found)).size).toBe(all.length)
+    expect(found(all[0] ?? {})).toBe(found({ ...all[0] }))
   })
 
   test.each([
