@@ -25,7 +25,7 @@ export type KeysErrorCode =
   | 'ERR_KEYS_UNKNOWN_VERSION'
   /** The stored ring is malformed, altered, older than one seen before, or of another realm or provider. */
   | 'ERR_KEYS_RING'
-  /** The ring has no room for another epoch or version. */
+  /** The ring, or the cache, has no room for another epoch or version. */
   | 'ERR_KEYS_FULL'
   /** An index row was altered or belongs elsewhere. */
   | 'ERR_KEYS_INDEX'

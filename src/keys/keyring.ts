@@ -95,7 +95,10 @@ export interface Keyring extends Disposable {
   /** Refuses every wrap below `minAccepted` from now on. It only grows and never passes the primary. */
   retire(minAccepted: number, options?: CallOptions): Promise<void>
 
-  /** Adds a version of the realm keys; new rows use it, old rows keep theirs. Resolves with its number. */
+  /**
+   * Adds a version of the realm keys; new rows use it, old rows keep theirs. Resolves with its number. `ERR_KEYS_FULL` when
+   * the cache (`cache.maxSecrets`) could not hold all versions and three epochs at once, which verbs need.
+   */
   renew(options?: CallOptions): Promise<number>
 
   /** The Ed25519 key, 32 bytes, that verifies erasure receipts of a version of the realm keys, by default the newest. */
@@ -168,13 +171,15 @@ const ACCESS: WeakMap<Keyring, RingState> = new WeakMap()
 const MAX_EPOCH = 0xffff_ffff
 
 class StoredKeyring implements Keyring {
-  readonly realm: Realm
   readonly #state: RingState
 
   constructor(state: RingState) {
-    this.realm = state.realm
     this.#state = state
     ACCESS.set(this, state)
+  }
+
+  get realm(): Realm {
+    return this.#state.realm
   }
 
   get primary(): Epoch {
@@ -209,7 +214,7 @@ class StoredKeyring implements Keyring {
       epoch = ring.epochs.length + 1
       const { wrapped } = await wrapFresh(
         this.#state.provider,
-        epochContext(this.realm, epoch),
+        epochContext(this.#state.realm, epoch),
         options,
         forget,
       )
@@ -241,7 +246,7 @@ class StoredKeyring implements Keyring {
     await this.#state.change(async (ring) => {
       const { wrapped } = requireTransition(ring, 'enable', epoch)
       // Its destruction may have been cut off between the provider and the ring: then it stays disabled.
-      wipe(await this.#state.provider.unwrap(wrapped, epochContext(this.realm, epoch), options))
+      wipe(await this.#state.provider.unwrap(wrapped, epochContext(this.#state.realm, epoch), options))
       return { ring: withStatus(ring, 'enable', epoch, systemClock.nowMs()) }
     }, options)
   }
@@ -254,7 +259,7 @@ class StoredKeyring implements Keyring {
       if (asked && findEpoch(ring, epoch)?.status === DESTROYED) return undefined
       requireTransition(ring, 'destroy', epoch)
       asked = true
-      const confirmedAt = await this.#state.provider.destroy(epochContext(this.realm, epoch), options)
+      const confirmedAt = await this.#state.provider.destroy(epochContext(this.#state.realm, epoch), options)
       return { ring: withDestroyed(ring, epoch, confirmedAt ?? 0) }
     }, options)
   }
@@ -271,11 +276,12 @@ class StoredKeyring implements Keyring {
     let version = 0
     await this.#state.change(async (ring) => {
       version = newestVersion(ring) + 1
+      this.#state.requireRoom(version)
       const { wrapped, made } = await wrapFresh(
         this.#state.provider,
-        realmContext(this.realm, version),
+        realmContext(this.#state.realm, version),
         options,
-        (secret) => new RealmKeys(this.realm, version, secret),
+        (secret) => new RealmKeys(this.#state.realm, version, secret),
       )
       return { ring: withSecret(ring, wrapped, systemClock.nowMs()), keys: made }
     }, options)

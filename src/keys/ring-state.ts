@@ -82,6 +82,8 @@ const MAX_ATTEMPTS = 8
 const TABLE = 'keyrings'
 const NO_SALT: Uint8Array = new Uint8Array(0)
 
+/** The one that a wrap is under, the primary one, and one that is about to become it. */
+const EPOCHS_OF_A_VERB = 3
 /** The ring as last read, with the row's version in the store and its tag. */
 interface View {
   readonly ring: Ring
@@ -105,6 +107,7 @@ export class RingState implements RingAccess {
   readonly #changes = new KeyedMutex()
   #view: View | undefined
   #closed = false
+  readonly #maxSecrets: number
 
   constructor(realm: Realm, store: Store, provider: KeyProvider, options: Required<CacheOptions>) {
     this.realm = realm
@@ -115,6 +118,7 @@ export class RingState implements RingAccess {
   }
 
   /** The ring as last read. */
+    this.#maxSecrets = options.maxSecrets
   get ring(): Ring {
     return this.#current().ring
   }
@@ -181,6 +185,15 @@ export class RingState implements RingAccess {
   requireOpenable(epoch: number): void {
     requireOpenable(this.ring, epoch)
   }
+  /** Throws `ERR_KEYS_FULL` unless so many versions of the realm keys fit into the cache together with a verb's epochs. */
+  requireRoom(versions: number): void {
+    if (versions + EPOCHS_OF_A_VERB <= this.#maxSecrets) return
+    throw new KeysError(
+      'ERR_KEYS_FULL',
+      'the cache of the keyring is too small for another version of the realm keys',
+    )
+  }
+
 
   epochPrk(epoch: number): Secret | undefined {
     this.requireOpenable(epoch)

@@ -1,6 +1,6 @@
 /** Opening a vault: the whole configuration is checked once, then what a crash left is finished. @module */
 
-import type { TransformId } from '../base/brand.ts'
+import type { Realm, TransformId } from '../base/brand.ts'
 import { checkFunction, checkInteger, checkOneOf } from '../base/check.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { checkPurpose } from '../base/identifier.ts'
@@ -69,12 +69,13 @@ export async function openContext(options: VaultOptions): Promise<VaultContext> 
 }
 
 async function openChecked(options: VaultOptions, signal: AbortSignal | undefined): Promise<VaultContext> {
-  const ring = new VaultKeys(ringAccess(options.keyring))
+  const access = ringAccess(options.keyring)
+  const ring = new VaultKeys(access)
   const store = checkStore(options.store, 'store')
   const secrets = options.secrets === undefined ? store : checkStore(options.secrets, 'secrets')
   if (ring.store !== store) throw rejectConfiguration('store must be the store that holds the keyring')
   const clock = chooseClock(options, [store, secrets])
-  const settings = checkSettings(options)
+  const settings = checkSettings(options, access.realm)
   const realmLimit = new RealmLimit(ring, settings.realm, clock, settings.attempts.realmPerHour)
   const ctx = new VaultContext({
     settings,
@@ -92,8 +93,7 @@ async function openChecked(options: VaultOptions, signal: AbortSignal | undefine
   return ctx
 }
 
-function checkSettings(options: VaultOptions): VaultSettings {
-  const { realm } = options.keyring
+function checkSettings(options: VaultOptions, realm: Realm): VaultSettings {
   const model = checkModel(options.model)
   const overcomplete = options[allowOvercomplete] === true
   const bits =

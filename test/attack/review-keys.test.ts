@@ -3,7 +3,7 @@ import { createKeyring, memoryStore, openKeyring } from 'guise'
 import { expect, test } from 'vitest'
 import { ringAccess } from '../../src/keys/keyring.ts'
 import { VaultKeys } from '../../src/vault/keys.ts'
-import { memoryProvider } from '../support/vault.ts'
+import { codeOf, memoryProvider, testVault } from '../support/vault.ts'
 
 test('KEYS-12 a process whose primary epoch another one has destroyed reads the ring again', async () => {
   const store = memoryStore()
