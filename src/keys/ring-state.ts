@@ -64,6 +64,9 @@ export interface RingAccess {
   /** Lends HKDF-Extract of the epoch key to `task`, which must be synchronous. Unwraps it when it is not cached. */
   useEpoch<Result>(epoch: number, task: (prk: Uint8Array) => Result, options?: CallOptions): Promise<Result>
 
+  /** Has the provider unwrap the primary epoch's key, whatever is cached, and wipes it: is the provider there? */
+  askProvider(options?: CallOptions): Promise<void>
+
   /** The realm keys of a version when they are cached. Throws `ERR_KEYS_UNKNOWN_VERSION`. */
   realmKeys(version: number): RealmKeys | undefined
 
@@ -79,11 +82,11 @@ export type CheckStep = Extract<StoreStep, { readonly step: 'check' }>
 
 /** A conflict means that another process changed the ring meanwhile: so many in a row never happen by chance. */
 const MAX_ATTEMPTS = 8
+/** The one that a wrap is under, the primary one, and one that is about to become it. */
+const EPOCHS_OF_A_VERB = 3
 const TABLE = 'keyrings'
 const NO_SALT: Uint8Array = new Uint8Array(0)
 
-/** The one that a wrap is under, the primary one, and one that is about to become it. */
-const EPOCHS_OF_A_VERB = 3
 /** The ring as last read, with the row's version in the store and its tag. */
 interface View {
   readonly ring: Ring
@@ -104,10 +107,10 @@ export class RingState implements RingAccess {
   readonly provider: GuardedProvider
   readonly #key: Uint8Array
   readonly #cache: SecretCache
+  readonly #maxSecrets: number
   readonly #changes = new KeyedMutex()
   #view: View | undefined
   #closed = false
-  readonly #maxSecrets: number
 
   constructor(realm: Realm, store: Store, provider: KeyProvider, options: Required<CacheOptions>) {
     this.realm = realm
@@ -115,10 +118,10 @@ export class RingState implements RingAccess {
     this.provider = new GuardedProvider(provider, options.timeoutMs)
     this.#key = ringRowKey(realm)
     this.#cache = new SecretCache(options)
+    this.#maxSecrets = options.maxSecrets
   }
 
   /** The ring as last read. */
-    this.#maxSecrets = options.maxSecrets
   get ring(): Ring {
     return this.#current().ring
   }
@@ -182,9 +185,6 @@ export class RingState implements RingAccess {
     }
   }
 
-  requireOpenable(epoch: number): void {
-    requireOpenable(this.ring, epoch)
-  }
   /** Throws `ERR_KEYS_FULL` unless so many versions of the realm keys fit into the cache together with a verb's epochs. */
   requireRoom(versions: number): void {
     if (versions + EPOCHS_OF_A_VERB <= this.#maxSecrets) return
@@ -194,6 +194,9 @@ export class RingState implements RingAccess {
     )
   }
 
+  requireOpenable(epoch: number): void {
+    requireOpenable(this.ring, epoch)
+  }
 
   epochPrk(epoch: number): Secret | undefined {
     this.requireOpenable(epoch)
@@ -210,6 +213,11 @@ export class RingState implements RingAccess {
       if (prk !== undefined) return prk.use(task)
       await this.#cache.fill(epochName(epoch), (signal) => this.#loadEpoch(epoch, signal), options.signal)
     }
+  }
+
+  async askProvider(options: CallOptions = {}): Promise<void> {
+    const { wrapped } = requireOpenable(this.ring, this.primary)
+    wipe(await this.provider.unwrap(wrapped, epochContext(this.realm, this.primary), options))
   }
 
   realmKeys(version: number): RealmKeys | undefined {

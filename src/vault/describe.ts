@@ -45,7 +45,7 @@ export async function describe(ctx: VaultContext, subject: string): Promise<Subj
 export async function health(ctx: VaultContext, inFlight: number): Promise<VaultHealth> {
   const keyring = await succeeds(async () => {
     await ctx.ring.refresh()
-    await ctx.ring.load()
+    await ctx.ring.askProvider()
   })
   const store = await succeeds(async () => {
     await ctx.store.commit([ctx.ringStep()])

@@ -69,6 +69,11 @@ export class VaultKeys {
     return this.#ring.refresh(this.#options)
   }
 
+  /** Resolves when the provider itself, not a cache, opens the primary epoch. */
+  askProvider(): Promise<void> {
+    return this.#ring.askProvider(this.#options)
+  }
+
   /**
    * Unwraps, where they are not held, the realm keys of every version and the primary epoch's key. The ring last read may
    * be out of date, its primary epoch gone by now (KEYS-12): before a failure is believed, the ring is read again.

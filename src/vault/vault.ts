@@ -65,7 +65,10 @@ export interface Vault extends AsyncDisposable {
   release(subject: string, options?: CallOptions): Promise<void>
   /** Ends a lock-out once the caller has bound the person again by other means. */
   rebind(subject: string, options?: CallOptions): Promise<void>
-  /** Deletes code and wraps; a tombstone stays. Copies in free pages and backups end with the epoch. `breach` marks as exposed. */
+  /**
+   * Deletes code and wraps; a tombstone stays. Copies in free pages and backups end with the epoch. `breach` marks the
+   * subject as exposed, and does just that for a record that is revoked already, or held.
+   */
   revoke(subject: string, reason: RevocationReason, options?: CallOptions): Promise<void>
   /** A new secret and template from a fresh sample; the former generation cannot match any more. */
   reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled>
