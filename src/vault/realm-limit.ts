@@ -4,16 +4,24 @@ import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { randomBytes } from '../crypto/random.ts'
-import { decodeRealmAttemptsRow, encodeRealmAttemptsRow } from '../record/attempts-row.ts'
-import { misplaced } from '../record/errors.ts'
+import {
+  decodeRealmAttemptsRow,
+  encodeRealmAttemptsRow,
+  type RealmAttemptsRow,
+} from '../record/attempts-row.ts'
+import { RecordError } from '../record/errors.ts'
 import { realmAttemptsKey, realmAttemptsStart, startsWith } from '../record/place.ts'
+import type { StoredRow } from '../store/store.ts'
 import type { VaultKeys } from './keys.ts'
 import { isConflict } from './outcome.ts'
 
 const WINDOW_MS = 3_600_000
 const FLUSH_MS = 1000
 const FLUSH_COUNT = 64
-/** Nobody else writes this writer's row, so a conflict only means that an earlier commit was applied after all. */
+/** Rows of writers that have been silent for so long are deleted, so many at a reading. */
+const PAST_MS = 24 * WINDOW_MS
+const MOST_DELETED = 64
+/** Others only delete this writer's row; otherwise a conflict means that an earlier commit was applied after all. */
 const MOST_TRIES = 3
 
 /**
@@ -144,21 +152,44 @@ export class RealmLimit {
   async #readOthers(nowMs: number): Promise<void> {
     const start = realmAttemptsStart(this.#realm)
     const own = realmAttemptsKey(this.#realm, this.#writer)
+    const past: StoredRow[] = []
     let sum = 0
     for await (const row of this.#ring.store.scan('attempts', start)) {
       if (!startsWith(row.key, start)) break
       if (startsWith(row.key, own)) continue
       await this.#ring.load()
-      const { windowMs, count, writer } = decodeRealmAttemptsRow(
+      const read = this.#read(row, start.length)
+      if (read === undefined) continue
+      if (read.windowMs === this.#windowMs) sum += read.count
+      else if (this.#windowMs - read.windowMs >= PAST_MS && past.length < MOST_DELETED) past.push(row)
+    }
+    await Promise.all(past.map((row) => this.#forget(row)))
+    this.#others = sum
+    this.#readMs = nowMs
+  }
+
+  /** A row that nobody of this realm wrote counts for nothing: or anybody with the store could refuse the realm for ever. */
+  #read(row: StoredRow, offset: number): RealmAttemptsRow | undefined {
+    try {
+      const read = decodeRealmAttemptsRow(
         row.bytes,
         this.#realm,
         (version) => this.#ring.realmKeys(version)?.limiter,
       )
-      if (!equalBytes(writer, row.key.subarray(start.length))) throw misplaced('another writer')
-      if (windowMs === this.#windowMs) sum += count
+      return equalBytes(read.writer, row.key.subarray(offset)) ? read : undefined
+    } catch (error) {
+      if (error instanceof RecordError) return undefined
+      throw error
     }
-    this.#others = sum
-    this.#readMs = nowMs
+  }
+
+  /** Every opened vault leaves a row behind. A writer that goes on after a day of silence writes another one. */
+  async #forget({ key, version }: StoredRow): Promise<void> {
+    try {
+      await this.#ring.store.commit([{ step: 'delete', table: 'attempts', key, expected: version }])
+    } catch (error) {
+      if (!isConflict(error)) throw error
+    }
   }
 
   /** Begins a new hour when the running one is over: the hour of the wall clock then, up to its end. */
