@@ -49,7 +49,7 @@ const FROM: Readonly<Record<string, readonly string[]>> = {
   resume: ['suspended'],
   hold: ['pending', 'active', 'suspended', 'expired'],
   release: ['held'],
-  breach: ['pending', 'active', 'suspended', 'expired'],
+  breach: ['pending', 'active', 'suspended', 'held', 'revoked', 'expired'],
   reissue: ['active', 'revoked', 'expired'],
   erase: ['pending', 'active', 'suspended', 'revoked', 'expired'],
 }
@@ -126,7 +126,7 @@ async function live(script: readonly Step[]): Promise<void> {
     ])
     if (!legal) return
     if (verb === 'erase') people.delete(subject)
-    else person.state = TO[verb] as Person['state']
+    else if (verb !== 'breach' || person.state !== 'held') person.state = TO[verb] as Person['state']
     if (verb === 'breach') person.exposed = true
     if (verb !== 'reissue') return
     person.generation++
