@@ -1,6 +1,6 @@
 /** Digests of operation ids, so that a retry is not done twice (SPEC §11.6). @module */
 
-import { concatBytes, labelBytes, wipe } from '../base/bytes.ts'
+import { labelBytes, wipe } from '../base/bytes.ts'
 import { encodeCbor } from '../base/cbor.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { sha256 } from '../crypto/hash.ts'
@@ -43,13 +43,17 @@ export function operationDigest(
 ): Uint8Array | undefined {
   if (options?.operationId === undefined) return undefined
   const { limiter } = ctx.ring.requireRealmKeys(ctx.ring.oldestVersion)
-  return mac(limiter, concatBytes(LABEL, encodeCbor([VERB[verb], who, options.operationId, bound]))).subarray(
-    0,
-    16,
-  )
+  const open = encodeCbor([VERB[verb], who, options.operationId, NOTHING])
+  const digest = mac(limiter, [LABEL, open.subarray(0, -1), byteStringHead(bound.length), bound])
+  return digest.subarray(0, 16)
 }
 
-/** Binds a verify to its probe: SHA-256 of the integers, little-endian. */
+/** The head of a CBOR byte string. What a digest is bound to may say something of a face: the codec never sees it. */
+function byteStringHead(length: number): Uint8Array {
+  return length < 24 ? Uint8Array.of(0x40 + length) : Uint8Array.of(0x58, length)
+}
+
+/** Binds a verify to its probe: SHA-256 of the integers, little-endian. The caller wipes it. */
 export function probeDigest(integers: Int32Array): Uint8Array {
   const bytes = new Uint8Array(new ArrayBuffer(4 * integers.length))
   const view = new DataView(bytes.buffer)

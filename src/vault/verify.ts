@@ -1,6 +1,7 @@
 /** Verify: a probe against the subject's template, counted before it is answered (SPEC §11.2). @module */
 
 import type { Epoch } from '../base/brand.ts'
+import { wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
 import { score } from '../compare/score.ts'
@@ -125,7 +126,12 @@ async function digestOf(
 ): Promise<Uint8Array | undefined> {
   if (options?.operationId === undefined) return undefined
   await ctx.ring.load()
-  return operationDigest(ctx, 'verify', state.handle, options, probeDigest(question.integers))
+  const bound = probeDigest(question.integers)
+  try {
+    return operationDigest(ctx, 'verify', state.handle, options, bound)
+  } finally {
+    wipe(bound)
+  }
 }
 
 /** A refusal when the limits allow no comparison now. */

@@ -35,7 +35,7 @@ test('VAULT-14 a device that stays silent is waited for two minutes, and its lat
   await vault.enroll({ subject: 'anna', basis: basis(), ...sample(1), holderShare: given })
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   const late = new Uint8Array(32).fill(1)
-  let answer = (_: Uint8Array): void => undefined
+  let answer: (share: Uint8Array) => void = () => undefined
   let asked = (): void => undefined
   const isAsked = new Promise<void>((resolve) => {
     asked = resolve

@@ -1,6 +1,12 @@
 /** What a remembered answer, a slow store and a wrong share must not give away. @module */
 import { memoryStore, revealReason, type ShareSource, type Vault, type VaultOptions } from 'guise'
 import { describe, expect, test } from 'vitest'
+import { concatBytes, labelBytes } from '../../src/base/bytes.ts'
+import { encodeCbor } from '../../src/base/cbor.ts'
+import { mac } from '../../src/crypto/kdf.ts'
+import { cryptoReady } from '../../src/crypto/sodium.ts'
+import type { VaultContext } from '../../src/vault/context.ts'
+import { operationDigest } from '../../src/vault/operation.ts'
 import { hookedStore } from '../support/rows.ts'
 import { basis, codeOf, manualClock, point, sample, testVault } from '../support/vault.ts'
 
@@ -135,4 +141,17 @@ describe('VAULT-7 a device tells nobody whether a subject exists', () => {
     await vault.verify({ subject: 'anna', ...sample(1), holderShare: async () => short })
     expect(short).toEqual(new Uint8Array(31))
   })
+})
+
+test('an operation digest is over the CBOR of its parts, though the codec never sees what it is bound to', async () => {
+  await cryptoReady()
+  const limiter = new Uint8Array(32).fill(3)
+  const ctx = { ring: { oldestVersion: 1, requireRealmKeys: () => ({ limiter }) } } as unknown as VaultContext
+  const who = new Uint8Array(16).fill(4)
+  for (const length of [0, 16, 32]) {
+    const bound = new Uint8Array(length).fill(5)
+    const message = concatBytes(labelBytes('guise/v1/operation'), encodeCbor([2, who, 'once', bound]))
+    const digest = operationDigest(ctx, 'verify', who, { operationId: 'once' }, bound)
+    expect(digest).toEqual(mac(limiter, message).subarray(0, 16))
+  }
 })
