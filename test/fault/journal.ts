@@ -21,7 +21,7 @@ export type JournalEvent =
   | { readonly kind: 'acknowledge'; readonly at: number; readonly done: number; readonly token: string }
 
 /** The calls that must be traced for a journal. */
-export const TRACED_CALLS = 'openat,close,pwrite64,pwritev,writev,write,lseek,fdatasync,fsync,ftruncate'
+const TRACED_CALLS = 'openat,close,pwrite64,pwritev,writev,write,lseek,fdatasync,fsync,ftruncate'
 
 /** Options of strace that give the form this file reads: all threads, paths of descriptors, whole data in hex. */
 export const TRACE_FORM: readonly string[] = [

@@ -119,7 +119,7 @@ async function cut(
 }
 
 /** The disk and the page cache at one place of a journal; it only moves forward. */
-export class Disk {
+class Disk {
   readonly acknowledged: string[] = []
   readonly #files = new Map<string, DiskFile>()
   readonly #steps: (readonly [place: number, step: () => void])[] = []

@@ -66,7 +66,7 @@ const KINDS: readonly Table[] = ['references', 'secrets', 'states', 'attempts', 
 const deviceSecret = new Uint8Array(32).fill(5)
 const shares = new Map<string, Uint8Array>()
 /** A device that remembers what it derived: a vault wipes what it is given. */
-export const device: ShareSource = async (context) => {
+const device: ShareSource = async (context) => {
   const name = `${context.record} ${toHex(context.generation)}`
   const share = shares.get(name) ?? Uint8Array.from(holderShare(deviceSecret, context))
   shares.set(name, share)

@@ -75,7 +75,7 @@ export function ikmFor(profile: Profile): Uint8Array {
 }
 
 /** Of four devices, the first of which enrolled. */
-export const devices: readonly Uint8Array[] = [1, 2, 3, 4].map((n) => bytesFor(`device ${n}`, 16))
+const devices: readonly Uint8Array[] = [1, 2, 3, 4].map((n) => bytesFor(`device ${n}`, 16))
 
 export function contextFor(profile: Profile): InnerContext {
   const code = PROFILES[profile]
