@@ -139,10 +139,9 @@ function readItems(tokens: Tokenizer, count: number, sizeBytes: number, depth: n
 /** Encodes again and compares. The deterministic form is the shortest: what is longer than `bytes` differs. */
 function isEncodingOf(value: CborValue, bytes: Uint8Array): boolean {
   const again = bytes.length <= SHARED_BYTES ? shared : new Uint8Array(bytes.length)
-  const { written } = encodeInto(value, again)
-  if (written !== bytes.length) return false
-  for (let i = 0; i < written; i++) if (again[i] !== bytes[i]) return false
-  return true
+  let difference = encodeInto(value, again).written ^ bytes.length
+  for (let i = 0; i < bytes.length; i++) difference |= (again[i] as number) ^ (bytes[i] as number)
+  return difference === 0
 }
 
 /** Length in UTF-8; infinite for a lone surrogate, which has none. */

@@ -17,6 +17,8 @@ export interface KillLoopOptions {
   readonly driver: string
   readonly cycles: number
   readonly seed: number
+  /** The driver has a planted fault: a child that ends by itself counts as torn. */
+  readonly control?: true
 }
 
 export interface KillLoopResult extends Verdict {
@@ -40,7 +42,12 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopResult
   let early = 0
   try {
     for (let cycle = 0; cycle < options.cycles; cycle++) {
-      const tokens = await killedRun(options, directory, cycle, random)
+      const tokens = await killedRun(options, directory, cycle, random).catch((error: unknown) => {
+        if (options.control !== true) throw error
+        // A planted fault may also show in the child itself, which then ends with an error: that is caught too.
+        torn.push(`cycle ${cycle}: ${error instanceof Error ? error.message : 'the child failed'}`)
+        return []
+      })
       const work = tokens.filter((token) => token !== 'ready')
       acknowledged += work.length
       if (work.length === 0) early += 1

@@ -30,7 +30,13 @@ test('STORE-11 codes and wraps in two stores', { timeout: 7_200_000 }, async () 
 
 test('the control whose commits fall in halves is caught', { timeout: 7_200_000 }, async () => {
   const cycles = Math.max(10, Math.ceil(0.04 * CYCLES))
-  const result = await killLoop({ compiled, driver: './vault-halves-driver.js', cycles, seed: 32_003 })
+  const result = await killLoop({
+    compiled,
+    driver: './vault-halves-driver.js',
+    cycles,
+    seed: 32_003,
+    control: true,
+  })
   console.info(
     `seed 32003, control: ${result.lost.length} lost, ${result.torn.length} torn in ${cycles} cycles`,
   )
