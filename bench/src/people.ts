@@ -1,7 +1,7 @@
 /** Synthetic vectors and vaults that hold them. @module */
 
 import { rmSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdir, mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toHex } from '../../dist/base/bytes.js'
 import { checkModel } from '../../dist/embedding/model.js'
@@ -99,6 +99,7 @@ export async function withFolder<Result>(
   parent: string,
   task: (folder: string) => Promise<Result>,
 ): Promise<Result> {
+  await mkdir(parent, { recursive: true })
   const folder = await mkdtemp(join(parent, 'guise-bench-'))
   try {
     return await task(folder)
