@@ -73,9 +73,20 @@ export class VerifyParts {
     return new VerifyParts(ctx, options.store, subjects)
   }
 
-  /** All parts in the order of verify, as one call: what is computed between reading the rows and writing one. */
+  /** From the parsed rows to the decision, as one call: unwrap, derive, open, rotate, score. */
+  compute(): Work {
+    return {
+      name: 'compute',
+      call: (turn) => {
+        const of = pick(this.#subjects, turn)
+        return decideOver(this.#ctx, of, of)
+      },
+    }
+  }
+
+  /** All parts in the order of verify, as one call: what happens between reading the rows and writing one. */
   whole(): Work {
-    return { name: 'whole', call: (turn) => compute(this.#ctx, pick(this.#subjects, turn)) }
+    return { name: 'whole', call: (turn) => overRows(this.#ctx, pick(this.#subjects, turn)) }
   }
 
   parts(): readonly Work[] {
@@ -115,7 +126,7 @@ export class VerifyParts {
 }
 
 /** Everything from rows to decision, in the order of verify. True for a match. */
-function compute(ctx: VaultContext, { subject, integers, rows, place }: Subject): boolean {
+function overRows(ctx: VaultContext, { subject, integers, rows, place }: Subject): boolean {
   const { realm } = ctx
   const keys = keysOf(ctx)
   const tag = subjectTag(keys.index, subject)
@@ -124,7 +135,18 @@ function compute(ctx: VaultContext, { subject, integers, rows, place }: Subject)
   const attempts = readAttempts(ctx, rows.attempts, state)
   const reference = decodeReferenceRow(rows.references, ctx.settings.profile, state)
   const secret = decodeSecretRow(rows.secrets, state)
-  const matched = withRecordSecret(ctx, state, secret, undefined, (recordSecret) =>
+  const matched = decideOver(ctx, { state, reference, secret }, { integers })
+  encodeAttemptsRow({ ...attempts, realm, version: attempts.version + 1 }, keys.limiter)
+  return matched
+}
+
+/** From parsed rows to the decision. True for a match. */
+function decideOver(
+  ctx: VaultContext,
+  { state, reference, secret }: Pick<Subject, 'state' | 'reference' | 'secret'>,
+  { integers }: Pick<Subject, 'integers'>,
+): boolean {
+  return withRecordSecret(ctx, state, secret, undefined, (recordSecret) =>
     openCode(recordSecret, reference.header, reference, CODE_BYTES, (code, rotationKey) => {
       const probe = encodeProbe(integers, SUITE, BITS, rotationKey)
       try {
@@ -134,8 +156,6 @@ function compute(ctx: VaultContext, { subject, integers, rows, place }: Subject)
       }
     }),
   )
-  encodeAttemptsRow({ ...attempts, realm, version: attempts.version + 1 }, keys.limiter)
-  return matched
 }
 
 async function readSubject(ctx: VaultContext, store: Store, person: Person): Promise<Subject> {

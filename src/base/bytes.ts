@@ -153,6 +153,18 @@ export function labelBytes(label: string): Uint8Array<ArrayBuffer> {
   return out
 }
 
+/** The few labels that a program uses, encoded once. */
+const LABELS: Map<string, Uint8Array> = new Map()
+
+/** `labelBytes` for a label that stands in the code: kept for the next call, borrowed. */
+export function fixedLabel(label: string): Uint8Array {
+  const known = LABELS.get(label)
+  if (known !== undefined) return known
+  const bytes = labelBytes(label)
+  LABELS.set(label, bytes)
+  return bytes
+}
+
 /** `value` as four bytes, most significant first. Throws `RangeError` outside 0 to 2^32 − 1. */
 export function u32be(value: number): Uint8Array<ArrayBuffer> {
   if (!Number.isInteger(value) || value < 0 || value > MAX_U32) throw new RangeError('u32 is out of range')
@@ -161,7 +173,10 @@ export function u32be(value: number): Uint8Array<ArrayBuffer> {
 
 /** Reads four bytes, most significant first. Throws `RangeError` when they are not all there. */
 export function readU32be(bytes: Uint8Array, offset = 0): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(offset)
+  if (offset < 0 || offset + 4 > bytes.length) throw new RangeError('u32 is out of range')
+  const high = (byteAt(bytes, offset) << 8) | byteAt(bytes, offset + 1)
+  const low = (byteAt(bytes, offset + 2) << 8) | byteAt(bytes, offset + 3)
+  return high * 0x1_0000 + low
 }
 
 const BASE64_VALUES: ReadonlyMap<number, number> = valuesOf(BASE64)

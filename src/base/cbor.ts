@@ -13,8 +13,9 @@ export type CborValue = number | string | boolean | null | Uint8Array | readonly
 
 const MAX_DEPTH = 16
 const SHARED_BYTES = 1024
+const MOST_HEAD_BYTES = 9
 const ASCII = /^[ -~]*$/
-/** Where what was read is encoded again; like the codec's own buffers it is not wiped. */
+/** Where the codec writes; like the codec's own buffers it is not wiped. */
 const shared: Uint8Array = new Uint8Array(SHARED_BYTES)
 
 const TOKENIZER_OPTIONS = {
@@ -34,7 +35,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * nobody wipes: secrets do not belong into CBOR. Throws `TypeError` when `value` is not a `CborValue`.
  */
 export function encodeCbor(value: CborValue): Uint8Array {
-  checkValue(value, 0)
+  if (mostBytes(value, 0) <= SHARED_BYTES) {
+    return concatBytes(shared.subarray(0, encodeInto(value, shared).written))
+  }
   // On Node the codec answers with a window on a pool that it shares with others.
   return concatBytes(encode(value))
 }
@@ -158,21 +161,27 @@ function isAscii(bytes: Uint8Array | undefined): boolean {
   return bits < 0x80
 }
 
-function checkValue(value: CborValue, depth: number): void {
+/** No encoding of `value` is longer. Throws `TypeError` when it is none that can be encoded. */
+function mostBytes(value: CborValue, depth: number): number {
   switch (typeof value) {
     case 'boolean':
-      return
+      return MOST_HEAD_BYTES
     case 'number':
-      if (Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)) return
+      if (Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)) return MOST_HEAD_BYTES
       throw new TypeError('a number in CBOR is an integer from 0 to 2^53 - 1')
-    case 'string':
-      if (utf8(value) !== undefined) return
+    case 'string': {
+      const length = bytesOf(value)
+      if (Number.isFinite(length)) return MOST_HEAD_BYTES + length
       throw new TypeError('a text in CBOR is well-formed Unicode')
+    }
     default:
-      if (value === null || value instanceof Uint8Array) return
+      if (value === null) return MOST_HEAD_BYTES
+      if (value instanceof Uint8Array) return MOST_HEAD_BYTES + value.length
   }
   if (!isArray(value) || depth === MAX_DEPTH) throw new TypeError('not a CBOR value')
-  for (const item of value) checkValue(item, depth + 1)
+  let most = MOST_HEAD_BYTES
+  for (const item of value) most += mostBytes(item, depth + 1)
+  return most
 }
 
 function isArray(value: unknown): value is readonly CborValue[] {

@@ -1,11 +1,13 @@
 /** Key-committing encryption: XChaCha20-Poly1305 with an HKDF commitment (SPEC §8). @module */
 
-import { equalBytes, labelBytes, wipe } from '../base/bytes.ts'
+import { fixedLabel, wipe } from '../base/bytes.ts'
 import { checkBytes } from '../base/check.ts'
-import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, aeadDecrypt, aeadEncrypt } from './aead.ts'
+import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, aeadEncrypt } from './aead.ts'
 import { rejectInput } from './errors.ts'
+import { checkInput } from './input.ts'
 import { hkdf, hkdfExpand, PRK_BYTES } from './kdf.ts'
 import { randomBytes } from './random.ts'
+import { primitives } from './sodium.ts'
 
 const COMMITMENT_BYTES = 32
 
@@ -54,8 +56,24 @@ export function committingOpen(
   aad: Uint8Array,
   sealed: Sealed,
 ): Uint8Array<ArrayBuffer> | undefined {
+  return openLeading(ikm, label, aad, sealed, 0)
+}
+
+/**
+ * `committingOpen` for a seal whose derivation gives `leadBytes` bytes for another use before its key and commitment.
+ * The result holds these bytes first, then the plaintext.
+ */
+export function openLeading(
+  ikm: Uint8Array,
+  label: string,
+  aad: Uint8Array,
+  sealed: Sealed,
+  leadBytes: number,
+): Uint8Array<ArrayBuffer> | undefined {
   checkBytes(ikm, 'ikm', IKM_BYTES, rejectInput)
-  return open((info) => hkdf(ikm, info, OKM_BYTES), label, aad, sealed)
+  checkInput(aad, 'aad')
+  if (!hasShape(sealed)) return undefined
+  return primitives().openCommitted(ikm, false, { label: fixedLabel(label), aad }, sealed, leadBytes)
 }
 
 /**
@@ -79,14 +97,16 @@ export function committingOpenWithPrk(
   sealed: Sealed,
 ): Uint8Array<ArrayBuffer> | undefined {
   checkBytes(prk, 'prk', PRK_BYTES, rejectInput)
-  return open((info) => hkdfExpand(prk, info, OKM_BYTES), label, aad, sealed)
+  checkInput(aad, 'aad')
+  if (!hasShape(sealed)) return undefined
+  return primitives().openCommitted(prk, true, { label: fixedLabel(label), aad }, sealed, 0)
 }
 
 type Derive = (info: readonly Uint8Array[]) => Uint8Array
 
 function seal(derive: Derive, label: string, aad: Uint8Array, plaintext: Uint8Array): Sealed {
   const nonce = randomBytes(AEAD_NONCE_BYTES)
-  const okm = derive([labelBytes(label), nonce, aad])
+  const okm = derive([fixedLabel(label), nonce, aad])
   try {
     const ciphertext = aeadEncrypt(okm.subarray(0, AEAD_KEY_BYTES), nonce, aad, plaintext)
     return { nonce, commitment: okm.slice(AEAD_KEY_BYTES), ciphertext }
@@ -95,18 +115,11 @@ function seal(derive: Derive, label: string, aad: Uint8Array, plaintext: Uint8Ar
   }
 }
 
-function open(
-  derive: Derive,
-  label: string,
-  aad: Uint8Array,
-  { nonce, commitment, ciphertext }: Sealed,
-): Uint8Array<ArrayBuffer> | undefined {
-  if (nonce.length !== AEAD_NONCE_BYTES || ciphertext.length < AEAD_TAG_BYTES) return undefined
-  const okm = derive([labelBytes(label), nonce, aad])
-  try {
-    if (!equalBytes(okm.subarray(AEAD_KEY_BYTES), commitment)) return undefined
-    return aeadDecrypt(okm.subarray(0, AEAD_KEY_BYTES), nonce, aad, ciphertext)
-  } finally {
-    wipe(okm)
-  }
+/** Whether the parts have the lengths that the primitives read. */
+function hasShape({ nonce, commitment, ciphertext }: Sealed): boolean {
+  return (
+    nonce.length === AEAD_NONCE_BYTES &&
+    commitment.length === COMMITMENT_BYTES &&
+    ciphertext.length >= AEAD_TAG_BYTES
+  )
 }

@@ -1,9 +1,8 @@
 /** HKDF-SHA-512 (RFC 5869) and HMAC-SHA-512 (RFC 2104), through libsodium. @module */
 
-import { equalBytes, wipe } from '../base/bytes.ts'
 import { checkBytes, checkInteger } from '../base/check.ts'
 import { rejectInput } from './errors.ts'
-import type { Input } from './scratch.ts'
+import { checkInput, type Input } from './input.ts'
 import { primitives } from './sodium.ts'
 
 /** Length of an extracted key and of a whole HMAC. */
@@ -13,7 +12,6 @@ export const PRK_BYTES = 64
 export const MAC_BYTES = 32
 
 const MAX_OUTPUT_BYTES = 255 * 64
-const ANY_LENGTH = [0, 16_777_216] as const
 
 /**
  * Derives `length` bytes (1 to 16,320) from `ikm` with an empty salt. Here and below, `info` or `message` in parts
@@ -21,8 +19,8 @@ const ANY_LENGTH = [0, 16_777_216] as const
  * wipes it. Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`.
  */
 export function hkdf(ikm: Uint8Array, info: Input, length: number): Uint8Array<ArrayBuffer> {
-  checkAny(ikm, 'ikm')
-  checkAny(info, 'info')
+  checkInput(ikm, 'ikm')
+  checkInput(info, 'info')
   checkInteger(length, 'length', [1, MAX_OUTPUT_BYTES], rejectInput)
   return primitives().hkdf(ikm, info, length)
 }
@@ -33,8 +31,8 @@ export function hkdf(ikm: Uint8Array, info: Input, length: number): Uint8Array<A
  * `ERR_CRYPTO_NOT_READY`.
  */
 export function hkdfExtract(salt: Uint8Array, ikm: Uint8Array): Uint8Array<ArrayBuffer> {
-  checkAny(salt, 'salt')
-  checkAny(ikm, 'ikm')
+  checkInput(salt, 'salt')
+  checkInput(ikm, 'ikm')
   return primitives().extract(salt, ikm)
 }
 
@@ -44,7 +42,7 @@ export function hkdfExtract(salt: Uint8Array, ikm: Uint8Array): Uint8Array<Array
  */
 export function hkdfExpand(prk: Uint8Array, info: Input, length: number): Uint8Array<ArrayBuffer> {
   checkBytes(prk, 'prk', PRK_BYTES, rejectInput)
-  checkAny(info, 'info')
+  checkInput(info, 'info')
   checkInteger(length, 'length', [1, MAX_OUTPUT_BYTES], rejectInput)
   return primitives().expand(prk, info, length)
 }
@@ -53,15 +51,15 @@ export function hkdfExpand(prk: Uint8Array, info: Input, length: number): Uint8A
  * HMAC-SHA-512, 64 bytes, for keys of any length: the same function as HKDF-Extract. Throws as `hkdfExtract`.
  */
 export function hmacSha512(key: Uint8Array, message: Input): Uint8Array<ArrayBuffer> {
-  checkAny(key, 'key')
-  checkAny(message, 'message')
+  checkInput(key, 'key')
+  checkInput(message, 'message')
   return primitives().extract(key, message)
 }
 
 /** The first 32 bytes of HMAC-SHA-512, off-heap. Throws as `hkdfExtract`. */
 export function mac(key: Uint8Array, message: Input): Uint8Array<ArrayBuffer> {
-  checkAny(key, 'key')
-  checkAny(message, 'message')
+  checkInput(key, 'key')
+  checkInput(message, 'message')
   return primitives().extract(key, message, MAC_BYTES)
 }
 
@@ -70,17 +68,7 @@ export function mac(key: Uint8Array, message: Input): Uint8Array<ArrayBuffer> {
  * length is false. Throws as `hkdfExtract`.
  */
 export function verifyMac(key: Uint8Array, message: Input, tag: Uint8Array): boolean {
-  const expected = mac(key, message)
-  try {
-    return equalBytes(expected, tag)
-  } finally {
-    // The right tag for this message is as good as a signature to whoever reads it later.
-    wipe(expected)
-  }
-}
-
-function checkAny(value: Input, name: string): void {
-  if (Array.isArray(value)) {
-    for (const part of value as readonly Uint8Array[]) checkBytes(part, name, ANY_LENGTH, rejectInput)
-  } else checkBytes(value, name, ANY_LENGTH, rejectInput)
+  checkInput(key, 'key')
+  checkInput(message, 'message')
+  return tag.length === MAC_BYTES && primitives().verifyMac(key, message, tag)
 }

@@ -2,10 +2,14 @@
 
 import { equalBytes, toHex } from '../base/bytes.ts'
 import { CryptoError } from './errors.ts'
-import { type Input, lengthOf, type Places, type RawSodium, Scratch } from './scratch.ts'
+import { type Input, lengthOf } from './input.ts'
+import { type Places, type RawSodium, Scratch } from './scratch.ts'
 
 const TAG_BYTES = 16
 const PRK_BYTES = 64
+const KEY_BYTES = 32
+const COMMITMENT_BYTES = 32
+const MAC_BYTES = 32
 const MAX_STACK_BYTES = 4096
 const STACK_MARGIN_BYTES = 512
 
@@ -95,23 +99,107 @@ export class Primitives {
     })
   }
 
-  /** TurboSHAKE128 with domain byte 0x1F. */
-  turboshake128(message: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-    return this.#run([message], 0, length, (raw, [messageAt], _, out) =>
-      raw._crypto_xof_turboshake128(out, length, messageAt, message.length, 0),
+  /**
+   * Opens a key-committing seal in one go. HKDF of `secret` (its HKDF-Expand alone when `extracted`) gives
+   * `leadBytes` bytes for the caller, the AEAD's key and the commitment, which is compared in constant time before
+   * anything is decrypted. `undefined` when either does not fit; the keys never leave libsodium's memory.
+   *
+   * @param bound the label and the associated data; with the nonce between them they are the derivation's info
+   * @returns the lead and the plaintext, one after the other
+   */
+  openCommitted(
+    secret: Uint8Array,
+    extracted: boolean,
+    bound: { readonly label: Uint8Array; readonly aad: Uint8Array },
+    sealed: { readonly nonce: Uint8Array; readonly commitment: Uint8Array; readonly ciphertext: Uint8Array },
+    leadBytes: number,
+  ): Uint8Array<ArrayBuffer> | undefined {
+    const { label, aad } = bound
+    const { nonce, commitment, ciphertext } = sealed
+    const info = [label, nonce, aad]
+    const okmBytes = leadBytes + KEY_BYTES + COMMITMENT_BYTES
+    const outputBytes = leadBytes + ciphertext.length - TAG_BYTES
+    return this.#scratch.run(
+      [secret, info, commitment, ciphertext],
+      PRK_BYTES + okmBytes,
+      outputBytes,
+      (raw, at, spare, out) => {
+        const [secretAt, infoAt, commitmentAt, ciphertextAt] = at
+        const okm = spare + PRK_BYTES
+        const key = okm + leadBytes
+        const nonceAt = infoAt + label.length
+        const prk = extracted ? secretAt : spare
+        let status = extracted
+          ? 0
+          : raw._crypto_kdf_hkdf_sha512_extract(prk, secretAt, 0, secretAt, secret.length)
+        status |= raw._crypto_kdf_hkdf_sha512_expand(okm, okmBytes, infoAt, lengthOf(info), prk)
+        status |= differenceOf(raw.HEAPU8, key + KEY_BYTES, commitmentAt, COMMITMENT_BYTES)
+        if (status !== 0) return status
+        raw.HEAPU8.copyWithin(out, okm, key)
+        const decrypt = raw._crypto_aead_xchacha20poly1305_ietf_decrypt
+        const aadAt = nonceAt + nonce.length
+        return decrypt(
+          out + leadBytes,
+          0,
+          0,
+          ciphertextAt,
+          ciphertext.length,
+          0,
+          aadAt,
+          aad.length,
+          0,
+          nonceAt,
+          key,
+        )
+      },
+    )
+  }
+
+  /** True when `tag`, 32 bytes, begins HMAC-SHA-512(key, message). Compared in constant time. */
+  verifyMac(key: Uint8Array, message: Input, tag: Uint8Array): boolean {
+    const fits = this.#scratch.run(
+      [key, message, tag],
+      PRK_BYTES,
+      0,
+      (raw, [keyAt, messageAt, tagAt], mac) => {
+        const status = raw._crypto_kdf_hkdf_sha512_extract(
+          mac,
+          keyAt,
+          key.length,
+          messageAt,
+          lengthOf(message),
+        )
+        return status | differenceOf(raw.HEAPU8, mac, tagAt, MAC_BYTES)
+      },
+    )
+    return fits !== undefined
+  }
+
+  /** TurboSHAKE128 with domain byte 0x1F: `output` bytes in a new buffer, or as many as fill the one given. */
+  turboshake128(message: Input, output: number | Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    const length = typeof output === 'number' ? output : output.length
+    return this.#run([message], 0, output, (raw, [messageAt], _, out) =>
+      raw._crypto_xof_turboshake128(out, length, messageAt, lengthOf(message), 0),
     )
   }
 
   #run<const Inputs extends readonly Input[]>(
     inputs: Inputs,
     spareBytes: number,
-    outputBytes: number,
+    output: number | Uint8Array<ArrayBuffer>,
     call: (raw: RawSodium, places: Places<Inputs>, spare: number, output: number) => number,
   ): Uint8Array<ArrayBuffer> {
-    const result = this.#scratch.run(inputs, spareBytes, outputBytes, call)
+    const result = this.#scratch.run(inputs, spareBytes, output, call)
     if (result === undefined) throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'a libsodium function failed')
     return result
   }
+}
+
+/** 0 when both places hold the same bytes. Constant-time. */
+function differenceOf(memory: Uint8Array, a: number, b: number, length: number): number {
+  let difference = 0
+  for (let i = 0; i < length; i++) difference |= (memory[a + i] as number) ^ (memory[b + i] as number)
+  return difference
 }
 
 /**

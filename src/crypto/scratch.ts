@@ -2,6 +2,7 @@
 
 import { secretBytes } from '../base/bytes.ts'
 import { CryptoError, rejectInput } from './errors.ts'
+import { type Input, lengthOf } from './input.ts'
 
 /**
  * The raw module beneath the wrappers, reduced to what this library calls. Pointers are byte offsets in
@@ -62,14 +63,12 @@ export interface RawSodium {
   ): number
 }
 
-/** Bytes, or parts that are read one after the other as if they were one. */
-export type Input = Uint8Array | readonly Uint8Array[]
-
 /** The place of each input in the memory. */
 export type Places<Inputs extends readonly Input[]> = { readonly [Index in keyof Inputs]: number }
 
 const INITIAL_BYTES = 32_768
 const MAX_BYTES = 67_108_864
+const NOTHING: Uint8Array<ArrayBuffer> = secretBytes(0)
 
 /**
  * One region of libsodium's memory that every call uses in turn: copy in, call, copy out, wipe. The wrappers
@@ -118,19 +117,21 @@ export class Scratch {
   }
 
   /**
-   * Copies `inputs` in, calls, and copies `outputBytes` bytes out into an off-heap buffer that the caller
-   * owns. Everything the call touched is wiped before this returns or throws.
+   * Copies `inputs` in, calls, and copies the output out, into an off-heap buffer that the caller owns or has
+   * given. Everything the call touched is wiped before this returns or throws.
    *
    * @param spareBytes room before the output that the call may use for an intermediate value
+   * @param output the bytes that the caller wants, or a buffer for exactly as many
    * @param call gets the place of each input, of the spare room and of the output; returns 0 on success
    * @returns `undefined` when `call` returns anything but 0
    */
   run<const Inputs extends readonly Input[]>(
     inputs: Inputs,
     spareBytes: number,
-    outputBytes: number,
+    output: number | Uint8Array<ArrayBuffer>,
     call: (raw: RawSodium, places: Places<Inputs>, spare: number, output: number) => number,
   ): Uint8Array<ArrayBuffer> | undefined {
+    const outputBytes = typeof output === 'number' ? output : output.length
     let usedBytes = aligned(spareBytes) + outputBytes
     for (const input of inputs) usedBytes += aligned(lengthOf(input))
     if (usedBytes > this.#sizeBytes) this.#grow(usedBytes)
@@ -143,10 +144,11 @@ export class Scratch {
         places.push(next)
         next += aligned(copyIn(memory, input, next))
       }
-      const output = next + aligned(spareBytes)
-      if (call(this.raw, places as Places<Inputs>, next, output) !== 0) return undefined
-      const result = secretBytes(outputBytes)
-      result.set(this.raw.HEAPU8.subarray(output, output + outputBytes))
+      const place = next + aligned(spareBytes)
+      if (call(this.raw, places as Places<Inputs>, next, place) !== 0) return undefined
+      if (outputBytes === 0) return NOTHING
+      const result = typeof output === 'number' ? secretBytes(output) : output
+      result.set(this.raw.HEAPU8.subarray(place, place + outputBytes))
       return result
     } finally {
       const memory = this.raw.HEAPU8
@@ -170,14 +172,6 @@ function allocate(raw: RawSodium, sizeBytes: number): number {
   const pointer = raw._malloc(sizeBytes)
   if (pointer === 0) throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'libsodium has no memory left')
   return pointer
-}
-
-/** Together, in bytes. */
-export function lengthOf(input: Input): number {
-  if (input instanceof Uint8Array) return input.length
-  let length = 0
-  for (const part of input) length += part.length
-  return length
 }
 
 /** Copies an input to `place` and answers its length. */

@@ -1,6 +1,6 @@
 /** What all rows share: bounds, format and kind, and the tag of authenticated rows (SPEC §9). @module */
 
-import { concatBytes, labelBytes } from '../base/bytes.ts'
+import { concatBytes, fixedLabel } from '../base/bytes.ts'
 import { asArray, asUint, type CborValue, decodeCbor, encodeCbor } from '../base/cbor.ts'
 import { mac, verifyMac } from '../crypto/kdf.ts'
 import { malformed, RecordError } from './errors.ts'
@@ -49,7 +49,7 @@ export function decodeStructure(bytes: Uint8Array, kind: number, arity: number):
 /** `body ‖ mac(key, lp(label) ‖ body)`. */
 export function authenticate(body: CborValue, label: string, key: Uint8Array): Uint8Array {
   const bytes = encodeCbor(body)
-  return concatBytes(bytes, mac(key, concatBytes(labelOf(label), bytes)))
+  return concatBytes(bytes, mac(key, [fixedLabel(label), bytes]))
 }
 
 /**
@@ -74,19 +74,8 @@ export function readAuthenticated(
   const items = decodeStructure(bytes, shape.kind, shape.arity)
   const key = keyFor(asUint(items[shape.versionAt], MAX_U32, malformed))
   const tag = row.subarray(row.length - TAG_BYTES)
-  if (key === undefined || !verifyMac(key, concatBytes(labelOf(shape.label), bytes), tag)) {
+  if (key === undefined || !verifyMac(key, [fixedLabel(shape.label), bytes], tag)) {
     throw new RecordError('ERR_RECORD_MAC', 'the authentication tag of a row does not fit')
   }
   return items
-}
-
-/** The few labels there are, encoded once. */
-const LABELS: Map<string, Uint8Array> = new Map()
-
-function labelOf(label: string): Uint8Array {
-  const known = LABELS.get(label)
-  if (known !== undefined) return known
-  const bytes = labelBytes(label)
-  LABELS.set(label, bytes)
-  return bytes
 }

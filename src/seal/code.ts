@@ -1,7 +1,8 @@
 /** Sealing a template code under its record secret, rotation key included (SPEC §8). @module */
 
-import { concatBytes, equalBytes, labelBytes, wipe } from '../base/bytes.ts'
-import { aeadDecrypt, aeadEncrypt } from '../crypto/aead.ts'
+import { concatBytes, fixedLabel, wipe } from '../base/bytes.ts'
+import { aeadEncrypt } from '../crypto/aead.ts'
+import { openLeading } from '../crypto/committing.ts'
 import { hkdf } from '../crypto/kdf.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { SealError, sealFailure } from './errors.ts'
@@ -16,7 +17,7 @@ export interface SealedCode {
   readonly ciphertext: Uint8Array
 }
 
-const LABEL = labelBytes('guise/v1/record')
+const LABEL = 'guise/v1/record'
 const NONCE_BYTES = 24
 const KEY_BYTES = 32
 const TAG_BYTES = 16
@@ -58,21 +59,22 @@ export function openCode<Result>(
   codeBytes: number,
   use: (code: Uint8Array, rotationKey: Uint8Array) => Result,
 ): Result {
-  const { nonce, commitment, ciphertext } = sealed
-  if (nonce.length !== NONCE_BYTES || ciphertext.length !== codeBytes + TAG_BYTES) throw sealFailure()
-  const keys = deriveKeys(recordSecret, nonce, header)
-  let code: Uint8Array | undefined
+  if (sealed.ciphertext.length !== codeBytes + TAG_BYTES) throw sealFailure()
+  checkSecret(recordSecret)
+  const opened = openLeading(recordSecret, LABEL, header, sealed, KEY_BYTES)
+  if (opened === undefined) throw sealFailure()
   try {
-    if (!equalBytes(keys.subarray(2 * KEY_BYTES), commitment)) throw sealFailure()
-    code = aeadDecrypt(keys.subarray(KEY_BYTES, 2 * KEY_BYTES), nonce, header, ciphertext)
-    if (code === undefined) throw sealFailure()
-    return use(code, keys.subarray(0, KEY_BYTES))
+    return use(opened.subarray(KEY_BYTES), opened.subarray(0, KEY_BYTES))
   } finally {
-    wipe(keys, code)
+    wipe(opened)
   }
 }
 
 function deriveKeys(recordSecret: Uint8Array, nonce: Uint8Array, header: Uint8Array): Uint8Array {
+  checkSecret(recordSecret)
+  return hkdf(recordSecret, [fixedLabel(LABEL), nonce, header], 3 * KEY_BYTES)
+}
+
+function checkSecret(recordSecret: Uint8Array): void {
   if (recordSecret.length !== KEY_BYTES) throw new SealError('ERR_SEAL_INPUT', 'a record secret has 32 bytes')
-  return hkdf(recordSecret, [LABEL, nonce, header], 3 * KEY_BYTES)
 }

@@ -1,11 +1,12 @@
 /** References and probes from an embedding's integers (SPEC §6). @module */
 
-import { secretBytes, wipe } from '../base/bytes.ts'
+import { secretBytes } from '../base/bytes.ts'
 import type { Bits } from '../policy/operating-point.ts'
 import { quantize, signBits } from '../transform/quantize.ts'
 import { rotate } from '../transform/rotate.ts'
 import { keyStream, streamMask } from '../transform/stream.ts'
 import { rotationSize, type Suite } from '../transform/suite.ts'
+import { withWorkspace } from '../transform/workspace.ts'
 import { Probe } from './probe.ts'
 
 /**
@@ -38,7 +39,7 @@ export function encodeProbe(z: Int32Array, suite: Suite, m: Bits, rotationKey: U
   })
 }
 
-/** Lends the rotated values and the mask to `task` and wipes both with the key stream. */
+/** Lends the rotated values and the mask to `task`; afterwards both are wiped, and the key stream. */
 function withRotated<Result>(
   z: Int32Array,
   suite: Suite,
@@ -47,12 +48,9 @@ function withRotated<Result>(
   task: (values: Int32Array, mask: Uint8Array) => Result,
 ): Result {
   const n = rotationSize(z.length, m)
-  const stream = keyStream(suite, rotationKey, n, m)
-  let values: Int32Array | undefined
-  try {
-    values = rotate(z, suite, n, stream)
+  return withWorkspace(suite, n, m, (space) => {
+    const stream = keyStream(suite, rotationKey, n, m, space.stream)
+    const values = rotate(z, suite, n, stream, space.values)
     return task(values, streamMask(stream, m))
-  } finally {
-    wipe(stream, values)
-  }
+  })
 }

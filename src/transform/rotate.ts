@@ -14,13 +14,20 @@ const kernel: RotationKernel = portableKernel
  * @param z the integers of an embedding, at most `n`; borrowed
  * @param n size of the rotation, as `rotationSize` gives it
  * @param stream the key stream of the same suite and size; borrowed
+ * @param into n zeros off the heap to work on, in place of a new buffer
  * @returns n integers off-heap, owned by the caller, who wipes them
  */
-export function rotate(z: Int32Array, suite: Suite, n: number, stream: Uint8Array): Int32Array {
+export function rotate(
+  z: Int32Array,
+  suite: Suite,
+  n: number,
+  stream: Uint8Array,
+  into?: Int32Array,
+): Int32Array {
   if (n < 64 || n > 4096 || (n & (n - 1)) !== 0 || z.length > n || stream.length < rotationBytes(suite, n)) {
     throw new TransformError('ERR_TRANSFORM_INPUT', 'the sizes of a rotation do not fit together')
   }
-  const values = new Int32Array(new ArrayBuffer(4 * n))
+  const values = into ?? new Int32Array(new ArrayBuffer(4 * n))
   values.set(z)
   try {
     kernel.rotate(values, suiteParameters(suite).rounds, stream)

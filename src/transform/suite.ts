@@ -1,5 +1,6 @@
 /** Suites of the keyed rotation and the sizes that belong to them (SPEC §5). @module */
 
+import { labelBytes } from '../base/bytes.ts'
 import { MAX_DIMENSIONS, MIN_DIMENSIONS } from '../embedding/model.ts'
 import type { Bits } from '../policy/operating-point.ts'
 import { TransformError } from './errors.ts'
@@ -13,14 +14,14 @@ export const BITS: readonly Bits[] = Object.freeze([64, 128, 256, 512, 1024])
 interface SuiteParameters {
   readonly rounds: number
   /** Separates the key streams of the suites. */
-  readonly label: string
+  readonly label: Uint8Array
 }
 
 /** Without a prototype, so that `toString` or `__proto__` name no suite. */
 const SUITES: Readonly<Record<Suite, SuiteParameters>> = Object.freeze(
   Object.assign(Object.create(null) as object, {
-    B4: Object.freeze({ rounds: 4, label: 'guise/v1/B4' }),
-    B6: Object.freeze({ rounds: 6, label: 'guise/v1/B6' }),
+    B4: Object.freeze({ rounds: 4, label: labelBytes('guise/v1/B4') }),
+    B6: Object.freeze({ rounds: 6, label: labelBytes('guise/v1/B6') }),
   }),
 )
 

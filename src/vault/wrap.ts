@@ -138,5 +138,7 @@ export function binding(
   profile: Profile,
   keyVersion: number,
 ): WrapBinding {
-  return { ...name, purpose: ctx.settings.profile.purpose, profile, keyVersion }
+  const { realm, record, handle, generation, devices } = name
+  const { purpose } = ctx.settings.profile
+  return { realm, record, handle, generation, purpose, profile, keyVersion, devices }
 }
