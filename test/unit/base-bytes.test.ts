@@ -188,5 +188,6 @@ describe('u32be', () => {
   test('does not read past the end of the view', () => {
     expect(() => readU32be(new Uint8Array(8).subarray(0, 3))).toThrow(RangeError)
     expect(() => readU32be(new Uint8Array(4), 1)).toThrow(RangeError)
+    expect(() => readU32be(new Uint8Array(8), -1)).toThrow(RangeError)
   })
 })

@@ -1,8 +1,9 @@
 /** Inputs in parts are hashed as if they were one. @module */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { concatBytes } from '../../src/base/bytes.ts'
+import { concatBytes, secretBytes } from '../../src/base/bytes.ts'
 import { hkdf, hkdfExpand, hmacSha512, mac, verifyMac } from '../../src/crypto/kdf.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
+import { turboshake128, turboshake128Into } from '../../src/crypto/xof.ts'
 
 const key = new Uint8Array(32).fill(1)
 const prk = new Uint8Array(64).fill(2)
@@ -24,6 +25,20 @@ describe('messages in parts', () => {
       expect(verifyMac(key, [...parts, Uint8Array.of(0)], mac(key, whole))).toBe(false)
     },
   )
+
+  test('TurboSHAKE128, in a new buffer and in the one given', () => {
+    const parts = [bytes(40), bytes(7)]
+    const stream = turboshake128(parts, 300)
+    expect(stream).toEqual(turboshake128(concatBytes(...parts), 300))
+    const into = secretBytes(200)
+    turboshake128Into(parts, into)
+    expect(into).toEqual(stream.slice(0, 200))
+    for (const wrong of [secretBytes(0), [] as unknown as Uint8Array<ArrayBuffer>]) {
+      expect(() => turboshake128Into(parts, wrong)).toThrow(
+        expect.objectContaining({ code: 'ERR_CRYPTO_INPUT' }),
+      )
+    }
+  })
 
   test('a part that is no byte string is refused', () => {
     for (const part of ['text', [1], 7, null]) {

@@ -1,6 +1,7 @@
 /** Starting libsodium, what refuses to start, and what is left in its memory. @module */
 import sodium from 'libsodium-wrappers'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { concatBytes } from '../../src/base/bytes.ts'
 import { Primitives } from '../../src/crypto/primitives.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { type RawSodium, Scratch } from '../../src/crypto/scratch.ts'
@@ -131,7 +132,42 @@ describe('self-test', () => {
     )
     expect(engine.hkdf(new Uint8Array(32), new Uint8Array(0), 32)).toHaveLength(32)
   })
+
+  test('nothing opens and no tag fits while a derivation fails', async () => {
+    let fails = ''
+    const broken = (name: '_crypto_kdf_hkdf_sha512_extract' | '_crypto_kdf_hkdf_sha512_expand') =>
+      changedCall(name, () => fails === name)
+    const replaced = { ...(await broken('_crypto_kdf_hkdf_sha512_extract')) }
+    Object.assign(replaced, await broken('_crypto_kdf_hkdf_sha512_expand'))
+    const engine = new Primitives(await changed(() => replaced))
+    const secret = randomBytes(32)
+    const label = Uint8Array.of(1, 97)
+    const nonce = randomBytes(24)
+    const aad = randomBytes(9)
+    const okm = engine.hkdf(secret, [label, nonce, aad], 64)
+    const ciphertext = engine.encrypt(okm.subarray(0, 32), nonce, aad, secret)
+    const sealed = { nonce, commitment: okm.subarray(32), ciphertext }
+    const open = (): unknown => engine.openCommitted(secret, false, { label, aad }, sealed, 0)
+    const tag = engine.extract(secret, aad, 32)
+    expect(open()).toEqual(secret)
+    expect(engine.verifyMac(secret, aad, tag)).toBe(true)
+    fails = '_crypto_kdf_hkdf_sha512_extract'
+    expect(open()).toBeUndefined()
+    expect(engine.verifyMac(secret, aad, tag)).toBe(false)
+    fails = '_crypto_kdf_hkdf_sha512_expand'
+    expect(open()).toBeUndefined()
+  })
 })
+
+/** A function that computes what it should and sometimes says that it failed. */
+async function changedCall(name: keyof RawSodium, fails: () => boolean): Promise<Partial<RawSodium>> {
+  const real = await rawSodium()
+  const call = (...args: number[]): number => {
+    const status = Reflect.apply(real[name] as () => number, real, args)
+    return fails() ? -1 : status
+  }
+  return { [name]: call }
+}
 
 /** A module of plain memory for what the real one never does. */
 function fakeRaw(members: Partial<Record<keyof RawSodium, unknown>>): RawSodium {
@@ -286,6 +322,26 @@ describe("SEAL-6 nothing of a call stays in libsodium's memory", () => {
     return found.size
   }
 
+  /** Seals and opens, with and without extraction and a lead. */
+  function openAny(
+    engine: Primitives,
+    of: { key: Uint8Array; nonce: Uint8Array; aad: Uint8Array; plaintext: Uint8Array },
+  ): void {
+    const { key, nonce, aad, plaintext } = of
+    const label = Uint8Array.of(1, 97)
+    const prk = engine.extract(new Uint8Array(0), key)
+    for (const [secret, extracted, lead] of [
+      [key, false, 32],
+      [prk, true, 0],
+    ] as const) {
+      const okm = engine.expand(prk, [label, nonce, aad], lead + 64)
+      const ciphertext = engine.encrypt(okm.subarray(lead, lead + 32), nonce, aad, plaintext)
+      const sealed = { nonce, commitment: okm.subarray(lead + 32), ciphertext }
+      const opened = engine.openCommitted(secret, extracted, { label, aad }, sealed, lead)
+      expect(opened?.subarray(lead)).toEqual(plaintext)
+    }
+  }
+
   test('SEAL-6 the plain wrapper leaves key and plaintext: the scan can see', async () => {
     const raw = await rawSodium()
     const key = randomBytes(32)
@@ -315,6 +371,18 @@ describe("SEAL-6 nothing of a call stays in libsodium's memory", () => {
       engine.extract(new Uint8Array(0), key),
     ]
     expect(engine.decrypt(key, nonce, nonce, ciphertext)).toBeUndefined()
+    const tag = engine.extract(key, plaintext, 32)
+    expect(engine.verifyMac(key, plaintext, tag)).toBe(true)
+    const label = Uint8Array.of(1, 97)
+    const derived = engine.hkdf(key, [label, nonce, nonce], 96)
+    const sealed = {
+      nonce,
+      commitment: derived.slice(64),
+      ciphertext: engine.encrypt(derived.subarray(32, 64), nonce, nonce, plaintext),
+    }
+    const opened = engine.openCommitted(key, false, { label, aad: nonce }, sealed, 32) as Uint8Array
+    expect(opened).toEqual(concatBytes(derived.subarray(0, 32), plaintext))
+    secrets.push(tag, derived, opened)
     for (const secret of secrets) expect(pieces(raw.HEAPU8, secret)).toBe(0)
   })
 
@@ -339,12 +407,14 @@ describe("SEAL-6 nothing of a call stays in libsodium's memory", () => {
       const ciphertext = engine.encrypt(key, nonce, randomBytes(first), randomBytes(second))
       engine.decrypt(key, nonce, randomBytes(first), ciphertext)
       engine.turboshake128(randomBytes(first), 1 + second)
-      calls += 6
+      engine.verifyMac(randomBytes(first % 400), randomBytes(second), key)
+      openAny(engine, { key, nonce, aad: randomBytes(first), plaintext: randomBytes(second) })
+      calls += 9
     }
     const after = raw.HEAPU8
     const differences: number[] = []
     for (let i = 0; i < before.length; i++) if (before[i] !== after[i]) differences.push(i)
-    expect(calls).toBe(1800)
+    expect(calls).toBe(2700)
     expect(differences).toEqual([])
     expect(after.subarray(from, to).every((byte) => byte === 0)).toBe(true)
     expect(to - from).toBeLessThan(4096 + 512)

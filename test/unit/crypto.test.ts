@@ -231,6 +231,7 @@ describe('committing encryption', () => {
     ['opening under an ikm of 31 bytes', () => committingOpen(ikm.subarray(1), label, aad, {} as never)],
     ['a prk of 32 bytes', () => committingSealWithPrk(ikm, label, aad, plaintext)],
     ['opening under a prk of 32 bytes', () => committingOpenWithPrk(ikm, label, aad, {} as never)],
+    ['associated data that are no bytes', () => committingOpen(ikm, label, 'aad' as never, {} as never)],
   ])('refuses %s', (_, task) => {
     expect(task).toThrow(expect.objectContaining(INPUT))
   })

@@ -13,6 +13,7 @@ import {
   rotationSize,
   suiteParameters,
 } from '../../src/transform/suite.ts'
+import { type Workspace, withWorkspace } from '../../src/transform/workspace.ts'
 import { bytesOf } from '../faces.ts'
 import * as reference from '../reference/transform.ts'
 
@@ -132,6 +133,43 @@ describe('rotation', () => {
     expect(z).toEqual(before)
     expect(stream).toEqual(kept)
     expect(values.buffer).not.toBe(z.buffer)
+  })
+
+  test('works in the buffers that are given, with the same result', () => {
+    const key = bytesOf('key', 32)
+    const z = Int32Array.from({ length: 200 }, (_, i) => i * 1000 - 32_000)
+    const stream = keyStream('B4', key, 256, 64)
+    const expected = rotate(z, 'B4', 256, stream)
+    const spaces: Workspace[] = []
+    for (let turn = 0; turn < 2; turn++) {
+      withWorkspace('B4', 256, 64, (space) => {
+        expect(keyStream('B4', key, 256, 64, space.stream)).toBe(space.stream)
+        expect(rotate(z, 'B4', 256, space.stream, space.values)).toBe(space.values)
+        expect(space.stream).toEqual(stream)
+        expect(space.values).toEqual(expected)
+        spaces.push(space)
+      })
+      expect(spaces[turn]).toBe(spaces[0])
+      expect(spaces[0]?.values.every((value) => value === 0)).toBe(true)
+      expect(spaces[0]?.stream.every((byte) => byte === 0)).toBe(true)
+    }
+  })
+
+  test('buffers are wiped after a fault, never lent twice at once, and fit their size', () => {
+    const seen: Workspace[] = []
+    expect(() =>
+      withWorkspace('B4', 128, 64, (outer) => {
+        seen.push(outer)
+        withWorkspace('B4', 128, 64, (inner) => expect(inner.values.buffer).not.toBe(outer.values.buffer))
+        outer.values.fill(5)
+        outer.stream.fill(6)
+        throw new RangeError('planted')
+      }),
+    ).toThrow(RangeError)
+    expect(seen[0]?.values.every((value) => value === 0)).toBe(true)
+    expect(seen[0]?.stream.every((byte) => byte === 0)).toBe(true)
+    withWorkspace('B6', 128, 64, (space) => expect(space.stream).toHaveLength(rotationBytes('B6', 128) + 8))
+    withWorkspace('B6', 64, 64, (space) => expect(space.values).toHaveLength(64))
   })
 
   test('a key stream of zeros leaves a scaled Walsh–Hadamard transform', () => {
