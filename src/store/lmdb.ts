@@ -62,6 +62,7 @@ const FORMAT = 'guise-store-1'
 const DEFAULT_MAP_BYTES = 2 ** 34
 const DEFAULT_LOCK_TIMEOUT_MS = 10_000
 const MAX_READERS = 512
+const YIELD_EVERY_MS = 5
 
 class LmdbStore implements Store {
   readonly durable: boolean
@@ -69,6 +70,7 @@ class LmdbStore implements Store {
   readonly #directory: string
   readonly #groups: CommitGroups
   #closed: Promise<void> | undefined
+  #yieldedMs = 0
 
   constructor(environment: Environment, directory: string, durable: boolean, lockTimeoutMs: number) {
     this.durable = durable
@@ -87,8 +89,11 @@ class LmdbStore implements Store {
   async commit(steps: readonly StoreStep[], options: CallOptions = {}): Promise<readonly string[]> {
     const owned = ownSteps(steps)
     this.#enter(options)
-    if (owned.every((step) => step.step === 'check'))
-      return guarded(() => decideChecks(this.#environment, owned))
+    if (owned.every((step) => step.step === 'check')) {
+      const decided = guarded(() => decideChecks(this.#environment, owned))
+      await this.#yieldWhenDue()
+      return decided
+    }
     return await this.#groups.commit(owned, options.signal)
   }
 
@@ -126,6 +131,14 @@ class LmdbStore implements Store {
       }
       if (page.length < PAGE_ROWS) return
     }
+  }
+
+  /** Checks are decided without waiting: a loop of them would keep every timer and socket of the process waiting. */
+  async #yieldWhenDue(): Promise<void> {
+    const now = performance.now()
+    if (now - this.#yieldedMs < YIELD_EVERY_MS) return
+    await new Promise((resolve) => setImmediate(resolve))
+    this.#yieldedMs = performance.now()
   }
 
   #enter(options: CallOptions): void {
