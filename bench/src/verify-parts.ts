@@ -218,11 +218,11 @@ function readAttempts(ctx: VaultContext, bytes: Uint8Array, state: StateRow): At
 
 function unwrap(ctx: VaultContext, { state, secret }: Subject): number {
   const custody = custodyKey(ctx, 0, secret.keyVersion, undefined)
-  const opened = ctx.ring.withEpoch(secret.epoch, (prk) =>
+  const opened = ctx.ring.withEpoch(secret.epoch, (prepared) =>
     openWrap(secret, {
-      custody: custody.prk,
+      custody: custody.prepared,
       binding: binding(ctx, state, 0, secret.keyVersion),
-      outer: { prk, header: secret.header },
+      outer: { prepared, header: secret.header },
     }),
   )
   if (opened === undefined) throw new Error('the wrap does not open')

@@ -10,6 +10,12 @@ const PRK_BYTES = 64
 const KEY_BYTES = 32
 const COMMITMENT_BYTES = 32
 const MAC_BYTES = 32
+/** The state of an HMAC-SHA-512: two of SHA-512. */
+const STATE_BYTES = 416
+/** Room for the block before and for the counter, beside the info of an expansion. */
+const BLOCK: Uint8Array = new Uint8Array(64)
+const COUNTER: Uint8Array = new Uint8Array(1)
+const NOTHING: Uint8Array = new Uint8Array(0)
 const MAX_STACK_BYTES = 4096
 const STACK_MARGIN_BYTES = 512
 
@@ -29,12 +35,20 @@ const SELF_TESTS: readonly (readonly [seed: number, digest: string])[] = [
  */
 export class Primitives {
   readonly #scratch: Scratch
+  /** The state of an HMAC under an empty salt: a constant. */
+  readonly #emptySalt: Uint8Array
 
   /**
    * Throws `ERR_CRYPTO_UNAVAILABLE` when a function computes wrongly or the memory is laid out unexpectedly.
    */
   constructor(raw: RawSodium) {
+    if (raw._crypto_kdf_hkdf_sha512_statebytes() !== STATE_BYTES) {
+      throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'libsodium has an HMAC state of another size')
+    }
     this.#scratch = new Scratch(raw)
+    this.#emptySalt = this.#run([], 0, STATE_BYTES, (_, __, ___, out) =>
+      raw._crypto_kdf_hkdf_sha512_extract_init(out, out, 0),
+    )
     for (const [seed, digest] of SELF_TESTS) {
       const task = (): void => selfTest(this, seed, digest)
       this.#scratch.measureStack(task, MAX_STACK_BYTES, STACK_MARGIN_BYTES)
@@ -100,59 +114,82 @@ export class Primitives {
   }
 
   /**
-   * Opens a key-committing seal in one go. HKDF of `secret` (its HKDF-Expand alone when `extracted`) gives
-   * `leadBytes` bytes for the caller, the AEAD's key and the commitment, which is compared in constant time before
-   * anything is decrypted. `undefined` when either does not fit; the keys never leave libsodium's memory.
+   * HKDF-Extract of `ikm` with an empty salt, as the state of an HMAC that has taken the extracted key in: what every
+   * expansion under it begins with. As secret as the key.
+   */
+  prepare(ikm: Uint8Array): Uint8Array<ArrayBuffer> {
+    return this.#run([this.#emptySalt, ikm], PRK_BYTES, STATE_BYTES, (raw, [stateAt, ikmAt], prk, out) => {
+      const status = extractInto(raw, stateAt, ikmAt, ikm.length, prk)
+      raw.HEAPU8.copyWithin(out, stateAt, stateAt + STATE_BYTES)
+      return status
+    })
+  }
+
+  /** HKDF-Expand under what `prepare` gave: 1 to 16,320 bytes. */
+  expandPrepared(state: Uint8Array, info: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+    const infoBytes = lengthOf(info)
+    const inputs = [state, [BLOCK, ...info, COUNTER]] as const
+    const spareBytes = STATE_BYTES + blocksOf(length)
+    return this.#run(inputs, spareBytes, length, (raw, [stateAt, blockAt], spare, out) => {
+      const okm = spare + STATE_BYTES
+      const status = expandFrom(raw, { stateAt, workAt: spare, blockAt, infoBytes, okm, length })
+      raw.HEAPU8.copyWithin(out, okm, okm + length)
+      return status
+    })
+  }
+
+  /**
+   * Opens a key-committing seal in one go. HKDF of `secret` gives `leadBytes` bytes for the caller, the AEAD's key and
+   * the commitment, which is compared in constant time before anything is decrypted. `undefined` when either does not
+   * fit; the keys never leave libsodium's memory.
    *
+   * @param secret the input keying material, or what `prepare` made of it when `prepared`
    * @param bound the label and the associated data; with the nonce between them they are the derivation's info
    * @returns the lead and the plaintext, one after the other
    */
   openCommitted(
     secret: Uint8Array,
-    extracted: boolean,
+    prepared: boolean,
     bound: { readonly label: Uint8Array; readonly aad: Uint8Array },
     sealed: { readonly nonce: Uint8Array; readonly commitment: Uint8Array; readonly ciphertext: Uint8Array },
     leadBytes: number,
   ): Uint8Array<ArrayBuffer> | undefined {
     const { label, aad } = bound
     const { nonce, commitment, ciphertext } = sealed
-    const info = [label, nonce, aad]
-    const okmBytes = leadBytes + KEY_BYTES + COMMITMENT_BYTES
+    const state = prepared ? secret : this.#emptySalt
+    const ikm = prepared ? NOTHING : secret
+    const infoBytes = label.length + nonce.length + aad.length
+    const length = leadBytes + KEY_BYTES + COMMITMENT_BYTES
+    const inputs = [state, ikm, [BLOCK, label, nonce, aad, COUNTER], commitment, ciphertext] as const
+    const spareBytes = STATE_BYTES + PRK_BYTES + blocksOf(length)
     const outputBytes = leadBytes + ciphertext.length - TAG_BYTES
-    return this.#scratch.run(
-      [secret, info, commitment, ciphertext],
-      PRK_BYTES + okmBytes,
-      outputBytes,
-      (raw, at, spare, out) => {
-        const [secretAt, infoAt, commitmentAt, ciphertextAt] = at
-        const okm = spare + PRK_BYTES
-        const key = okm + leadBytes
-        const nonceAt = infoAt + label.length
-        const prk = extracted ? secretAt : spare
-        let status = extracted
-          ? 0
-          : raw._crypto_kdf_hkdf_sha512_extract(prk, secretAt, 0, secretAt, secret.length)
-        status |= raw._crypto_kdf_hkdf_sha512_expand(okm, okmBytes, infoAt, lengthOf(info), prk)
-        status |= differenceOf(raw.HEAPU8, key + KEY_BYTES, commitmentAt, COMMITMENT_BYTES)
-        if (status !== 0) return status
-        raw.HEAPU8.copyWithin(out, okm, key)
-        const decrypt = raw._crypto_aead_xchacha20poly1305_ietf_decrypt
-        const aadAt = nonceAt + nonce.length
-        return decrypt(
-          out + leadBytes,
-          0,
-          0,
-          ciphertextAt,
-          ciphertext.length,
-          0,
-          aadAt,
-          aad.length,
-          0,
-          nonceAt,
-          key,
-        )
-      },
-    )
+    return this.#scratch.run(inputs, spareBytes, outputBytes, (raw, at, spare, out) => {
+      const [stateAt, ikmAt, blockAt, commitmentAt, ciphertextAt] = at
+      const prk = spare + STATE_BYTES
+      const okm = prk + PRK_BYTES
+      const key = okm + leadBytes
+      let status = prepared ? 0 : extractInto(raw, stateAt, ikmAt, ikm.length, prk)
+      status |= expandFrom(raw, { stateAt, workAt: spare, blockAt, infoBytes, okm, length })
+      status |= differenceOf(raw.HEAPU8, key + KEY_BYTES, commitmentAt, COMMITMENT_BYTES)
+      if (status !== 0) return status
+      raw.HEAPU8.copyWithin(out, okm, key)
+      const decrypt = raw._crypto_aead_xchacha20poly1305_ietf_decrypt
+      const nonceAt = blockAt + BLOCK.length + label.length
+      const aadAt = nonceAt + nonce.length
+      return decrypt(
+        out + leadBytes,
+        0,
+        0,
+        ciphertextAt,
+        ciphertext.length,
+        0,
+        aadAt,
+        aad.length,
+        0,
+        nonceAt,
+        key,
+      )
+    })
   }
 
   /** True when `tag`, 32 bytes, begins HMAC-SHA-512(key, message). Compared in constant time. */
@@ -195,6 +232,51 @@ export class Primitives {
   }
 }
 
+/** Where an expansion lies in the memory. */
+interface Expansion {
+  /** The state of an HMAC under the key; left as it is. */
+  readonly stateAt: number
+  /** Room for a copy of the state. */
+  readonly workAt: number
+  /** Room for a block, the info, and a byte for the counter, one after the other. */
+  readonly blockAt: number
+  readonly infoBytes: number
+  /** Room for all blocks. */
+  readonly okm: number
+  /** Bytes that are wanted. */
+  readonly length: number
+}
+
+/** HKDF-Expand (RFC 5869 §2.3) that takes the key in once, not once a block. 0 on success. */
+function expandFrom(raw: RawSodium, { stateAt, workAt, blockAt, infoBytes, okm, length }: Expansion): number {
+  const infoAt = blockAt + BLOCK.length
+  const counterAt = infoAt + infoBytes
+  let status = 0
+  for (let done = 0, from = infoAt; done < length; done += BLOCK.length, from = blockAt) {
+    raw.HEAPU8.copyWithin(workAt, stateAt, stateAt + STATE_BYTES)
+    raw.HEAPU8[counterAt] = done / BLOCK.length + 1
+    status |= raw._crypto_kdf_hkdf_sha512_extract_update(workAt, from, counterAt + 1 - from)
+    status |= raw._crypto_kdf_hkdf_sha512_extract_final(workAt, okm + done)
+    raw.HEAPU8.copyWithin(blockAt, okm + done, okm + done + BLOCK.length)
+  }
+  return status
+}
+
+/**
+ * HKDF-Extract from the state of an HMAC under an empty salt, which becomes the state of one under the extracted key.
+ * 0 on success.
+ */
+function extractInto(raw: RawSodium, stateAt: number, ikmAt: number, ikmBytes: number, prk: number): number {
+  let status = raw._crypto_kdf_hkdf_sha512_extract_update(stateAt, ikmAt, ikmBytes)
+  status |= raw._crypto_kdf_hkdf_sha512_extract_final(stateAt, prk)
+  return status | raw._crypto_kdf_hkdf_sha512_extract_init(stateAt, prk, PRK_BYTES)
+}
+
+/** `length` rounded up to whole blocks. */
+function blocksOf(length: number): number {
+  return Math.ceil(length / BLOCK.length) * BLOCK.length
+}
+
 /** 0 when both places hold the same bytes. Constant-time. */
 function differenceOf(memory: Uint8Array, a: number, b: number, length: number): number {
   let difference = 0
@@ -211,11 +293,13 @@ function selfTest(sodium: Primitives, seed: number, expected: string): void {
   const okm = sodium.expand(prk, pattern(250), 200)
   const key = okm.subarray(0, 32)
   const nonce = sodium.hkdf(okm, pattern(90), 24)
+  const prepared = sodium.expandPrepared(sodium.prepare(okm), [pattern(90)], 200)
+  const expanded = equalBytes(prepared, sodium.hkdf(okm, pattern(90), 200))
   const ciphertext = sodium.encrypt(key, nonce, pattern(77), pattern(1000))
   const plaintext = sodium.decrypt(key, nonce, pattern(77), ciphertext)
   const forged = sodium.decrypt(key, nonce, pattern(78), ciphertext)
   const digest = toHex(sodium.turboshake128(sodium.turboshake128(ciphertext, 400), 16))
   const opens = plaintext !== undefined && equalBytes(plaintext, pattern(1000))
-  if (opens && forged === undefined && digest === expected) return
+  if (expanded && opens && forged === undefined && digest === expected) return
   throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'libsodium computes wrongly')
 }

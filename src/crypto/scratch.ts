@@ -27,6 +27,11 @@ export interface RawSodium {
     infoLength: number,
     prk: number,
   ): number
+  /** An HMAC whose state may be copied between its calls; `final` wipes it. */
+  _crypto_kdf_hkdf_sha512_extract_init(state: number, salt: number, saltLength: number): number
+  _crypto_kdf_hkdf_sha512_extract_update(state: number, ikm: number, ikmLength: number): number
+  _crypto_kdf_hkdf_sha512_extract_final(state: number, prk: number): number
+  _crypto_kdf_hkdf_sha512_statebytes(): number
   /** 64-bit lengths cross the border as two 32-bit halves, the low one first. */
   readonly _crypto_aead_xchacha20poly1305_ietf_encrypt: (
     ciphertext: number,

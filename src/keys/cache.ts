@@ -26,6 +26,7 @@ export function checkCache(options: CacheOptions = {}): Required<CacheOptions> {
 interface Entry {
   readonly value: Disposable
   readonly timer: ReturnType<typeof setTimeout>
+  usedAt: number
 }
 
 interface Flight {
@@ -34,12 +35,13 @@ interface Flight {
   waiting: number
 }
 
-/** Disposable values under text keys; the one used longest ago goes first. */
+/** Disposable values under numbers; the one used longest ago goes first. */
 export class SecretCache {
-  readonly #entries = new Map<string, Entry>()
-  readonly #flights = new Map<string, Flight>()
+  readonly #entries = new Map<number, Entry>()
+  readonly #flights = new Map<number, Flight>()
   readonly #maxSecrets: number
   readonly #lifetimeMs: number
+  #uses = 0
   #closed = false
 
   constructor(options: { readonly maxSecrets: number; readonly lifetimeMs: number }) {
@@ -47,16 +49,15 @@ export class SecretCache {
     this.#lifetimeMs = options.lifetimeMs
   }
 
-  get(key: string): Disposable | undefined {
+  get(key: number): Disposable | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
+    entry.usedAt = ++this.#uses
     return entry.value
   }
 
   /** Takes over `value`: disposes it when it is dropped, and at once when the cache is closed. */
-  put(key: string, value: Disposable): void {
+  put(key: number, value: Disposable): void {
     if (this.#closed) {
       value[Symbol.dispose]()
       throw disposed()
@@ -66,15 +67,25 @@ export class SecretCache {
     // A cache of keys is no reason for a process to stay alive.
     const handle: unknown = timer
     if (typeof handle === 'object' && handle !== null && 'unref' in handle) (handle as NodeTimer).unref()
-    this.#entries.set(key, { value, timer })
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#maxSecrets) break
-      this.drop(oldest)
+    this.#entries.set(key, { value, timer, usedAt: ++this.#uses })
+    if (this.#entries.size > this.#maxSecrets) this.drop(this.#oldest(key))
+  }
+
+  /** The key whose value was used longest ago. */
+  #oldest(newest: number): number {
+    let oldest = newest
+    let usedAt = this.#uses
+    for (const [key, entry] of this.#entries) {
+      if (entry.usedAt < usedAt) {
+        oldest = key
+        usedAt = entry.usedAt
+      }
     }
+    return oldest
   }
 
   /** Wipes what is held under `key`. */
-  drop(key: string): void {
+  drop(key: number): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     clearTimeout(entry.timer)
@@ -87,7 +98,7 @@ export class SecretCache {
    * when the last of them has gone. It may be gone from a small cache again when the caller continues.
    */
   async fill(
-    key: string,
+    key: number,
     load: (signal: AbortSignal) => Promise<Disposable>,
     signal?: AbortSignal,
   ): Promise<void> {
@@ -109,7 +120,7 @@ export class SecretCache {
     for (const key of this.#entries.keys()) this.drop(key)
   }
 
-  #depart(key: string, load: (signal: AbortSignal) => Promise<Disposable>): Flight {
+  #depart(key: number, load: (signal: AbortSignal) => Promise<Disposable>): Flight {
     const controller = new AbortController()
     const done = load(controller.signal).then((value) => {
       // Nobody is left who asked: a value that came too late is wiped, not kept.
@@ -121,7 +132,7 @@ export class SecretCache {
     return flight
   }
 
-  #land(key: string, flight: Flight): void {
+  #land(key: number, flight: Flight): void {
     if (this.#flights.get(key) === flight) this.#flights.delete(key)
     flight.done.catch(() => undefined)
     flight.controller.abort(disposed())

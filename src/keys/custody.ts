@@ -2,7 +2,7 @@
 
 import { concatBytes, wipe } from '../base/bytes.ts'
 import { checkBytes } from '../base/check.ts'
-import { hkdfExtract } from '../crypto/kdf.ts'
+import { hkdfPrepare } from '../crypto/kdf.ts'
 import { badInput, KeysError } from './errors.ts'
 
 /** 0 operator, 1 quorum, 2 holder, 3 quorum and holder. */
@@ -21,7 +21,6 @@ export interface CustodyParts {
 const KEY_BYTES = 32
 const QUORUM_BYTES = 64
 const SHARE_BYTES = 32
-const NO_SALT: Uint8Array = new Uint8Array(0)
 const ABSENT: Uint8Array = Uint8Array.of(0)
 const PRESENT: Uint8Array = Uint8Array.of(1)
 
@@ -39,13 +38,13 @@ export function slotCount(profile: Profile): 1 | 4 {
 }
 
 /**
- * HKDF-Extract of the custody key, 64 bytes that the caller owns and wipes. For profile `operator` it is the same
- * for every record of a version: `RealmKeys.operatorPrk` keeps it.
+ * The prepared custody key (`hkdfPrepare`), 416 bytes that the caller owns and wipes. For profile `operator` it is the same
+ * for every record of a version: `RealmKeys.preparedOperator` keeps it.
  *
  * Throws `ERR_KEYS_MISSING` when the profile needs a part that is not there (KEYS-7) and `ERR_KEYS_INPUT` for a
  * part of the wrong length or one that the profile has no place for.
  */
-export function custodyPrk(profile: Profile, parts: CustodyParts): Uint8Array {
+export function preparedCustody(profile: Profile, parts: CustodyParts): Uint8Array {
   const { custodyKey, quorum, share } = parts
   checkBytes(custodyKey, 'custodyKey', KEY_BYTES, badInput)
   requirePart(needsQuorum(profile), quorum, 'quorum output', QUORUM_BYTES)
@@ -57,7 +56,7 @@ export function custodyPrk(profile: Profile, parts: CustodyParts): Uint8Array {
     ...(share === undefined ? [ABSENT] : [PRESENT, share]),
   )
   try {
-    return hkdfExtract(NO_SALT, ikm)
+    return hkdfPrepare(ikm)
   } finally {
     wipe(ikm)
   }

@@ -4,7 +4,7 @@ import { concatBytes, equalBytes, labelBytes, wipe } from '../base/bytes.ts'
 import { asArray, asBytes, asUint, decodeCbor, encodeCbor } from '../base/cbor.ts'
 import type { Secret } from '../base/secret.ts'
 import { type ArgonCost, argon2idKey } from '../crypto/argon.ts'
-import { hkdfExpand, hkdfExtract } from '../crypto/kdf.ts'
+import { hkdfExpandPrepared, hkdfPrepare } from '../crypto/kdf.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { KeysError } from './errors.ts'
 import type { KeyDirectory } from './local-directory.ts'
@@ -37,7 +37,7 @@ const NONE: Uint8Array = new Uint8Array(0)
 const NO_COST: ArgonCost = { memoryKiB: 0, passes: 0 }
 
 /**
- * HKDF-Extract of the directory's sealing key, 64 bytes that the caller wipes; `undefined` when there is no root
+ * The prepared form (`hkdfPrepare`) of the directory's sealing key, 416 bytes that the caller wipes; `undefined` when there is no root
  * file and none may be made. Throws `ERR_KEYS_PASSPHRASE` when what is given does not fit, `ERR_KEYS_LOCAL` for a
  * root file that is damaged.
  */
@@ -47,12 +47,12 @@ export async function openRoot(directory: KeyDirectory, access: RootAccess): Pro
   if (!access.create) return undefined
   const salt = access.cost === undefined ? NONE : randomBytes(SALT_BYTES)
   const cost = access.cost ?? NO_COST
-  const prk = await derive(access.given, salt, cost)
+  const prepared = await derive(access.given, salt, cost)
   try {
-    const root = encodeCbor([1, MARK, salt, cost.memoryKiB, cost.passes, checkValue(prk, salt, cost)])
-    if (await directory.create(NAME, root)) return concatBytes(prk)
+    const root = encodeCbor([1, MARK, salt, cost.memoryKiB, cost.passes, checkValue(prepared, salt, cost)])
+    if (await directory.create(NAME, root)) return concatBytes(prepared)
   } finally {
-    wipe(prk)
+    wipe(prepared)
   }
   // Another process made the directory meanwhile: its salt counts.
   return await openRoot(directory, { ...access, create: false })
@@ -63,27 +63,27 @@ async function unlock(root: Root, access: RootAccess): Promise<Uint8Array> {
     const sealedBy = root.salt.length === 0 ? 'a key' : 'a passphrase'
     throw new KeysError('ERR_KEYS_PASSPHRASE', `the key directory is sealed by ${sealedBy}`)
   }
-  const prk = await derive(access.given, root.salt, root.cost)
-  if (equalBytes(checkValue(prk, root.salt, root.cost), root.check)) return prk
-  wipe(prk)
+  const prepared = await derive(access.given, root.salt, root.cost)
+  if (equalBytes(checkValue(prepared, root.salt, root.cost), root.check)) return prepared
+  wipe(prepared)
   throw new KeysError('ERR_KEYS_PASSPHRASE', 'the passphrase or key does not fit the key directory')
 }
 
 async function derive(given: Secret, salt: Uint8Array, cost: ArgonCost): Promise<Uint8Array> {
-  if (salt.length === 0) return given.use((key) => hkdfExtract(NONE, key))
+  if (salt.length === 0) return given.use((key) => hkdfPrepare(key))
   // A copy: closing the provider wipes its own while the derivation is under way.
   const passphrase = given.use((bytes) => concatBytes(bytes))
   let key: Uint8Array | undefined
   try {
     key = await argon2idKey(passphrase, salt, cost)
-    return hkdfExtract(NONE, key)
+    return hkdfPrepare(key)
   } finally {
     wipe(passphrase, key)
   }
 }
 
-function checkValue(prk: Uint8Array, salt: Uint8Array, cost: ArgonCost): Uint8Array {
-  return hkdfExpand(prk, concatBytes(LABEL, encodeCbor([salt, cost.memoryKiB, cost.passes])), CHECK_BYTES)
+function checkValue(prepared: Uint8Array, salt: Uint8Array, cost: ArgonCost): Uint8Array {
+  return hkdfExpandPrepared(prepared, [LABEL, encodeCbor([salt, cost.memoryKiB, cost.passes])], CHECK_BYTES)
 }
 
 function readRoot(bytes: Uint8Array, maxCost: ArgonCost): Root {

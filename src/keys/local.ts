@@ -10,9 +10,9 @@ import { Secret } from '../base/secret.ts'
 import type { ArgonCost } from '../crypto/argon.ts'
 import {
   committingOpen,
-  committingOpenWithPrk,
+  committingOpenPrepared,
   committingSeal,
-  committingSealWithPrk,
+  committingSealPrepared,
 } from '../crypto/committing.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { cryptoReady } from '../crypto/sodium.ts'
@@ -153,7 +153,7 @@ class DirectoryProvider implements LocalKeyProvider {
     return '[LocalKeyProvider]'
   }
 
-  /** HKDF-Extract of the sealing key. The passphrase is paid for once, however many calls wait for it. */
+  /** The prepared sealing key. The passphrase is paid for once, however many calls wait for it. */
   async #open({ signal }: CallOptions, create: boolean): Promise<Secret> {
     signal?.throwIfAborted()
     if (this.#closed) throw closed()
@@ -178,15 +178,15 @@ class DirectoryProvider implements LocalKeyProvider {
   }
 
   async #unlock(create: boolean): Promise<Secret | undefined> {
-    const prk = await openRoot(this.#directory, {
+    const prepared = await openRoot(this.#directory, {
       given: this.#given,
       cost: this.#cost,
       create,
       maxCost: MAX_COST,
     })
-    if (prk === undefined) return undefined
+    if (prepared === undefined) return undefined
     try {
-      const sealing = new Secret(prk, closed)
+      const sealing = new Secret(prepared, closed)
       if (this.#closed) {
         sealing.dispose()
         throw closed()
@@ -196,7 +196,7 @@ class DirectoryProvider implements LocalKeyProvider {
       this.#given.dispose()
       return sealing
     } finally {
-      wipe(prk)
+      wipe(prepared)
     }
   }
 
@@ -211,7 +211,7 @@ class DirectoryProvider implements LocalKeyProvider {
     if (file === undefined && create) {
       const fresh = randomBytes(KEY_BYTES)
       try {
-        const sealed = sealing.use((prk) => committingSealWithPrk(prk, KEY_LABEL, context, fresh))
+        const sealed = sealing.use((prepared) => committingSealPrepared(prepared, KEY_LABEL, context, fresh))
         await this.#directory.create(name, packSealed(sealed))
       } finally {
         wipe(fresh)
@@ -222,7 +222,7 @@ class DirectoryProvider implements LocalKeyProvider {
     if (file === undefined)
       throw new KeysError('ERR_KEYS_DESTROYED', 'the provider holds no key for this context')
     const sealed = unpackSealed(file)
-    const key = sealing.use((prk) => committingOpenWithPrk(prk, KEY_LABEL, context, sealed))
+    const key = sealing.use((prepared) => committingOpenPrepared(prepared, KEY_LABEL, context, sealed))
     if (key === undefined) throw new KeysError('ERR_KEYS_LOCAL', 'a key file is damaged or being destroyed')
     return key
   }

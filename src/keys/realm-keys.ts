@@ -4,7 +4,7 @@ import type { Realm } from '../base/brand.ts'
 import { concatBytes, labelBytes, wipe } from '../base/bytes.ts'
 import { encodeCbor } from '../base/cbor.ts'
 import { hkdf } from '../crypto/kdf.ts'
-import { custodyPrk } from './custody.ts'
+import { preparedCustody } from './custody.ts'
 import { badInput, KeysError } from './errors.ts'
 
 const LABEL = labelBytes('guise/v1/realm-keys')
@@ -18,14 +18,14 @@ const COUNT = 6
 export class RealmKeys implements Disposable {
   readonly version: number
   readonly #keys: Uint8Array
-  readonly #operatorPrk: Uint8Array
+  readonly #preparedOperator: Uint8Array
   #disposed = false
 
   /** @param secret S_v, 32 bytes, borrowed */
   constructor(realm: Realm, version: number, secret: Uint8Array) {
     this.version = version
     this.#keys = hkdf(secret, concatBytes(LABEL, encodeCbor([realm, version])), COUNT * KEY_BYTES)
-    this.#operatorPrk = custodyPrk(0, { custodyKey: this.custody })
+    this.#preparedOperator = preparedCustody(0, { custodyKey: this.custody })
   }
 
   /** Turns subjects into tags and authenticates index rows. */
@@ -58,15 +58,15 @@ export class RealmKeys implements Disposable {
     return this.#key(5)
   }
 
-  /** HKDF-Extract of the custody key for profile `operator`: the same for every record, so computed once. */
-  get operatorPrk(): Uint8Array {
+  /** The prepared custody key for profile `operator`: the same for every record, so computed once. */
+  get preparedOperator(): Uint8Array {
     this.#alive()
-    return this.#operatorPrk
+    return this.#preparedOperator
   }
 
   dispose(): void {
     this.#disposed = true
-    wipe(this.#keys, this.#operatorPrk)
+    wipe(this.#keys, this.#preparedOperator)
   }
 
   [Symbol.dispose](): void {

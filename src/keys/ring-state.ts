@@ -5,7 +5,7 @@ import { equalBytes, wipe } from '../base/bytes.ts'
 import { type CallOptions, GuiseError } from '../base/errors.ts'
 import { KeyedMutex } from '../base/mutex.ts'
 import { Secret } from '../base/secret.ts'
-import { hkdfExtract } from '../crypto/kdf.ts'
+import { hkdfPrepare } from '../crypto/kdf.ts'
 import type { Store, StoredRow, StoreStep } from '../store/store.ts'
 import { type CacheOptions, SecretCache } from './cache.ts'
 import { badRing, disposed, KeysError } from './errors.ts'
@@ -56,13 +56,17 @@ export interface RingAccess {
   requireOpenable(epoch: number): void
 
   /**
-   * HKDF-Extract of the epoch key, 64 bytes, when it is cached. Throws the errors of KEYS-11.
+   * The prepared epoch key, 416 bytes, when it is cached. Throws the errors of KEYS-11.
    * `use` of a secret that the cache has dropped meanwhile throws `ERR_KEYS_DISPOSED`.
    */
-  epochPrk(epoch: number): Secret | undefined
+  preparedEpoch(epoch: number): Secret | undefined
 
-  /** Lends HKDF-Extract of the epoch key to `task`, which must be synchronous. Unwraps it when it is not cached. */
-  useEpoch<Result>(epoch: number, task: (prk: Uint8Array) => Result, options?: CallOptions): Promise<Result>
+  /** Lends The prepared epoch key to `task`, which must be synchronous. Unwraps it when it is not cached. */
+  useEpoch<Result>(
+    epoch: number,
+    task: (prepared: Uint8Array) => Result,
+    options?: CallOptions,
+  ): Promise<Result>
 
   /** Has the provider unwrap the primary epoch's key, whatever is cached, and wipes it: is the provider there? */
   askProvider(options?: CallOptions): Promise<void>
@@ -85,7 +89,6 @@ const MAX_ATTEMPTS = 8
 /** The one that a wrap is under, the primary one, and one that is about to become it. */
 const EPOCHS_OF_A_VERB = 3
 const TABLE = 'keyrings'
-const NO_SALT: Uint8Array = new Uint8Array(0)
 
 /** The ring as last read, with the row's version in the store and its tag. */
 interface View {
@@ -198,19 +201,19 @@ export class RingState implements RingAccess {
     requireOpenable(this.ring, epoch)
   }
 
-  epochPrk(epoch: number): Secret | undefined {
+  preparedEpoch(epoch: number): Secret | undefined {
     this.requireOpenable(epoch)
     return this.#cache.get(epochName(epoch)) as Secret | undefined
   }
 
   async useEpoch<Result>(
     epoch: number,
-    task: (prk: Uint8Array) => Result,
+    task: (prepared: Uint8Array) => Result,
     options: CallOptions = {},
   ): Promise<Result> {
     for (;;) {
-      const prk = this.epochPrk(epoch)
-      if (prk !== undefined) return prk.use(task)
+      const prepared = this.preparedEpoch(epoch)
+      if (prepared !== undefined) return prepared.use(task)
       await this.#cache.fill(epochName(epoch), (signal) => this.#loadEpoch(epoch, signal), options.signal)
     }
   }
@@ -353,14 +356,14 @@ export class RingState implements RingAccess {
   async #loadEpoch(epoch: number, signal: AbortSignal): Promise<Secret> {
     const { wrapped } = requireOpenable(this.ring, epoch)
     const secret = await this.provider.unwrap(wrapped, epochContext(this.realm, epoch), { signal })
-    let prk: Uint8Array | undefined
+    let prepared: Uint8Array | undefined
     try {
       // It may have been disabled while the provider was at work.
       this.requireOpenable(epoch)
-      prk = hkdfExtract(NO_SALT, secret)
-      return new Secret(prk, dropped)
+      prepared = hkdfPrepare(secret)
+      return new Secret(prepared, dropped)
     } finally {
-      wipe(secret, prk)
+      wipe(secret, prepared)
     }
   }
 }
@@ -379,12 +382,13 @@ function requireVersion(ring: Ring, version: number): Uint8Array {
   throw new KeysError('ERR_KEYS_UNKNOWN_VERSION', 'the ring knows no such version of the realm keys')
 }
 
-function epochName(epoch: number): string {
-  return `epoch ${epoch}`
+/** In the cache an epoch goes by its number, a version of the realm keys by its negative: text costs a hash a look-up. */
+function epochName(epoch: number): number {
+  return epoch
 }
 
-function realmName(version: number): string {
-  return `realm ${version}`
+function realmName(version: number): number {
+  return -version
 }
 
 /** Stores of other makers may have classes of their own: the code is the contract. */

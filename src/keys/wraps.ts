@@ -4,7 +4,7 @@ import type { Realm } from '../base/brand.ts'
 import { wipe } from '../base/bytes.ts'
 import { encodeCbor } from '../base/cbor.ts'
 import { checkBytes, checkInteger } from '../base/check.ts'
-import { committingOpenWithPrk, committingSealWithPrk, type Sealed } from '../crypto/committing.ts'
+import { committingOpenPrepared, committingSealPrepared, type Sealed } from '../crypto/committing.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { needsHolder, type Profile, slotCount } from './custody.ts'
 import { badInput } from './errors.ts'
@@ -29,8 +29,8 @@ export interface WrapBinding {
 
 /** The outer wrap's key and the header that it binds. Both borrowed. */
 export interface OuterKey {
-  /** HKDF-Extract of the epoch key, 64 bytes: `RingAccess.epochPrk`. */
-  readonly prk: Uint8Array
+  /** The prepared epoch key: `RingAccess.preparedEpoch`. */
+  readonly prepared: Uint8Array
   /** The bytes of the secret row's header. */
   readonly header: Uint8Array
 }
@@ -61,7 +61,7 @@ export function drawRecordSecret(): Uint8Array {
  * Wraps a record secret twice. Unused slots are filled with random bytes, so that nobody who opens the outer wrap
  * sees how many devices there are.
  *
- * @param custody HKDF-Extract of the custody key: `custodyPrk`, or `RealmKeys.operatorPrk`
+ * @param custody The prepared custody key: `preparedCustody`, or `RealmKeys.preparedOperator`
  */
 export function wrapSecret(
   recordSecret: Uint8Array,
@@ -80,7 +80,7 @@ export function wrapSecret(
   const slots = randomBytes(count * SLOT_BYTES)
   try {
     fillSlot(slots, { slot, device, binding }, recordSecret, custody)
-    return committingSealWithPrk(outer.prk, OUTER, outer.header, slots)
+    return committingSealPrepared(outer.prepared, OUTER, outer.header, slots)
   } finally {
     wipe(slots)
   }
@@ -114,7 +114,7 @@ export function rotateOuter(
   const slots = openOuter(sealed, keys.from, keys.profile)
   if (slots === undefined) return undefined
   try {
-    return committingSealWithPrk(keys.to.prk, OUTER, keys.to.header, slots)
+    return committingSealPrepared(keys.to.prepared, OUTER, keys.to.header, slots)
   } finally {
     wipe(slots)
   }
@@ -122,7 +122,7 @@ export function rotateOuter(
 
 /** A change of devices by one that is present. */
 export interface SlotChange {
-  /** HKDF-Extract of the custody key with the share that is present: it must open a slot (KEYS-8). */
+  /** The prepared custody key with the share that is present: it must open a slot (KEYS-8). */
   readonly present: Uint8Array
   /** Its devices are those before the change. */
   readonly binding: WrapBinding
@@ -134,7 +134,7 @@ export interface SlotChange {
 
 /** A change that gives a device a slot. */
 export interface SlotAddition extends SlotChange {
-  /** HKDF-Extract of the custody key with the new device's share: it must open no slot yet. */
+  /** The prepared custody key with the new device's share: it must open no slot yet. */
   readonly added: Uint8Array
   /** The identifier that the state row gives the new device: 16 bytes, not all zero. */
   readonly device: Uint8Array
@@ -178,14 +178,14 @@ function changeSlot(
     if (opened.slot === change.slot)
       throw badInput('the slot of the present device can be neither added nor removed')
     write(slots, opened.recordSecret)
-    return committingSealWithPrk(change.to.prk, OUTER, change.to.header, slots)
+    return committingSealPrepared(change.to.prepared, OUTER, change.to.header, slots)
   } finally {
     wipe(slots, opened?.recordSecret)
   }
 }
 
 function openOuter(sealed: Sealed, outer: OuterKey, profile: Profile): Uint8Array | undefined {
-  const slots = committingOpenWithPrk(outer.prk, OUTER, outer.header, sealed)
+  const slots = committingOpenPrepared(outer.prepared, OUTER, outer.header, sealed)
   if (slots === undefined || slots.length === slotCount(profile) * SLOT_BYTES) return slots
   wipe(slots)
   return undefined
@@ -199,7 +199,7 @@ interface SlotPlace {
 }
 
 function fillSlot(slots: Uint8Array, place: SlotPlace, recordSecret: Uint8Array, custody: Uint8Array): void {
-  const inner = committingSealWithPrk(custody, INNER, innerHeader(place), recordSecret)
+  const inner = committingSealPrepared(custody, INNER, innerHeader(place), recordSecret)
   slots.set(packSealed(inner), place.slot * SLOT_BYTES)
 }
 
@@ -212,7 +212,7 @@ function findSlot(slots: Uint8Array, custody: Uint8Array, binding: WrapBinding):
     const device = deviceOf(binding, slot)
     if (device === undefined) continue
     const inner = unpackSealed(slots.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES))
-    const recordSecret = committingOpenWithPrk(custody, INNER, innerHeader({ slot, device, binding }), inner)
+    const recordSecret = committingOpenPrepared(custody, INNER, innerHeader({ slot, device, binding }), inner)
     if (recordSecret !== undefined) return { recordSecret, slot }
   }
   return undefined

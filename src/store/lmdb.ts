@@ -3,6 +3,7 @@
 
 import { getLastVersion, open, type RootDatabase } from 'lmdb'
 import { checkInteger, checkObject, checkText } from '../base/check.ts'
+import { systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { rejectInput, StoreError } from './errors.ts'
 import type { Environment, EnvironmentTable, TransactionFailure } from './lmdb-environment.ts'
@@ -135,10 +136,10 @@ class LmdbStore implements Store {
 
   /** Checks are decided without waiting: a loop of them would keep every timer and socket of the process waiting. */
   async #yieldWhenDue(): Promise<void> {
-    const now = performance.now()
+    const now = systemClock.steady().ms
     if (now - this.#yieldedMs < YIELD_EVERY_MS) return
     await new Promise((resolve) => setImmediate(resolve))
-    this.#yieldedMs = performance.now()
+    this.#yieldedMs = systemClock.steady().ms
   }
 
   #enter(options: CallOptions): void {

@@ -118,15 +118,15 @@ function wrapStep(ctx: VaultContext, state: StateRow, secret: StoredSecret, chan
     const sealed = ctx.ring.withEpoch(row.epoch, (from) =>
       ctx.ring.withEpoch(epoch, (to) => {
         const slots: SlotChange = {
-          present: present.prk,
+          present: present.prepared,
           binding: binding(ctx, state, profile, row.keyVersion),
-          from: { prk: from, header: row.header },
-          to: { prk: to, header },
+          from: { prepared: from, header: row.header },
+          to: { prepared: to, header },
           slot: change.slot,
         }
         return added === undefined
           ? removeSlot(row, slots)
-          : addSlot(row, { ...slots, added: added.prk, device: change.device })
+          : addSlot(row, { ...slots, added: added.prepared, device: change.device })
       }),
     )
     if (sealed === undefined) throw sealFailure()

@@ -91,7 +91,7 @@ export class VaultKeys {
 
   /** As `load`, and the key of one more epoch. Throws the errors of KEYS-11 when it may not be used. */
   async loadEpoch(epoch: number): Promise<void> {
-    if (!this.#isLoaded() || this.#ring.epochPrk(epoch) === undefined) await this.#loadWith(epoch)
+    if (!this.#isLoaded() || this.#ring.preparedEpoch(epoch) === undefined) await this.#loadWith(epoch)
   }
 
   realmKeys(version: number): RealmKeys | undefined {
@@ -103,8 +103,8 @@ export class VaultKeys {
   }
 
   /** Lends HKDF-Extract of the epoch key to `task`, which must not wait. */
-  withEpoch<Result>(epoch: number, task: (prk: Uint8Array) => Result): Result {
-    return (this.#ring.epochPrk(epoch) ?? dropped()).use(task)
+  withEpoch<Result>(epoch: number, task: (prepared: Uint8Array) => Result): Result {
+    return (this.#ring.preparedEpoch(epoch) ?? dropped()).use(task)
   }
 
   async #loadWith(epoch: number): Promise<void> {
@@ -112,7 +112,7 @@ export class VaultKeys {
       await this.#ring.useEpoch(epoch, () => undefined, this.#options)
       await this.#ring.useEpoch(this.primary, () => undefined, this.#options)
       for (const version of this.versions) await this.#ring.loadRealmKeys(version, this.#options)
-      if (this.#isLoaded() && this.#ring.epochPrk(epoch) !== undefined) return
+      if (this.#isLoaded() && this.#ring.preparedEpoch(epoch) !== undefined) return
     }
     dropped()
   }
@@ -120,7 +120,7 @@ export class VaultKeys {
   #isLoaded(): boolean {
     return (
       this.versions.every((version) => this.#ring.realmKeys(version) !== undefined) &&
-      this.#ring.epochPrk(this.primary) !== undefined
+      this.#ring.preparedEpoch(this.primary) !== undefined
     )
   }
 }

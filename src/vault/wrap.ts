@@ -1,7 +1,7 @@
 /** Wrapping and opening record secrets for the verbs of a vault (SPEC §4.3). @module */
 
 import { wipe } from '../base/bytes.ts'
-import { custodyPrk, type Profile } from '../keys/custody.ts'
+import { type Profile, preparedCustody } from '../keys/custody.ts'
 import { KeysError } from '../keys/errors.ts'
 import { openWrap, rotateOuter, type WrapBinding, wrapSecret } from '../keys/wraps.ts'
 import { type RecordName, secretKey } from '../record/place.ts'
@@ -42,11 +42,11 @@ export function makeSecretRow(
   const header = secretHeader({ ...name, epoch, since: epoch, profile, keyVersion })
   const custody = custodyKey(ctx, profile, keyVersion, share)
   try {
-    const sealed = ctx.ring.withEpoch(epoch, (prk) =>
+    const sealed = ctx.ring.withEpoch(epoch, (prepared) =>
       wrapSecret(recordSecret, {
-        custody: custody.prk,
+        custody: custody.prepared,
         binding: binding(ctx, name, profile, keyVersion),
-        outer: { prk, header },
+        outer: { prepared, header },
       }),
     )
     return { bytes: encodeSecretRow({ header, ...sealed }), epoch }
@@ -69,11 +69,11 @@ export function withRecordSecret<Result>(
   const profile = secret.profile as Profile
   const custody = custodyKey(ctx, profile, secret.keyVersion, share)
   try {
-    const opened = ctx.ring.withEpoch(secret.epoch, (prk) =>
+    const opened = ctx.ring.withEpoch(secret.epoch, (prepared) =>
       openWrap(secret, {
-        custody: custody.prk,
+        custody: custody.prepared,
         binding: binding(ctx, name, profile, secret.keyVersion),
-        outer: { prk, header: secret.header },
+        outer: { prepared, header: secret.header },
       }),
     )
     if (opened === undefined) throw sealFailure()
@@ -97,8 +97,8 @@ export function rewrap(ctx: VaultContext, row: SecretRow, epoch: number): Uint8A
     ctx.ring.withEpoch(epoch, (to) =>
       rotateOuter(row, {
         profile: row.profile as Profile,
-        from: { prk: from, header: row.header },
-        to: { prk: to, header },
+        from: { prepared: from, header: row.header },
+        to: { prepared: to, header },
       }),
     ),
   )
@@ -124,11 +124,11 @@ export function custodyKey(
   profile: Profile,
   keyVersion: number,
   share: Uint8Array | undefined,
-): { readonly prk: Uint8Array; wipe(): void } {
+): { readonly prepared: Uint8Array; wipe(): void } {
   const keys = ctx.ring.requireRealmKeys(keyVersion)
-  if (profile === PROFILE.operator) return { prk: keys.operatorPrk, wipe: () => undefined }
-  const prk = custodyPrk(profile, { custodyKey: keys.custody, share })
-  return { prk, wipe: () => wipe(prk) }
+  if (profile === PROFILE.operator) return { prepared: keys.preparedOperator, wipe: () => undefined }
+  const prepared = preparedCustody(profile, { custodyKey: keys.custody, share })
+  return { prepared, wipe: () => wipe(prepared) }
 }
 
 /** What the inner wrap is bound to. */

@@ -7,10 +7,10 @@ import { dirname, join } from 'node:path'
 import type { Realm } from '../../src/base/brand.ts'
 import { concatBytes } from '../../src/base/bytes.ts'
 import { realmPrefix } from '../../src/base/identifier.ts'
-import { committingOpenWithPrk } from '../../src/crypto/committing.ts'
-import { hkdfExtract } from '../../src/crypto/kdf.ts'
+import { committingOpenPrepared } from '../../src/crypto/committing.ts'
+import { hkdfPrepare } from '../../src/crypto/kdf.ts'
 import { embedding, toIntegers, unitVector } from '../../src/embedding/embedding.ts'
-import { custodyPrk } from '../../src/keys/custody.ts'
+import { preparedCustody } from '../../src/keys/custody.ts'
 import { localKeyProvider } from '../../src/keys/local.ts'
 import { contextName } from '../../src/keys/local-directory.ts'
 import { epochContext, realmContext } from '../../src/keys/provider.ts'
@@ -139,7 +139,7 @@ export class Secrets {
       add('holder share', share)
       add('second share', numberedBytes(1 + subject + this.#wraps.size))
       const { custody } = ctx.ring.requireRealmKeys(1)
-      add('custody key of a holder', custodyPrk(2, { custodyKey: custody, share }))
+      add('custody key of a holder', preparedCustody(2, { custodyKey: custody, share }))
     }
     this.#rotationKeys.set(subject, Uint8Array.from(keys.rotationKey))
   }
@@ -186,7 +186,7 @@ export async function addMomentaryKeys(pieces: Pieces, world: World, directory: 
   const provider = localKeyProvider({ path: join(dirname(directory), 'keys'), key: root })
   const row = await world.ctx.store.get('keyrings', ringRowKey(realm))
   const { ring } = decodeRing(row?.bytes as Uint8Array, { realm, provider: provider.id })
-  const rootPrk = hkdfExtract(new Uint8Array(0), root)
+  const rootPrk = hkdfPrepare(root)
   pieces.add('root key', root, KEY_WINDOW)
   const contexts = [
     ...ring.epochs.map((item) => ['epoch key', item.wrapped, epochContext(realm, item.epoch)] as const),
@@ -195,10 +195,15 @@ export async function addMomentaryKeys(pieces: Pieces, world: World, directory: 
   for (const [kind, wrapped, context] of contexts) {
     pieces.add(kind, await provider.unwrap(wrapped, context), KEY_WINDOW)
     const file = readFileSync(join(dirname(directory), 'keys', contextName(context)))
-    const key = committingOpenWithPrk(rootPrk, 'guise/v1/local-key', context, unpackSealed(file))
+    const key = committingOpenPrepared(rootPrk, 'guise/v1/local-key', context, unpackSealed(file))
     pieces.add('provider key', key as Uint8Array, KEY_WINDOW)
   }
   provider.close()
+}
+
+/** What the inner hash of a prepared key has come to: the rest are counters, which every hash of this length has. */
+function innerState(prepared: Uint8Array): Uint8Array {
+  return Uint8Array.from(prepared.subarray(0, 64))
 }
 
 /** Keys that an open vault holds: to be gone once it is closed. */
@@ -207,9 +212,11 @@ export function addHeldKeys(pieces: Pieces, { ctx }: World): void {
   for (const name of ['index', 'custody', 'state', 'limiter', 'ring', 'receipt'] as const) {
     pieces.add(`realm key`, Uint8Array.from(keys[name]), KEY_WINDOW)
   }
-  pieces.add('custody key of the operator', Uint8Array.from(keys.operatorPrk), KEY_WINDOW)
-  pieces.add('key of the key directory', hkdfExtract(new Uint8Array(0), providerKey()), KEY_WINDOW)
-  ctx.ring.withEpoch(ctx.ring.primary, (prk) => pieces.add('extracted epoch key', prk, KEY_WINDOW))
+  pieces.add('custody key of the operator', innerState(keys.preparedOperator), KEY_WINDOW)
+  pieces.add('key of the key directory', innerState(hkdfPrepare(providerKey())), KEY_WINDOW)
+  ctx.ring.withEpoch(ctx.ring.primary, (prepared) =>
+    pieces.add('prepared epoch key', innerState(prepared), KEY_WINDOW),
+  )
 }
 
 /** What the curve library derives from the receipt seed: RFC 8032 §5.1.5, clamped scalar and prefix. */

@@ -30,8 +30,8 @@ test.each(['operator', 'holder'] as const)(
       expect([kind, found > 0]).toEqual([kind, true])
     expect(Object.keys(open).sort()).toEqual([
       'custody key of the operator',
-      'extracted epoch key',
       'key of the key directory',
+      'prepared epoch key',
       'realm key',
     ])
   },

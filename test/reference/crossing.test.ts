@@ -5,10 +5,10 @@ import { decodeCbor, encodeCbor } from '../../src/base/cbor.ts'
 import { GuiseError } from '../../src/base/errors.ts'
 import { checkRealm, checkSubject } from '../../src/base/identifier.ts'
 import { committingOpen, committingSeal } from '../../src/crypto/committing.ts'
-import { hkdfExtract } from '../../src/crypto/kdf.ts'
+import { hkdfPrepare } from '../../src/crypto/kdf.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { checkModel } from '../../src/embedding/model.ts'
-import { custodyPrk, type Profile, slotCount } from '../../src/keys/custody.ts'
+import { type Profile, preparedCustody, slotCount } from '../../src/keys/custody.ts'
 import { holderShare } from '../../src/keys/holder.ts'
 import { subjectTag } from '../../src/keys/pseudonym.ts'
 import { RealmKeys } from '../../src/keys/realm-keys.ts'
@@ -95,7 +95,7 @@ describe('wraps', () => {
         const custodyKey = random.bytes(32)
         const quorum = profile % 2 === 1 ? random.bytes(64) : undefined
         const share = profile >= 2 ? random.bytes(32) : undefined
-        const custody = custodyPrk(profile, { custodyKey, quorum, share })
+        const custody = preparedCustody(profile, { custodyKey, quorum, share })
         const ikm = plainKeys.custodyIkm(custodyKey, quorum, share)
         const [oldKey, newKey, oldHeader, newHeader] = [
           random.bytes(32),
@@ -103,8 +103,8 @@ describe('wraps', () => {
           random.bytes(80),
           random.bytes(80),
         ]
-        const from = { prk: hkdfExtract(NONE, oldKey), header: oldHeader }
-        const to = { prk: hkdfExtract(NONE, newKey), header: newHeader }
+        const from = { prepared: hkdfPrepare(oldKey), header: oldHeader }
+        const to = { prepared: hkdfPrepare(newKey), header: newHeader }
         const slot = random.below(slotCount(profile))
         const devices = profile >= 2 ? [0, 1, 2, 3].map(() => random.bytes(16)) : []
         const binding = { ...names, keyVersion: 1 + i, devices }

@@ -9,7 +9,7 @@ import {
   failureOf,
   passOn,
   plantRing,
-  prkOf,
+  preparedOf,
   REALM,
   ringRow,
 } from '../unit/keys-support.ts'
@@ -84,7 +84,7 @@ describe('ring', () => {
     for (const [epoch, code] of codes) {
       const refused = expect.objectContaining({ code, retryable: false })
       expect(() => access.requireOpenable(epoch)).toThrow(refused)
-      expect(() => access.epochPrk(epoch)).toThrow(refused)
+      expect(() => access.preparedEpoch(epoch)).toThrow(refused)
       expect(await failureOf(access.useEpoch(epoch, () => undefined))).toEqual(refused)
     }
     await access.useEpoch(2, () => undefined)
@@ -187,17 +187,19 @@ describe('ring', () => {
     const { kms, keyring } = await bench({ cache: { maxSecrets: 4 } })
     const access = ringAccess(keyring)
     for (let i = 0; i < 6; i++) await keyring.add()
-    await prkOf(keyring, 1)
-    const first = access.epochPrk(1)
-    for (let epoch = 2; epoch <= 7; epoch++) await prkOf(keyring, epoch)
-    expect(access.epochPrk(1)).toBeUndefined()
-    expect(() => first?.use((prk) => prk)).toThrow(expect.objectContaining({ code: 'ERR_KEYS_DISPOSED' }))
-    const held = [1, 2, 3, 4, 5, 6, 7].filter((epoch) => access.epochPrk(epoch) !== undefined)
+    await preparedOf(keyring, 1)
+    const first = access.preparedEpoch(1)
+    for (let epoch = 2; epoch <= 7; epoch++) await preparedOf(keyring, epoch)
+    expect(access.preparedEpoch(1)).toBeUndefined()
+    expect(() => first?.use((prepared) => prepared)).toThrow(
+      expect.objectContaining({ code: 'ERR_KEYS_DISPOSED' }),
+    )
+    const held = [1, 2, 3, 4, 5, 6, 7].filter((epoch) => access.preparedEpoch(epoch) !== undefined)
     expect(held.length).toBeLessThanOrEqual(4)
     const before = kms.count('unwrap')
-    await prkOf(keyring, 7)
+    await preparedOf(keyring, 7)
     expect(kms.count('unwrap')).toBe(before)
-    await prkOf(keyring, 1)
+    await preparedOf(keyring, 1)
     expect(kms.count('unwrap')).toBe(before + 1)
   })
 
@@ -205,13 +207,13 @@ describe('ring', () => {
     vi.useFakeTimers()
     const { keyring } = await bench({ cache: { lifetimeMs: 60_000 } })
     const access = ringAccess(keyring)
-    await prkOf(keyring, 1)
+    await preparedOf(keyring, 1)
     const keys = await access.loadRealmKeys(1)
     const bytes = keys.custody
     vi.advanceTimersByTime(59_000)
-    expect(access.epochPrk(1)).toBeDefined()
+    expect(access.preparedEpoch(1)).toBeDefined()
     vi.advanceTimersByTime(2000)
-    expect(access.epochPrk(1)).toBeUndefined()
+    expect(access.preparedEpoch(1)).toBeUndefined()
     expect(access.realmKeys(1)).toBeUndefined()
     expect(bytes.every((byte) => byte === 0)).toBe(true)
     expect(() => keys.custody).toThrow(expect.objectContaining({ code: 'ERR_KEYS_DISPOSED' }))
@@ -221,8 +223,8 @@ describe('ring', () => {
     const { keyring } = await bench()
     const access = ringAccess(keyring)
     const keys = await access.loadRealmKeys(1)
-    await prkOf(keyring, 1)
-    const prk = access.epochPrk(1)
+    await preparedOf(keyring, 1)
+    const prepared = access.preparedEpoch(1)
     const borrowed = keys.ring
     keyring.close()
     keyring.close()
@@ -233,11 +235,11 @@ describe('ring', () => {
       () => keyring.epochs,
       () => keyring.minAccepted,
       () => keyring.version,
-      () => keys.operatorPrk,
-      () => prk?.use((bytes) => bytes),
+      () => keys.preparedOperator,
+      () => prepared?.use((bytes) => bytes),
       () => access.check(),
       () => access.row(),
-      () => access.epochPrk(1),
+      () => access.preparedEpoch(1),
       () => access.realmKeys(1),
     ]) {
       expect(use).toThrow(refused)

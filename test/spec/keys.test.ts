@@ -1,10 +1,11 @@
 import { assert, boolean, nat, property, record, stringMatching } from 'fast-check'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Realm } from '../../src/base/brand.ts'
 import { concatBytes, toHex, utf8 } from '../../src/base/bytes.ts'
-import { committingOpenWithPrk } from '../../src/crypto/committing.ts'
+import { committingOpenPrepared } from '../../src/crypto/committing.ts'
+import { hkdfPrepare } from '../../src/crypto/kdf.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
-import { custodyPrk, type Profile } from '../../src/keys/custody.ts'
+import { type Profile, preparedCustody } from '../../src/keys/custody.ts'
 import { KeysError } from '../../src/keys/errors.ts'
 import { holderShare } from '../../src/keys/holder.ts'
 import { openKeyring, ringAccess } from '../../src/keys/keyring.ts'
@@ -27,9 +28,10 @@ import {
   type WrapBinding,
   wrapSecret,
 } from '../../src/keys/wraps.ts'
-import { hmac } from '../reference/hashes.ts'
 import * as reference from '../reference/keys.ts'
 import { bench, bringTo, failureOf, REALM, ringRow } from '../unit/keys-support.ts'
+
+await cryptoReady()
 
 const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value)
 const HEADER = utf8('the header of a secret row') as Uint8Array
@@ -54,14 +56,13 @@ function binding(profile: Profile = 0, named: readonly boolean[] = [true, false,
 }
 
 const custodyKey = filled(32, 7)
-const outer = { prk: filled(64, 9), header: HEADER }
+const outer = { prepared: hkdfPrepare(filled(32, 9)), header: HEADER }
 const device = (n: number): Uint8Array =>
-  custodyPrk(2, {
+  preparedCustody(2, {
     custodyKey,
     share: holderShare(filled(32, n), { realm: REALM, record: filled(16, 1), generation: filled(20, 3) }),
   })
 
-beforeAll(cryptoReady)
 describe('provider', () => {
   test('KEYS-1 every secret is wrapped under its own context', async () => {
     const { kms, keyring } = await bench()
@@ -143,7 +144,7 @@ describe('realm keys', () => {
 })
 
 describe('wraps', () => {
-  const custody = (): Uint8Array => custodyPrk(0, { custodyKey })
+  const custody = (): Uint8Array => preparedCustody(0, { custodyKey })
 
   test('KEYS-4 the record secret is random and lies in the outer wrap only', () => {
     const drawn = new Set(Array.from({ length: 200 }, () => toHex(drawRecordSecret())))
@@ -151,22 +152,22 @@ describe('wraps', () => {
     const secret = drawRecordSecret()
     const sealed = wrapSecret(secret, { custody: custody(), binding: binding(), outer })
     const stored = toHex(concatBytes(sealed.nonce, sealed.commitment, sealed.ciphertext))
-    const slots = committingOpenWithPrk(outer.prk, 'guise/v1/outer', HEADER, sealed) as Uint8Array
+    const slots = committingOpenPrepared(outer.prepared, 'guise/v1/outer', HEADER, sealed) as Uint8Array
     expect(slots).toHaveLength(SLOT_BYTES)
     expect(stored).not.toContain(toHex(slots.subarray(0, 24)))
     expect(openWrap(sealed, { custody: custody(), binding: binding(), outer })?.recordSecret).toEqual(secret)
-    const gone = { prk: filled(64, 10), header: HEADER }
+    const gone = { prepared: hkdfPrepare(filled(32, 10)), header: HEADER }
     expect(openWrap(sealed, { custody: custody(), binding: binding(), outer: gone })).toBeUndefined()
   })
 
   test('KEYS-4 an independent implementation opens both wraps', () => {
     const epochKey = filled(32, 21)
-    const prk = hmac(filled(64, 0), epochKey)
+    const prepared = hkdfPrepare(epochKey)
     const secret = drawRecordSecret()
     const sealed = wrapSecret(secret, {
       custody: custody(),
       binding: binding(),
-      outer: { prk, header: HEADER },
+      outer: { prepared, header: HEADER },
     })
     const slots = reference.openOuter(epochKey, HEADER, sealed)
     const { keyVersion: v, ...rest } = binding()
@@ -176,11 +177,11 @@ describe('wraps', () => {
   test('KEYS-5 rotation moves the same slots and never needs the custody key', () => {
     const secret = drawRecordSecret()
     const sealed = wrapSecret(secret, { custody: device(1), binding: binding(2), outer })
-    const to = { prk: filled(64, 11), header: OTHER_HEADER }
+    const to = { prepared: hkdfPrepare(filled(32, 11)), header: OTHER_HEADER }
     const rotated = rotateOuter(sealed, { profile: 2, from: outer, to })
     if (rotated === undefined) throw new Error('it did not open')
-    const slotsBefore = committingOpenWithPrk(outer.prk, 'guise/v1/outer', HEADER, sealed)
-    const slotsAfter = committingOpenWithPrk(to.prk, 'guise/v1/outer', OTHER_HEADER, rotated)
+    const slotsBefore = committingOpenPrepared(outer.prepared, 'guise/v1/outer', HEADER, sealed)
+    const slotsAfter = committingOpenPrepared(to.prepared, 'guise/v1/outer', OTHER_HEADER, rotated)
     expect(slotsAfter).toEqual(slotsBefore)
     expect(openWrap(rotated, { custody: device(1), binding: binding(2), outer: to })?.recordSecret).toEqual(
       secret,
@@ -203,11 +204,11 @@ describe('wraps', () => {
     ]
     expect(new Set(twins).size).toBe(twins.length)
     const parts = [
-      custodyPrk(0, { custodyKey }),
-      custodyPrk(1, { custodyKey, quorum: filled(64, 0) }),
-      custodyPrk(2, { custodyKey, share: filled(32, 0) }),
-      custodyPrk(3, { custodyKey, quorum: filled(64, 0), share: filled(32, 0) }),
-      custodyPrk(3, { custodyKey, quorum: filled(64, 1), share: filled(32, 0) }),
+      preparedCustody(0, { custodyKey }),
+      preparedCustody(1, { custodyKey, quorum: filled(64, 0) }),
+      preparedCustody(2, { custodyKey, share: filled(32, 0) }),
+      preparedCustody(3, { custodyKey, quorum: filled(64, 0), share: filled(32, 0) }),
+      preparedCustody(3, { custodyKey, quorum: filled(64, 1), share: filled(32, 0) }),
     ].map(toHex)
     expect(new Set(parts).size).toBe(parts.length)
   })
@@ -233,7 +234,7 @@ describe('custody', () => {
     [3, { quorum: filled(64, 1) }],
     [3, { share: filled(32, 1) }],
   ] as const)('KEYS-7 profile %i does not open without its parts', (profile, parts) => {
-    expect(() => custodyPrk(profile, { custodyKey, ...parts })).toThrow(
+    expect(() => preparedCustody(profile, { custodyKey, ...parts })).toThrow(
       expect.objectContaining({ code: 'ERR_KEYS_MISSING', retryable: false }),
     )
   })
@@ -241,11 +242,11 @@ describe('custody', () => {
   test('KEYS-7 everything but the share opens nothing', () => {
     const sealed = wrapSecret(drawRecordSecret(), { custody: device(1), binding: binding(2), outer })
     const tries = [
-      custodyPrk(0, { custodyKey }),
-      custodyPrk(2, { custodyKey, share: filled(32, 0) }),
-      custodyPrk(2, { custodyKey, share: filled(32, 0xff) }),
+      preparedCustody(0, { custodyKey }),
+      preparedCustody(2, { custodyKey, share: filled(32, 0) }),
+      preparedCustody(2, { custodyKey, share: filled(32, 0xff) }),
       device(2),
-      filled(64, 0),
+      hkdfPrepare(filled(32, 0)),
     ]
     for (const custody of tries) {
       expect(openWrap(sealed, { custody, binding: binding(2), outer })).toBeUndefined()
@@ -256,7 +257,7 @@ describe('custody', () => {
 
   test('KEYS-7 a share has 32 bytes', () => {
     for (const length of [0, 31, 33, 64]) {
-      expect(() => custodyPrk(2, { custodyKey, share: filled(length, 1) })).toThrow(
+      expect(() => preparedCustody(2, { custodyKey, share: filled(length, 1) })).toThrow(
         expect.objectContaining({ code: 'ERR_KEYS_INPUT' }),
       )
     }

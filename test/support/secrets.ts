@@ -2,8 +2,8 @@
 import type { KeyProvider } from 'guise'
 import type { Realm } from '../../src/base/brand.ts'
 import { toHex } from '../../src/base/bytes.ts'
-import { hkdfExtract } from '../../src/crypto/kdf.ts'
-import { custodyPrk } from '../../src/keys/custody.ts'
+import { hkdfPrepare } from '../../src/crypto/kdf.ts'
+import { preparedCustody } from '../../src/keys/custody.ts'
 import { epochContext, realmContext } from '../../src/keys/provider.ts'
 import { RealmKeys } from '../../src/keys/realm-keys.ts'
 import { decodeRing } from '../../src/keys/ring.ts'
@@ -50,9 +50,9 @@ async function recordSecret(store: Store, keys: RealmKeys, epoch: Uint8Array): P
   const name = decodeStateRow(row.bytes, { realm: REALM, handle }, () => keys.state)
   const secret = decodeSecretRow((await onlyRow(store, 'secrets')).bytes, name)
   const opened = openWrap(secret, {
-    custody: custodyPrk(0, { custodyKey: keys.custody }),
+    custody: preparedCustody(0, { custodyKey: keys.custody }),
     binding: { ...name, purpose: PURPOSE, profile: 0, keyVersion: 1 },
-    outer: { prk: hkdfExtract(new Uint8Array(0), epoch), header: secret.header },
+    outer: { prepared: hkdfPrepare(epoch), header: secret.header },
   })
   if (opened === undefined) throw new Error('the wrap does not open')
   return toHex(opened.recordSecret)

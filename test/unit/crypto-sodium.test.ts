@@ -123,8 +123,8 @@ describe('self-test', () => {
     let calls = 0
     const raw = await changed((real) => ({
       _crypto_kdf_hkdf_sha512_extract: (...args: [number, number, number, number, number]) =>
-        // Two calls in each of the two self-tests; the fifth is the test's own.
-        ++calls === 5 ? -1 : real._crypto_kdf_hkdf_sha512_extract(...args),
+        // Three calls in each of the two self-tests; the seventh is the test's own.
+        ++calls === 7 ? -1 : real._crypto_kdf_hkdf_sha512_extract(...args),
     }))
     const engine = new Primitives(raw)
     expect(() => engine.hkdf(new Uint8Array(32), new Uint8Array(0), 32)).toThrow(
@@ -134,12 +134,25 @@ describe('self-test', () => {
   })
 
   test('nothing opens and no tag fits while a derivation fails', async () => {
-    let fails = ''
-    const broken = (name: '_crypto_kdf_hkdf_sha512_extract' | '_crypto_kdf_hkdf_sha512_expand') =>
-      changedCall(name, () => fails === name)
-    const replaced = { ...(await broken('_crypto_kdf_hkdf_sha512_extract')) }
-    Object.assign(replaced, await broken('_crypto_kdf_hkdf_sha512_expand'))
-    const engine = new Primitives(await changed(() => replaced))
+    const names = [
+      '_crypto_kdf_hkdf_sha512_extract',
+      '_crypto_kdf_hkdf_sha512_extract_init',
+      '_crypto_kdf_hkdf_sha512_extract_update',
+      '_crypto_kdf_hkdf_sha512_extract_final',
+    ] as const
+    let failing = ''
+    const raw = await changed((real) =>
+      Object.fromEntries(
+        names.map((name) => [
+          name,
+          (...args: number[]) => {
+            const status = Reflect.apply(real[name], real, args) as number
+            return failing === name ? -1 : status
+          },
+        ]),
+      ),
+    )
+    const engine = new Primitives(raw)
     const secret = randomBytes(32)
     const label = Uint8Array.of(1, 97)
     const nonce = randomBytes(24)
@@ -151,23 +164,31 @@ describe('self-test', () => {
     const tag = engine.extract(secret, aad, 32)
     expect(open()).toEqual(secret)
     expect(engine.verifyMac(secret, aad, tag)).toBe(true)
-    fails = '_crypto_kdf_hkdf_sha512_extract'
-    expect(open()).toBeUndefined()
+    for (const name of names.slice(1)) {
+      failing = name
+      expect(open()).toBeUndefined()
+      expect(() => engine.prepare(secret)).toThrow(expect.objectContaining(UNAVAILABLE))
+    }
+    failing = names[0]
     expect(engine.verifyMac(secret, aad, tag)).toBe(false)
-    fails = '_crypto_kdf_hkdf_sha512_expand'
-    expect(open()).toBeUndefined()
+  })
+
+  test('finds a state of another size', async () => {
+    const raw = await changed(() => ({ _crypto_kdf_hkdf_sha512_statebytes: () => 424 }))
+    expect(() => new Primitives(raw)).toThrow(expect.objectContaining(UNAVAILABLE))
+  })
+
+  test('finds an expansion under a prepared key that differs', async () => {
+    const raw = await changed((real) => ({
+      _crypto_kdf_hkdf_sha512_extract_final: (state: number, out: number) => {
+        const status = real._crypto_kdf_hkdf_sha512_extract_final(state, out)
+        real.HEAPU8[out] = (real.HEAPU8[out] as number) ^ 1
+        return status
+      },
+    }))
+    expect(() => new Primitives(raw)).toThrow(expect.objectContaining(UNAVAILABLE))
   })
 })
-
-/** A function that computes what it should and sometimes says that it failed. */
-async function changedCall(name: keyof RawSodium, fails: () => boolean): Promise<Partial<RawSodium>> {
-  const real = await rawSodium()
-  const call = (...args: number[]): number => {
-    const status = Reflect.apply(real[name] as () => number, real, args)
-    return fails() ? -1 : status
-  }
-  return { [name]: call }
-}
 
 /** A module of plain memory for what the real one never does. */
 function fakeRaw(members: Partial<Record<keyof RawSodium, unknown>>): RawSodium {
@@ -300,123 +321,5 @@ describe('scratch', () => {
     })
     expect(result).toEqual(Uint8Array.of(3))
     expect(raw.HEAPU8.every((byte) => byte === 0)).toBe(true)
-  })
-})
-
-describe("SEAL-6 nothing of a call stays in libsodium's memory", () => {
-  beforeAll(cryptoReady)
-
-  /** How many 8-byte pieces of `secret` lie anywhere in the memory, at any offset. */
-  function pieces(memory: Uint8Array, secret: Uint8Array): number {
-    const wanted = new Set<bigint>()
-    const view = new DataView(secret.buffer, secret.byteOffset, secret.length)
-    for (let i = 0; i + 8 <= secret.length; i++) wanted.add(view.getBigUint64(i))
-    const found = new Set<bigint>()
-    const words = new DataView(memory.buffer, memory.byteOffset, memory.length)
-    const firstBytes = new Set(secret)
-    for (let i = 0; i + 8 <= memory.length; i++) {
-      if (!firstBytes.has(memory[i] as number) || memory[i + 1] === 0) continue
-      const word = words.getBigUint64(i)
-      if (wanted.has(word)) found.add(word)
-    }
-    return found.size
-  }
-
-  /** Seals and opens, with and without extraction and a lead. */
-  function openAny(
-    engine: Primitives,
-    of: { key: Uint8Array; nonce: Uint8Array; aad: Uint8Array; plaintext: Uint8Array },
-  ): void {
-    const { key, nonce, aad, plaintext } = of
-    const label = Uint8Array.of(1, 97)
-    const prk = engine.extract(new Uint8Array(0), key)
-    for (const [secret, extracted, lead] of [
-      [key, false, 32],
-      [prk, true, 0],
-    ] as const) {
-      const okm = engine.expand(prk, [label, nonce, aad], lead + 64)
-      const ciphertext = engine.encrypt(okm.subarray(lead, lead + 32), nonce, aad, plaintext)
-      const sealed = { nonce, commitment: okm.subarray(lead + 32), ciphertext }
-      const opened = engine.openCommitted(secret, extracted, { label, aad }, sealed, lead)
-      expect(opened?.subarray(lead)).toEqual(plaintext)
-    }
-  }
-
-  test('SEAL-6 the plain wrapper leaves key and plaintext: the scan can see', async () => {
-    const raw = await rawSodium()
-    const key = randomBytes(32)
-    const plaintext = randomBytes(100)
-    sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, null, null, randomBytes(24), key)
-    expect(pieces(raw.HEAPU8, key)).toBeGreaterThan(0)
-    expect(pieces(raw.HEAPU8, plaintext)).toBeGreaterThan(0)
-  })
-
-  test('SEAL-6 every primitive leaves neither inputs nor results', async () => {
-    const raw = await rawSodium()
-    const engine = primitives()
-    const key = randomBytes(32)
-    const nonce = randomBytes(24)
-    const plaintext = randomBytes(200)
-    const prk = engine.extract(key, plaintext)
-    const okm = engine.hkdf(key, nonce, 96)
-    const ciphertext = engine.encrypt(key, nonce, plaintext, plaintext)
-    const secrets = [
-      key,
-      plaintext,
-      prk,
-      okm,
-      engine.expand(prk, nonce, 130),
-      engine.decrypt(key, nonce, plaintext, ciphertext) as Uint8Array,
-      engine.turboshake128(key, 500),
-      engine.extract(new Uint8Array(0), key),
-    ]
-    expect(engine.decrypt(key, nonce, nonce, ciphertext)).toBeUndefined()
-    const tag = engine.extract(key, plaintext, 32)
-    expect(engine.verifyMac(key, plaintext, tag)).toBe(true)
-    const label = Uint8Array.of(1, 97)
-    const derived = engine.hkdf(key, [label, nonce, nonce], 96)
-    const sealed = {
-      nonce,
-      commitment: derived.slice(64),
-      ciphertext: engine.encrypt(derived.subarray(32, 64), nonce, nonce, plaintext),
-    }
-    const opened = engine.openCommitted(key, false, { label, aad: nonce }, sealed, 32) as Uint8Array
-    expect(opened).toEqual(concatBytes(derived.subarray(0, 32), plaintext))
-    secrets.push(tag, derived, opened)
-    for (const secret of secrets) expect(pieces(raw.HEAPU8, secret)).toBe(0)
-  })
-
-  test('SEAL-6 no byte outside the wiped parts changes, for 300 random lengths of every primitive', async () => {
-    const raw = await rawSodium()
-    const engine = new Primitives(raw)
-    const [from, to] = engine.stack
-    const lengths = (): [number, number] => {
-      const [a = 0, b = 0, c = 0, d = 0] = randomBytes(4)
-      return [a + 256 * (b & 15), c + 256 * (d & 15)]
-    }
-    engine.turboshake128(new Uint8Array(1), 20_000)
-    const before = raw.HEAPU8.slice()
-    let calls = 0
-    for (let i = 0; i < 300; i++) {
-      const [first, second] = lengths()
-      const key = randomBytes(32)
-      const nonce = randomBytes(24)
-      engine.extract(randomBytes(first % 400), randomBytes(second))
-      engine.expand(randomBytes(64), randomBytes(first), 1 + (second % 1000))
-      engine.hkdf(randomBytes(first % 400), randomBytes(second), 1 + (first % 1000))
-      const ciphertext = engine.encrypt(key, nonce, randomBytes(first), randomBytes(second))
-      engine.decrypt(key, nonce, randomBytes(first), ciphertext)
-      engine.turboshake128(randomBytes(first), 1 + second)
-      engine.verifyMac(randomBytes(first % 400), randomBytes(second), key)
-      openAny(engine, { key, nonce, aad: randomBytes(first), plaintext: randomBytes(second) })
-      calls += 9
-    }
-    const after = raw.HEAPU8
-    const differences: number[] = []
-    for (let i = 0; i < before.length; i++) if (before[i] !== after[i]) differences.push(i)
-    expect(calls).toBe(2700)
-    expect(differences).toEqual([])
-    expect(after.subarray(from, to).every((byte) => byte === 0)).toBe(true)
-    expect(to - from).toBeLessThan(4096 + 512)
   })
 })

@@ -6,14 +6,23 @@ import { aeadDecrypt, aeadEncrypt } from '../../src/crypto/aead.ts'
 import { argon2idKey } from '../../src/crypto/argon.ts'
 import {
   committingOpen,
-  committingOpenWithPrk,
+  committingOpenPrepared,
   committingSeal,
-  committingSealWithPrk,
+  committingSealPrepared,
   type Sealed,
 } from '../../src/crypto/committing.ts'
 import { CryptoError } from '../../src/crypto/errors.ts'
 import { sha256 } from '../../src/crypto/hash.ts'
-import { hkdf, hkdfExpand, hkdfExtract, hmacSha512, mac, verifyMac } from '../../src/crypto/kdf.ts'
+import {
+  hkdf,
+  hkdfExpand,
+  hkdfExpandPrepared,
+  hkdfExtract,
+  hkdfPrepare,
+  hmacSha512,
+  mac,
+  verifyMac,
+} from '../../src/crypto/kdf.ts'
 import { hkdfPortable, hmacSha512Portable } from '../../src/crypto/kdf-portable.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { keyPairEd25519, signEd25519, verifyEd25519 } from '../../src/crypto/sign.ts'
@@ -55,6 +64,7 @@ describe('kdf', () => {
       const expected = new Uint8Array(hkdfSync('sha512', ikm, none, info, length))
       expect(hkdf(ikm, info, length)).toEqual(expected)
       expect(hkdfExpand(hkdfExtract(none, ikm), info, length)).toEqual(expected)
+      expect(hkdfExpandPrepared(hkdfPrepare(ikm), [info], length)).toEqual(expected)
       expect(hkdfPortable(ikm, info, length)).toEqual(expected)
     }
   })
@@ -165,7 +175,7 @@ describe('committing encryption', () => {
   const aad = randomBytes(50)
   const plaintext = randomBytes(64)
   const label = 'guise/v1/test'
-  const prk = (): Uint8Array => hkdfExtract(none, ikm)
+  const prepared = (): Uint8Array => hkdfPrepare(ikm)
 
   test('is the construction of SPEC §8', () => {
     const { nonce, commitment, ciphertext } = committingSeal(ikm, label, aad, plaintext)
@@ -179,11 +189,11 @@ describe('committing encryption', () => {
 
   test('the key and its extracted form seal and open for each other', () => {
     const one = committingSeal(ikm, label, aad, plaintext)
-    const other = committingSealWithPrk(prk(), label, aad, plaintext)
+    const other = committingSealPrepared(prepared(), label, aad, plaintext)
     expect(one.nonce).not.toEqual(other.nonce)
     for (const sealed of [one, other]) {
       expect(committingOpen(ikm, label, aad, sealed)).toEqual(plaintext)
-      expect(committingOpenWithPrk(prk(), label, aad, sealed)).toEqual(plaintext)
+      expect(committingOpenPrepared(prepared(), label, aad, sealed)).toEqual(plaintext)
       expectOffHeap(committingOpen(ikm, label, aad, sealed) as Uint8Array)
     }
   })
@@ -203,7 +213,7 @@ describe('committing encryption', () => {
       expect(committingOpen(flipped(ikm, bit), label, aad, sealed)).toBeUndefined()
     }
     expect(committingOpen(ikm, 'guise/v1/tess', aad, sealed)).toBeUndefined()
-    expect(committingOpenWithPrk(randomBytes(64), label, aad, sealed)).toBeUndefined()
+    expect(committingOpenPrepared(hkdfPrepare(randomBytes(64)), label, aad, sealed)).toBeUndefined()
   })
 
   test('refuses parts of the wrong length', () => {
@@ -229,8 +239,8 @@ describe('committing encryption', () => {
     ['an ikm of 31 bytes', () => committingSeal(ikm.subarray(1), label, aad, plaintext)],
     ['an ikm of 1,025 bytes', () => committingSeal(new Uint8Array(1025), label, aad, plaintext)],
     ['opening under an ikm of 31 bytes', () => committingOpen(ikm.subarray(1), label, aad, {} as never)],
-    ['a prk of 32 bytes', () => committingSealWithPrk(ikm, label, aad, plaintext)],
-    ['opening under a prk of 32 bytes', () => committingOpenWithPrk(ikm, label, aad, {} as never)],
+    ['a prepared key of 32 bytes', () => committingSealPrepared(ikm, label, aad, plaintext)],
+    ['opening under a prepared key of 32 bytes', () => committingOpenPrepared(ikm, label, aad, {} as never)],
     ['associated data that are no bytes', () => committingOpen(ikm, label, 'aad' as never, {} as never)],
   ])('refuses %s', (_, task) => {
     expect(task).toThrow(expect.objectContaining(INPUT))

@@ -321,7 +321,7 @@ describe('closing', () => {
     await provider.wrap(SECRET, CONTEXT)
     expect((dispose.mock.contexts as Secret[]).map(({ length }) => length)).toEqual([32])
     provider.close()
-    expect((dispose.mock.contexts as Secret[]).map(({ length }) => length)).toContain(64)
+    expect((dispose.mock.contexts as Secret[]).map(({ length }) => length)).toContain(416)
     dispose.mockRestore()
   })
 

@@ -40,8 +40,8 @@ const CODE = `
       continue
     }
     await access.refresh()
-    const prk = await access.useEpoch(access.primary, (bytes) => Buffer.from(bytes.subarray(0, 4)).toString('hex'))
-    process.stdout.write(access.primary + ' ' + prk + '\\n')
+    const prepared = await access.useEpoch(access.primary, (bytes) => Buffer.from(bytes.subarray(0, 4)).toString('hex'))
+    process.stdout.write(access.primary + ' ' + prepared + '\\n')
   }
 `
 

@@ -114,8 +114,8 @@ export async function bringTo(
 }
 
 /** A copy of an epoch's extracted key. */
-export async function prkOf(keyring: Keyring, epoch: number): Promise<Uint8Array> {
-  return await ringAccess(keyring).useEpoch(epoch, (prk) => Uint8Array.from(prk))
+export async function preparedOf(keyring: Keyring, epoch: number): Promise<Uint8Array> {
+  return await ringAccess(keyring).useEpoch(epoch, (prepared) => Uint8Array.from(prepared))
 }
 
 /** The error that a promise rejects with. */

@@ -5,7 +5,7 @@ import { KeysError } from '../../src/keys/errors.ts'
 import { createKeyring, openKeyring, ringAccess } from '../../src/keys/keyring.ts'
 import { epochContext, type KeyProvider } from '../../src/keys/provider.ts'
 import { memoryStore } from '../../src/store/memory.ts'
-import { bench, bringTo, failureOf, prkOf, REALM, ringRow } from './keys-support.ts'
+import { bench, bringTo, failureOf, preparedOf, REALM, ringRow } from './keys-support.ts'
 
 beforeAll(cryptoReady)
 
@@ -23,8 +23,8 @@ describe('unwrapped secrets', () => {
     const { kms, keyring, where } = await bench()
     kms.before = () => new Promise((resolve) => setTimeout(resolve, 5))
     const before = kms.count('unwrap')
-    const prks = await Promise.all(Array.from({ length: 50 }, () => prkOf(keyring, 1)))
-    expect(new Set(prks.map(toHex)).size).toBe(1)
+    const keys = await Promise.all(Array.from({ length: 50 }, () => preparedOf(keyring, 1)))
+    expect(new Set(keys.map(toHex)).size).toBe(1)
     expect(kms.count('unwrap')).toBe(before + 1)
     const other = await openKeyring(where)
     const opened = kms.count('unwrap')
@@ -69,7 +69,7 @@ describe('unwrapped secrets', () => {
     await vi.waitFor(() => expect(late).toHaveLength(1))
     await vi.waitFor(() => expect(late[0]?.every((byte) => byte === 0)).toBe(true))
     kms.before = () => undefined
-    expect(await prkOf(keyring, 1)).toHaveLength(64)
+    expect(await preparedOf(keyring, 1)).toHaveLength(416)
   })
 
   test('closing ends what is under way', async () => {
@@ -95,7 +95,7 @@ describe('unwrapped secrets', () => {
     expect(await failureOf(waiting)).toMatchObject({ code: 'ERR_KEYS_DISABLED' })
     await keyring.enable(2)
     await other.refresh()
-    expect(access.epochPrk(2)).toBeUndefined()
+    expect(access.preparedEpoch(2)).toBeUndefined()
   })
 
   test('a disabled or retired epoch is wiped at once', async () => {
@@ -103,13 +103,13 @@ describe('unwrapped secrets', () => {
     const access = ringAccess(keyring)
     await keyring.add()
     await keyring.add()
-    for (const epoch of [1, 2, 3]) await prkOf(keyring, epoch)
-    const [first, second] = [access.epochPrk(1), access.epochPrk(2)]
+    for (const epoch of [1, 2, 3]) await preparedOf(keyring, epoch)
+    const [first, second] = [access.preparedEpoch(1), access.preparedEpoch(2)]
     await keyring.disable(2)
     await keyring.promote(3)
     await keyring.retire(2)
     expect([first?.disposed, second?.disposed]).toEqual([true, true])
-    expect(access.epochPrk(3)?.disposed).toBe(false)
+    expect(access.preparedEpoch(3)?.disposed).toBe(false)
   })
 
   test('what the provider gave is wiped once it is copied', async () => {
@@ -119,17 +119,17 @@ describe('unwrapped secrets', () => {
       given.push(value as Uint8Array)
       return value
     }
-    expect(await prkOf(keyring, 1)).toHaveLength(64)
+    expect(await preparedOf(keyring, 1)).toHaveLength(416)
     expect(given).toEqual([new Uint8Array(32)])
   })
 
   test('a failed unwrap is tried again', async () => {
     const { kms, keyring } = await bench()
     kms.before = () => Promise.reject(new Error('down'))
-    const failures = await Promise.all([failureOf(prkOf(keyring, 1)), failureOf(prkOf(keyring, 1))])
+    const failures = await Promise.all([failureOf(preparedOf(keyring, 1)), failureOf(preparedOf(keyring, 1))])
     for (const failure of failures) expect(failure).toMatchObject({ code: 'ERR_KEYS_PROVIDER' })
     kms.before = () => undefined
-    expect(await prkOf(keyring, 1)).toHaveLength(64)
+    expect(await preparedOf(keyring, 1)).toHaveLength(416)
   })
 })
 
@@ -239,7 +239,7 @@ describe('a provider that', () => {
 
   test('sees the context of the epoch it unwraps', async () => {
     const { kms, keyring } = await bench()
-    await prkOf(keyring, 1)
+    await preparedOf(keyring, 1)
     expect(kms.calls.at(-1)).toEqual({ call: 'unwrap', context: toHex(epochContext(REALM, 1)) })
   })
 })

@@ -1,12 +1,12 @@
 /** Wraps, slots, pseudonyms and shares: what is bound, and what is refused. @module */
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Realm } from '../../src/base/brand.ts'
 import { concatBytes, toBase64Url } from '../../src/base/bytes.ts'
 import { encodeCbor } from '../../src/base/cbor.ts'
-import { committingOpenWithPrk, committingSealWithPrk, type Sealed } from '../../src/crypto/committing.ts'
-import { hkdfExtract, mac } from '../../src/crypto/kdf.ts'
+import { committingOpenPrepared, committingSealPrepared, type Sealed } from '../../src/crypto/committing.ts'
+import { hkdfPrepare, mac } from '../../src/crypto/kdf.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
-import { custodyPrk, needsHolder, needsQuorum, slotCount } from '../../src/keys/custody.ts'
+import { needsHolder, needsQuorum, preparedCustody, slotCount } from '../../src/keys/custody.ts'
 import { holderShare } from '../../src/keys/holder.ts'
 import {
   decodeIndexRow,
@@ -29,6 +29,8 @@ import {
 import * as reference from '../reference/keys.ts'
 import { REALM } from './keys-support.ts'
 
+await cryptoReady()
+
 const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value)
 const input = expect.objectContaining({ code: 'ERR_KEYS_INPUT' })
 const custodyKey = filled(32, 7)
@@ -44,9 +46,7 @@ const OPERATOR: WrapBinding = {
 }
 const DEVICES = [11, 12, 13, 14].map((value) => filled(16, value))
 const HOLDER: WrapBinding = { ...OPERATOR, profile: 2, devices: DEVICES }
-const outer: OuterKey = { prk: filled(64, 9), header: filled(80, 10) }
-
-beforeAll(cryptoReady)
+const outer: OuterKey = { prepared: hkdfPrepare(filled(32, 9)), header: filled(80, 10) }
 
 describe('custody', () => {
   test.each([
@@ -61,8 +61,8 @@ describe('custody', () => {
       ...(quorum ? { quorum: filled(64, 1) } : {}),
       ...(holder ? { share: filled(32, 2) } : {}),
     }
-    expect(custodyPrk(profile, parts)).toEqual(
-      hkdfExtract(new Uint8Array(0), reference.custodyIkm(custodyKey, parts.quorum, parts.share)),
+    expect(preparedCustody(profile, parts)).toEqual(
+      hkdfPrepare(reference.custodyIkm(custodyKey, parts.quorum, parts.share)),
     )
   })
 
@@ -76,13 +76,13 @@ describe('custody', () => {
       [2, { custodyKey, quorum: filled(64, 1), share: filled(32, 1) }],
       [2, { custodyKey, share: 'share' as unknown as Uint8Array }],
     ] as const) {
-      expect(() => custodyPrk(profile, parts)).toThrow(input)
+      expect(() => preparedCustody(profile, parts)).toThrow(input)
     }
   })
 })
 
 describe('wraps', () => {
-  const custody = (): Uint8Array => custodyPrk(0, { custodyKey })
+  const custody = (): Uint8Array => preparedCustody(0, { custodyKey })
 
   test('every part of the binding counts', () => {
     const sealed = wrapSecret(drawRecordSecret(), { custody: custody(), binding: OPERATOR, outer })
@@ -97,9 +97,11 @@ describe('wraps', () => {
     ]
     for (const binding of others)
       expect(openWrap(sealed, { custody: custody(), binding, outer })).toBeUndefined()
-    const header = { prk: outer.prk, header: filled(80, 11) }
+    const header = { prepared: outer.prepared, header: filled(80, 11) }
     expect(openWrap(sealed, { custody: custody(), binding: OPERATOR, outer: header })).toBeUndefined()
-    expect(openWrap(sealed, { custody: filled(64, 1), binding: OPERATOR, outer })).toBeUndefined()
+    expect(
+      openWrap(sealed, { custody: hkdfPrepare(filled(32, 1)), binding: OPERATOR, outer }),
+    ).toBeUndefined()
     expect(openWrap(sealed, { custody: custody(), binding: OPERATOR, outer })?.slot).toBe(0)
   })
 
@@ -124,7 +126,7 @@ describe('wraps', () => {
 
   test('slots of unused devices are random, and each wrap is another', () => {
     const secret = drawRecordSecret()
-    const share = custodyPrk(2, { custodyKey, share: filled(32, 1) })
+    const share = preparedCustody(2, { custodyKey, share: filled(32, 1) })
     const slots = Array.from({ length: 2 }, () => {
       const sealed = wrapSecret(secret, { custody: share, binding: HOLDER, outer, slot: 3 })
       expect(sealed.ciphertext).toHaveLength(4 * SLOT_BYTES + 16)
@@ -132,7 +134,7 @@ describe('wraps', () => {
         recordSecret: secret,
         slot: 3,
       })
-      return committingOpenWithPrk(outer.prk, 'guise/v1/outer', outer.header, sealed) as Uint8Array
+      return committingOpenPrepared(outer.prepared, 'guise/v1/outer', outer.header, sealed) as Uint8Array
     })
     for (let slot = 0; slot < 4; slot++) {
       const [a, b] = slots.map((all) => all.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES))
@@ -142,11 +144,11 @@ describe('wraps', () => {
   })
 
   test('a slot moved to another place does not open there', () => {
-    const share = custodyPrk(2, { custodyKey, share: filled(32, 1) })
+    const share = preparedCustody(2, { custodyKey, share: filled(32, 1) })
     const sealed = wrapSecret(drawRecordSecret(), { custody: share, binding: HOLDER, outer })
-    const slots = committingOpenWithPrk(outer.prk, 'guise/v1/outer', outer.header, sealed) as Uint8Array
+    const slots = committingOpenPrepared(outer.prepared, 'guise/v1/outer', outer.header, sealed) as Uint8Array
     const moved = concatBytes(slots.subarray(SLOT_BYTES), slots.subarray(0, SLOT_BYTES))
-    const planted = committingSealWithPrk(outer.prk, 'guise/v1/outer', outer.header, moved)
+    const planted = committingSealPrepared(outer.prepared, 'guise/v1/outer', outer.header, moved)
     expect(openWrap(planted, { custody: share, binding: HOLDER, outer })).toBeUndefined()
   })
 
@@ -165,9 +167,9 @@ describe('wraps', () => {
   })
 
   test('a change of devices under the wrong epoch opens nothing', () => {
-    const share = custodyPrk(2, { custodyKey, share: filled(32, 1) })
+    const share = preparedCustody(2, { custodyKey, share: filled(32, 1) })
     const sealed = wrapSecret(filled(32, 1), { custody: share, binding: HOLDER, outer })
-    const from = { prk: filled(64, 1), header: outer.header }
+    const from = { prepared: hkdfPrepare(filled(32, 1)), header: outer.header }
     const device = filled(16, 12)
     const change = { binding: HOLDER, from, to: outer, present: share, added: share, device, slot: 1 }
     expect(addSlot(sealed, change)).toBeUndefined()
@@ -175,12 +177,12 @@ describe('wraps', () => {
 
   test('a device is added while the wrap moves to another epoch', () => {
     const secret = drawRecordSecret()
-    const [first, second] = [1, 2].map((n) => custodyPrk(2, { custodyKey, share: filled(32, n) })) as [
+    const [first, second] = [1, 2].map((n) => preparedCustody(2, { custodyKey, share: filled(32, n) })) as [
       Uint8Array,
       Uint8Array,
     ]
     const sealed = wrapSecret(secret, { custody: first, binding: HOLDER, outer })
-    const to = { prk: filled(64, 44), header: filled(80, 45) }
+    const to = { prepared: hkdfPrepare(filled(32, 44)), header: filled(80, 45) }
     const moved = addSlot(sealed, {
       binding: HOLDER,
       from: outer,

@@ -2,10 +2,14 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Realm } from '../../src/base/brand.ts'
 import { aeadDecrypt } from '../../src/crypto/aead.ts'
-import { committingOpen, committingOpenWithPrk, committingSealWithPrk } from '../../src/crypto/committing.ts'
-import { hkdf, hkdfExtract } from '../../src/crypto/kdf.ts'
+import {
+  committingOpen,
+  committingOpenPrepared,
+  committingSealPrepared,
+} from '../../src/crypto/committing.ts'
+import { hkdf, hkdfPrepare } from '../../src/crypto/kdf.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
-import { custodyPrk, type Profile, slotCount } from '../../src/keys/custody.ts'
+import { type Profile, preparedCustody, slotCount } from '../../src/keys/custody.ts'
 import { holderShare } from '../../src/keys/holder.ts'
 import { epochContext, realmContext } from '../../src/keys/provider.ts'
 import { subjectTag } from '../../src/keys/pseudonym.ts'
@@ -22,7 +26,6 @@ beforeAll(cryptoReady)
 /** All fields are text or numbers; each test reads those of its kind. */
 type Vector = Readonly<Record<string, string>> & { readonly [field: string]: unknown }
 
-const EMPTY = new Uint8Array(0)
 const list = (vectors: readonly unknown[], field: string, value: string): Vector[] =>
   (vectors as unknown as Vector[]).filter((vector) => vector[field] === value)
 const bytes = (vector: Vector, field: string): Uint8Array => unhex(String(vector[field]))
@@ -86,10 +89,10 @@ function throughWrap(vector: Vector): { recordSecret: string; slot: number } | u
   const pieces = Array.from({ length: slotCount(context.profile) }, (_, i) =>
     i === slot ? bytes(vector, 'sealed') : new Uint8Array(104).fill(i),
   )
-  const outer = { prk: hkdfExtract(EMPTY, new Uint8Array(32).fill(7)), header: Uint8Array.of(1, 2, 3) }
-  const wrapped = committingSealWithPrk(outer.prk, 'guise/v1/outer', outer.header, concat(...pieces))
+  const outer = { prepared: hkdfPrepare(new Uint8Array(32).fill(7)), header: Uint8Array.of(1, 2, 3) }
+  const wrapped = committingSealPrepared(outer.prepared, 'guise/v1/outer', outer.header, concat(...pieces))
   const opened = openWrap(wrapped, {
-    custody: hkdfExtract(EMPTY, bytes(vector, 'ikm')),
+    custody: hkdfPrepare(bytes(vector, 'ikm')),
     outer,
     binding: {
       realm: context.realm,
@@ -118,7 +121,7 @@ describe('keys', () => {
     expect(hex(context(vector['realm'] as Realm, Number(vector['number'])))).toBe(vector['context'])
   })
 
-  const partsOf = (vector: Vector): Parameters<typeof custodyPrk>[1] => ({
+  const partsOf = (vector: Vector): Parameters<typeof preparedCustody>[1] => ({
     custodyKey: bytes(vector, 'custody'),
     quorum: vector['quorum'] === null ? undefined : bytes(vector, 'quorum'),
     share: vector['share'] === null ? undefined : bytes(vector, 'share'),
@@ -128,11 +131,11 @@ describe('keys', () => {
     const profile = ['operator', 'quorum', 'holder', 'quorum+holder'].indexOf(
       String(vector['profile']),
     ) as Profile
-    expect(hex(custodyPrk(profile, partsOf(vector)))).toBe(hex(hkdfExtract(EMPTY, bytes(vector, 'ikm'))))
+    expect(hex(preparedCustody(profile, partsOf(vector)))).toBe(hex(hkdfPrepare(bytes(vector, 'ikm'))))
     for (const part of ['quorum', 'share'] as const) {
       if (vector[part] === null) continue
       expectRefused(
-        () => custodyPrk(profile, { ...partsOf(vector), [part]: undefined }),
+        () => preparedCustody(profile, { ...partsOf(vector), [part]: undefined }),
         'ERR_KEYS_MISSING',
         part,
       )
@@ -140,7 +143,7 @@ describe('keys', () => {
   })
 
   test.each(list(keyFile.negative, 'what', 'custody-ikm'))('refuses $name', (vector) => {
-    expectRefused(() => custodyPrk(2, partsOf(vector)), null, String(vector['name']))
+    expectRefused(() => preparedCustody(2, partsOf(vector)), null, String(vector['name']))
   })
 
   test.each(list(keyFile.positive, 'what', 'slot'))('opens $name', (vector) => {
@@ -152,8 +155,8 @@ describe('keys', () => {
   })
 
   const openOuter = (vector: Vector): Uint8Array | undefined => {
-    const prk = hkdfExtract(EMPTY, bytes(vector, 'epochKey'))
-    return committingOpenWithPrk(prk, 'guise/v1/outer', bytes(vector, 'header'), sealedOf(vector))
+    const prepared = hkdfPrepare(bytes(vector, 'epochKey'))
+    return committingOpenPrepared(prepared, 'guise/v1/outer', bytes(vector, 'header'), sealedOf(vector))
   }
 
   test.each(list(keyFile.positive, 'what', 'outer'))('opens $name', (vector) => {

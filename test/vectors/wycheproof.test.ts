@@ -2,7 +2,16 @@
 import { beforeAll, expect, test } from 'vitest'
 import { equalBytes, fromHex } from '../../src/base/bytes.ts'
 import { aeadDecrypt, aeadEncrypt } from '../../src/crypto/aead.ts'
-import { hkdf, hkdfExpand, hkdfExtract, hmacSha512, MAC_BYTES, verifyMac } from '../../src/crypto/kdf.ts'
+import {
+  hkdf,
+  hkdfExpand,
+  hkdfExpandPrepared,
+  hkdfExtract,
+  hkdfPrepare,
+  hmacSha512,
+  MAC_BYTES,
+  verifyMac,
+} from '../../src/crypto/kdf.ts'
 import { hkdfPortable, hmacSha512Portable } from '../../src/crypto/kdf-portable.ts'
 import { verifyEd25519 } from '../../src/crypto/sign.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
@@ -72,6 +81,7 @@ test('HKDF-SHA-512: 83 of 83, and the 22 without salt in one step and through th
   const unsalted = cases.filter(({ salt, result: expected }) => salt === '' && expected === 'valid')
   for (const { ikm, info, size, okm } of unsalted) {
     expect(hkdf(bytes(ikm), bytes(info), size)).toEqual(bytes(okm))
+    expect(hkdfExpandPrepared(hkdfPrepare(bytes(ikm)), [bytes(info)], size)).toEqual(bytes(okm))
     expect(hkdfPortable(bytes(ikm), bytes(info), size)).toEqual(bytes(okm))
   }
   console.log(`HKDF-SHA-512: ${result.total} cases, ${unsalted.length} of them in one step and portably`)
