@@ -6,7 +6,7 @@ import { checkInput, type Input } from './input.ts'
 import { primitives } from './sodium.ts'
 
 /** Length of an extracted key and of a whole HMAC. */
-export const PRK_BYTES = 64
+const PRK_BYTES = 64
 
 /** Length of a key in the form of `hkdfPrepare`. */
 export const PREPARED_BYTES = 416

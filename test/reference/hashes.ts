@@ -10,7 +10,7 @@ export function sha256(message: Uint8Array): Uint8Array {
 }
 
 /** `hmac(k, x)`: HMAC-SHA-512, 64 bytes. */
-export function hmac(key: Uint8Array, message: Uint8Array): Uint8Array {
+function hmac(key: Uint8Array, message: Uint8Array): Uint8Array {
   return nobleHmac(nobleSha512, key, message)
 }
 

@@ -1,7 +1,6 @@
 /** Starting libsodium, what refuses to start, and what is left in its memory. @module */
 import sodium from 'libsodium-wrappers'
-import { beforeAll, describe, expect, test } from 'vitest'
-import { concatBytes } from '../../src/base/bytes.ts'
+import { describe, expect, test } from 'vitest'
 import { Primitives } from '../../src/crypto/primitives.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { type RawSodium, Scratch } from '../../src/crypto/scratch.ts'
