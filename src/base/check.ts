@@ -5,10 +5,19 @@ import type { Reject } from './errors.ts'
 
 /** Accepts any object that is not null, an array or a function. Reads no property. */
 export function checkObject(value: unknown, name: string, reject: Reject): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (typeof value !== 'object' || value === null || isListOrRevoked(value)) {
     throw reject(`${name} must be an object`)
   }
   return value as Readonly<Record<string, unknown>>
+}
+
+/** A revoked proxy has no kind any more: to ask for it throws. */
+function isListOrRevoked(value: object): boolean {
+  try {
+    return Array.isArray(value)
+  } catch {
+    return true
+  }
 }
 
 /**

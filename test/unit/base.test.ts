@@ -48,6 +48,9 @@ describe('checks', () => {
     for (const bad of [null, undefined, 1, 'a', [], () => 1]) {
       expect(() => checkObject(bad, 'options', reject)).toThrow('options must be an object')
     }
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    expect(() => checkObject(proxy, 'options', reject)).toThrow('options must be an object')
   })
 
   test('checkBytes: type before length', () => {
