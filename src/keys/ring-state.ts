@@ -61,7 +61,7 @@ export interface RingAccess {
    */
   preparedEpoch(epoch: number): Secret | undefined
 
-  /** Lends The prepared epoch key to `task`, which must be synchronous. Unwraps it when it is not cached. */
+  /** Lends the prepared epoch key to `task`, which must be synchronous. Unwraps it when it is not cached. */
   useEpoch<Result>(
     epoch: number,
     task: (prepared: Uint8Array) => Result,
@@ -113,6 +113,8 @@ export class RingState implements RingAccess {
   readonly #maxSecrets: number
   readonly #changes = new KeyedMutex()
   #view: View | undefined
+  /** Of the view, the newest first. */
+  #versions: readonly number[] = []
   #closed = false
 
   constructor(realm: Realm, store: Store, provider: KeyProvider, options: Required<CacheOptions>) {
@@ -146,7 +148,8 @@ export class RingState implements RingAccess {
   }
 
   get versions(): readonly number[] {
-    return this.ring.secrets.map((secret) => secret.version).reverse()
+    this.#current()
+    return this.#versions
   }
 
   row(): { readonly key: Uint8Array; readonly version: string } {
@@ -323,6 +326,7 @@ export class RingState implements RingAccess {
 
   #apply(view: View): void {
     this.#view = view
+    this.#versions = view.ring.secrets.map((secret) => secret.version).reverse()
     // What may no longer be opened need not stay in memory.
     for (const { epoch, status } of view.ring.epochs) {
       if (status !== 0 || epoch < view.ring.minAccepted) this.#cache.drop(epochName(epoch))

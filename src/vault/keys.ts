@@ -102,7 +102,7 @@ export class VaultKeys {
     return this.realmKeys(version) ?? dropped()
   }
 
-  /** Lends HKDF-Extract of the epoch key to `task`, which must not wait. */
+  /** Lends the prepared epoch key to `task`, which must not wait. */
   withEpoch<Result>(epoch: number, task: (prepared: Uint8Array) => Result): Result {
     return (this.#ring.preparedEpoch(epoch) ?? dropped()).use(task)
   }
