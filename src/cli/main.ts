@@ -12,6 +12,7 @@ Commands
   keys        make and rotate the keyring of a realm
   calibrate   from labelled embeddings to an operating point
   import      bring existing embeddings into a vault
+  fsck        read every row of a realm and say what does not fit together
 
 guise <command> --help says more. Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
@@ -24,6 +25,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['keys', keys],
   ['calibrate', async (): Promise<Command> => (await import('./calibrate.ts')).calibrateCommand],
   ['import', async (): Promise<Command> => (await import('./import.ts')).importCommand],
+  ['fsck', async (): Promise<Command> => (await import('./fsck.ts')).fsckCommand],
 ])
 
 async function keys(): Promise<Command> {

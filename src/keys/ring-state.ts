@@ -387,13 +387,8 @@ function requireVersion(ring: Ring, version: number): Uint8Array {
 }
 
 /** In the cache an epoch goes by its number, a version of the realm keys by its negative: text costs a hash a look-up. */
-function epochName(epoch: number): number {
-  return epoch
-}
-
-function realmName(version: number): number {
-  return -version
-}
+const epochName = (epoch: number): number => epoch
+const realmName = (version: number): number => -version
 
 /** Stores of other makers may have classes of their own: the code is the contract. */
 function isConflict(error: unknown): boolean {

@@ -103,6 +103,13 @@ export function openWrap(
   }
 }
 
+/** True when the outer wrap opens: what can be known without the shares of a person's devices. */
+export function outerOpens(sealed: Sealed, outer: OuterKey, profile: Profile): boolean {
+  const slots = openOuter(sealed, outer, profile)
+  wipe(slots)
+  return slots !== undefined
+}
+
 /**
  * Moves the slots from one epoch to another (KEYS-5). Takes no custody key, so it cannot learn the record secret.
  * `undefined` when the outer wrap does not open.

@@ -69,6 +69,35 @@ export function readReferenceName(bytes: Uint8Array): { readonly generation: Uin
   return { generation: asBytes(generation, 20, malformed) }
 }
 
+/** Whose code a row says it holds, and how it was made. Nothing of it is authentic. */
+export function readReferenceHeader(bytes: Uint8Array): {
+  readonly name: RecordName
+  readonly profile: TemplateProfile
+} {
+  const [first] = asArray(decodeCbor(bytes, MAX_ROW_BYTES, malformed), 4, malformed)
+  const header = asBytes(first, [1, MAX_HEADER_BYTES], malformed)
+  const items = decodeStructure(header, KIND.reference, ARITY)
+  const [, , realmItem, record, handle, generation, purpose, model, meanHash, dimensions, bits, suite] = items
+  const realm = asText(realmItem, 64, malformed) as Realm
+  return {
+    name: {
+      realm,
+      record: asBytes(record, 16, malformed),
+      handle: asBytes(handle, 16, malformed),
+      generation: asBytes(generation, 20, malformed),
+    },
+    profile: {
+      realm,
+      purpose: asText(purpose, 64, malformed),
+      model: asText(model, 95, malformed),
+      meanHash: asBytes(meanHash, 32, malformed),
+      dimensions: asUint(dimensions, 4096, malformed),
+      bits: asUint(bits, 1024, malformed) as Bits,
+      suite: asText(suite, 8, malformed),
+    },
+  }
+}
+
 /**
  * Parses a row and checks that it is the one asked for: this subject's, this generation's, and made under the
  * vault's configuration. The seal is not opened here; until it is, nothing of the row is authentic.
