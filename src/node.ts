@@ -1,5 +1,6 @@
 /** What needs Node: keys in a directory, embeddings in files. @module */
 
+export { fileAnchor } from './audit/file-anchor.ts'
 export type { Dataset, LabelledVector, ReadOptions } from './dataset/dataset.ts'
 export { DatasetError, type DatasetErrorCode } from './dataset/errors.ts'
 export { type DatasetFormat, type OpenDatasetOptions, openDataset } from './dataset/open.ts'

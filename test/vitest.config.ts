@@ -6,7 +6,7 @@ import { TallyReporter } from './reporter.ts'
 import { readmeExamples } from './tidy/readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const entries = ['node', 'lmdb', 'holder', 'evaluate', 'testing']
+const entries = ['node', 'lmdb', 'holder', 'evaluate', 'audit', 'testing']
 const fromDist = process.env['GUISE_TEST_DIST'] === '1'
 
 function entryFile(name: string): string {
@@ -23,7 +23,7 @@ const resolve = {
 }
 
 /** Where a branch that no test takes is a hole in the vault. */
-const core = ['base', 'crypto', 'embedding', 'transform', 'template', 'compare', 'seal', 'record']
+const core = ['base', 'crypto', 'embedding', 'transform', 'template', 'compare', 'seal', 'record', 'audit']
 const slow = ['test/**/*.slow.test.ts']
 /** Bundled before the first test: a browser that meets a dependency halfway reloads the page. */
 const bundled = [

@@ -8,7 +8,8 @@ interface ImportRule {
 }
 
 /** The files that know Node; everything else runs in a browser too. */
-const NODE_FILES = /^src\/(?:store\/lmdb[^/]*\.ts|keys\/local[^/]*\.ts|dataset\/|cli\/)/
+const NODE_FILES =
+  /^src\/(?:store\/lmdb[^/]*\.ts|keys\/local[^/]*\.ts|audit\/file-anchor[^/]*\.ts|dataset\/|cli\/)/
 
 /** A bare specifier that no rule names is a dependency that nobody decided on. */
 const IMPORTS: readonly ImportRule[] = [
@@ -20,7 +21,7 @@ const IMPORTS: readonly ImportRule[] = [
 ]
 
 /** What a browser loads: nothing behind these may import a Node module. */
-const BROWSER_ENTRIES = ['index', 'holder', 'evaluate', 'testing'].map((name) => `src/${name}.ts`)
+const BROWSER_ENTRIES = ['index', 'holder', 'evaluate', 'audit', 'testing'].map((name) => `src/${name}.ts`)
 
 export function importFaults(tree: Tree): string[] {
   return sources(tree).flatMap((path) =>

@@ -8,6 +8,7 @@ export const FLOORS: ReadonlyMap<string, number> = new Map([
   ['store', 1],
   ['embedding', 2],
   ['policy', 2],
+  ['audit', 2],
   ['transform', 3],
   ['keys', 3],
   ['dataset', 3],
@@ -21,9 +22,15 @@ export const FLOORS: ReadonlyMap<string, number> = new Map([
   ['cli', 10],
 ])
 
-export const ENTRIES: readonly string[] = ['index', 'node', 'lmdb', 'holder', 'evaluate', 'testing'].map(
-  (name) => `src/${name}.ts`,
-)
+export const ENTRIES: readonly string[] = [
+  'index',
+  'node',
+  'lmdb',
+  'holder',
+  'evaluate',
+  'audit',
+  'testing',
+].map((name) => `src/${name}.ts`)
 
 /** Where a program starts: the entries of the package and its command. */
 const STARTS: readonly string[] = [...ENTRIES, 'src/cli/main.ts']

@@ -1,0 +1,114 @@
+/** A lock between processes of one machine: a file that only one can make (SPEC §14.5). @module */
+/// <reference types="node" />
+
+import { closeSync, openSync, readFileSync, readlinkSync, rmSync, unlinkSync, writeSync } from 'node:fs'
+import { systemClock } from '../base/clock.ts'
+import { anchorFault } from './anchor.ts'
+
+const WAIT_MS = 10_000
+const PAUSE_MS = 5
+
+/**
+ * Runs `task`, which does not wait for anything, while no other process does. Waits at most ten seconds for others. The lock of a
+ * process that is gone is removed, by one process at a time, which holds a second lock while it looks again: so nobody
+ * removes a lock that was taken since.
+ */
+export async function withFileLock(
+  path: string,
+  signal: AbortSignal | undefined,
+  task: () => void,
+): Promise<void> {
+  const startedMs = systemClock.steady().ms
+  while (!take(path)) {
+    signal?.throwIfAborted()
+    if (isAbandoned(path)) removeAbandoned(path)
+    else if (systemClock.steady().ms - startedMs > WAIT_MS) {
+      throw anchorFault(`the anchor is locked: remove ${path} if no process holds it`, { retryable: true })
+    } else await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+  }
+  try {
+    signal?.throwIfAborted()
+    task()
+  } finally {
+    rmSync(path, { force: true })
+  }
+}
+
+/** False when the file is there already. */
+function take(path: string): boolean {
+  let file: number
+  try {
+    file = openSync(path, 'wx', 0o600)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw anchorFault('the anchor cannot be locked', { cause: error })
+  }
+  try {
+    writeSync(file, ownName())
+  } finally {
+    closeSync(file)
+  }
+  return true
+}
+
+function removeAbandoned(path: string): void {
+  const second = `${path}.remove`
+  // Held for a moment only; one that stays, because its process died within it, keeps the first from being removed.
+  if (!take(second)) return
+  try {
+    if (isAbandoned(path)) unlinkSync(path)
+  } finally {
+    unlinkSync(second)
+  }
+}
+
+/** True when the process that made the lock is certainly gone: the machine has started again, or has no such process. */
+function isAbandoned(path: string): boolean {
+  const name = readText(path)
+  // Between making and naming there is nothing to read: that process is at work.
+  const [pid = '', started = '', space = '', boot = ''] = name?.split(' ') ?? []
+  if (boot === '') return false
+  const own = ownName().split(' ')
+  if (boot !== own[3]) return true
+  // A process of another container has a number that means nothing here.
+  if (space !== own[2]) return false
+  return !isAlive(Number(pid)) || startOf(Number(pid)) !== started
+}
+
+/** Number, start, number space and boot of this process. */
+function ownName(): string {
+  const boot = readText('/proc/sys/kernel/random/boot_id')?.trim() ?? 'boot'
+  return `${process.pid} ${startOf(process.pid)} ${numberSpace()} ${boot}`
+}
+
+function numberSpace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return 'pid'
+  }
+}
+
+/** When a process began, by the kernel's count: numbers of processes are used again. */
+function startOf(pid: number): string {
+  const text = readText(`/proc/${pid}/stat`) ?? ''
+  // The name of the program, in brackets, may hold anything; the twentieth field behind it is the start.
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? 'start'
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}

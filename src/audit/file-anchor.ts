@@ -1,0 +1,84 @@
+/** An anchor in a file: written whole, synced, and only ever forward, by any number of processes (SPEC §14.5). @module */
+/// <reference types="node" />
+
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { checkText } from '../base/check.ts'
+import type { CallOptions } from '../base/errors.ts'
+import { type Anchor, anchorFault, checkAdvance } from './anchor.ts'
+import { type Checkpoint, checkCheckpoint, readCheckpoint } from './checkpoint.ts'
+import { AuditError, rejectInput } from './errors.ts'
+import { withFileLock } from './file-anchor-lock.ts'
+
+const MOST_BYTES = 262_144
+
+/**
+ * An anchor whose file holds the newest signed note. The file belongs on a local file system, other than the store's if it is
+ * to survive what the store does not, and into no backup that is put back together with the store: an anchor that goes back
+ * with its log notices nothing, nor does one that was removed. It keeps order, but cannot tell a fork from growth: give
+ * `verifyLog` the anchor, or use a witness.
+ */
+export function fileAnchor(path: string): Anchor {
+  checkText(path, 'path', { maxBytes: 4096 }, rejectInput)
+  return {
+    read: async (options) => {
+      options?.signal?.throwIfAborted()
+      return readKept(path)
+    },
+    advance: async (next, options) => advance(path, checkCheckpoint(next), options),
+  }
+}
+
+async function advance(path: string, next: Checkpoint, options: CallOptions = {}): Promise<void> {
+  await withFileLock(`${path}.lock`, options.signal, () => {
+    const kept = readKept(path)
+    checkAdvance(kept, next)
+    if (kept?.note === next.note) return
+    try {
+      replace(path, next.note)
+    } catch (error) {
+      throw anchorFault('the anchor cannot be written', { cause: error, retryable: true })
+    }
+  })
+}
+
+function readKept(path: string): Checkpoint | undefined {
+  let bytes: Uint8Array
+  try {
+    bytes = readFileSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw anchorFault('the anchor cannot be read', { cause: error })
+  }
+  try {
+    if (bytes.length > MOST_BYTES) throw anchorFault('the anchor is too long')
+    return readCheckpoint(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+  } catch (error) {
+    throw error instanceof AuditError && error.code === 'ERR_AUDIT_ANCHOR'
+      ? error
+      : anchorFault('the anchor does not hold a checkpoint', { cause: error })
+  }
+}
+
+/** A power cut leaves the old file or the new one: the new one is synced before it takes the name, and the name after. */
+function replace(path: string, note: string): void {
+  const temporary = `${path}.tmp`
+  const file = openSync(temporary, 'w', 0o600)
+  try {
+    const bytes = new TextEncoder().encode(note)
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
+    fsyncSync(file)
+  } catch (error) {
+    unlinkSync(temporary)
+    throw error
+  } finally {
+    closeSync(file)
+  }
+  renameSync(temporary, path)
+  const folder = openSync(dirname(path), 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}
