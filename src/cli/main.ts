@@ -13,6 +13,8 @@ Commands
   calibrate   from labelled embeddings to an operating point
   import      bring existing embeddings into a vault
   fsck        read every row of a realm and say what does not fit together
+  backup      copy the stores of a vault while it is at work
+  restore     put such a copy into new directories
 
 guise <command> --help says more. Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
@@ -25,6 +27,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['keys', keys],
   ['calibrate', async (): Promise<Command> => (await import('./calibrate.ts')).calibrateCommand],
   ['import', async (): Promise<Command> => (await import('./import.ts')).importCommand],
+  ['backup', async (): Promise<Command> => (await import('./backup.ts')).backupCommand],
+  ['restore', async (): Promise<Command> => (await import('./backup.ts')).restoreCommand],
   ['fsck', async (): Promise<Command> => (await import('./fsck.ts')).fsckCommand],
 ])
 

@@ -19,7 +19,8 @@ import { StoreError } from './errors.ts'
 /** Readable and writable by the owner only, as the directory is. */
 export const FILE_MODE = 0o600
 const DIRECTORY_MODE = 0o700
-const DATA_FILE = 'data.mdb'
+/** The one file of a store, beside LMDB's lock file. */
+export const DATA_FILE = 'data.mdb'
 
 /**
  * `f_type` of statfs(2) on Linux for file systems shared between machines or served by another process: their
@@ -146,7 +147,7 @@ function existingAncestor(path: string): string {
 }
 
 /** Makes every missing directory and flushes the entry of each, so that none is lost with the power. */
-function makeDirectory(path: string): void {
+export function makeDirectory(path: string): void {
   const missing: string[] = []
   for (let current = path; !existsSync(current); current = dirname(current)) missing.push(current)
   mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE })
@@ -177,7 +178,8 @@ function linkInto(from: string, to: string): void {
   }
 }
 
-function flush(path: string): void {
+/** Waits until a file, or the entries of a directory, are on the disk. */
+export function flush(path: string): void {
   const file = openSync(path, 'r')
   try {
     fsyncSync(file)

@@ -6,6 +6,7 @@ import { checkInteger, checkObject, checkText } from '../base/check.ts'
 import { systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { rejectInput, StoreError } from './errors.ts'
+import { makeCopy } from './lmdb-backup.ts'
 import type { Environment, EnvironmentTable, TransactionFailure } from './lmdb-environment.ts'
 import { errorCode, FILE_MODE, freeBytes, isFull, openFailure, prepareDirectory } from './lmdb-files.ts'
 import { CommitGroups, decideChecks } from './lmdb-group.ts'
@@ -23,6 +24,15 @@ export interface LmdbStoreOptions {
   readonly lockTimeoutMs?: number
 }
 
+/** A store on LMDB. */
+export interface LmdbStore extends Store {
+  /**
+   * Copies the store as it is at one instant, while others go on writing, into a new directory `path`: whole or not at
+   * all, flushed, and without the unused pages in which deleted rows may still lie. `ERR_STORE_INPUT` when `path` exists.
+   */
+  backup(path: string): Promise<void>
+}
+
 /**
  * Opens a store, and makes it when it is missing.
  *
@@ -34,7 +44,7 @@ export interface LmdbStoreOptions {
  * @throws {StoreError} `ERR_STORE_INPUT`, `ERR_STORE_BUSY`, `ERR_STORE_UNSUPPORTED`, `ERR_STORE_READONLY`,
  *   `ERR_STORE_FULL`, `ERR_STORE_FAILED`.
  */
-export async function lmdbStore(options: LmdbStoreOptions): Promise<Store> {
+export async function lmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
   const checked = checkOptions(options)
   const create = async (directory: string): Promise<void> => {
     const fresh = openEnvironment(directory, checked.mapSizeBytes)
@@ -49,7 +59,7 @@ export async function lmdbStore(options: LmdbStoreOptions): Promise<Store> {
   OPEN.add(directory)
   try {
     const environment = openEnvironment(directory, checked.mapSizeBytes)
-    return new LmdbStore(environment, directory, durable, checked.lockTimeoutMs)
+    return new OpenLmdbStore(environment, directory, durable, checked.lockTimeoutMs)
   } catch (error) {
     OPEN.delete(directory)
     throw openFailure(error)
@@ -65,15 +75,15 @@ const DEFAULT_LOCK_TIMEOUT_MS = 10_000
 const MAX_READERS = 512
 const YIELD_EVERY_MS = 5
 
-class LmdbStore implements Store {
+class OpenLmdbStore implements LmdbStore {
   readonly durable: boolean
-  readonly #environment: Environment
+  readonly #environment: LmdbEnvironment
   readonly #directory: string
   readonly #groups: CommitGroups
   #closed: Promise<void> | undefined
   #yieldedMs = 0
 
-  constructor(environment: Environment, directory: string, durable: boolean, lockTimeoutMs: number) {
+  constructor(environment: LmdbEnvironment, directory: string, durable: boolean, lockTimeoutMs: number) {
     this.durable = durable
     this.#environment = environment
     this.#directory = directory
@@ -103,6 +113,12 @@ class LmdbStore implements Store {
     const start = ownKey(from, 'from', 0)
     this.#enter(options)
     return this.#pages(name, start, options)
+  }
+
+  async backup(path: string): Promise<void> {
+    checkText(path, 'path', { maxBytes: 4096, pattern: /^[^\0]+$/ }, rejectInput)
+    this.#enter({})
+    await makeCopy(path, (directory) => this.#environment.copy(directory))
   }
 
   close(): Promise<void> {
@@ -190,7 +206,7 @@ const BINARY = { encoding: 'binary', keyEncoding: 'binary' } as const
  * `overlappingSync` off: with it lmdb resolves a write before its flush. `noMemInit` off: with it freed memory of
  * the process reaches the unused parts of pages.
  */
-function openEnvironment(directory: string, mapSizeBytes: number): Environment {
+function openEnvironment(directory: string, mapSizeBytes: number): LmdbEnvironment {
   const root = open<unknown, Uint8Array>({
     ...BINARY,
     path: directory,
@@ -275,6 +291,11 @@ class LmdbEnvironment implements Environment {
       // The commit itself will tell what is wrong.
       return Number.POSITIVE_INFINITY
     }
+  }
+
+  /** A snapshot without unused pages. */
+  async copy(directory: string): Promise<void> {
+    await this.#root.backup(directory, true)
   }
 
   async close(): Promise<void> {

@@ -3,8 +3,10 @@ import { execSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { afterEach, expect, test } from 'vitest'
+import { backupCommand, restoreCommand } from '../../src/cli/backup.ts'
 import { calibrateCommand } from '../../src/cli/calibrate.ts'
 import { demoCommand } from '../../src/cli/demo.ts'
+import { fsckCommand } from '../../src/cli/fsck.ts'
 import { importCommand } from '../../src/cli/import.ts'
 import type { Io } from '../../src/cli/io.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
@@ -14,10 +16,13 @@ import { ran, temporaryFolder } from './cli-support.ts'
 
 type Command = (argv: readonly string[], io: Io) => Promise<number>
 const COMMANDS = new Map<string, Command>([
+  ['backup', backupCommand],
   ['calibrate', calibrateCommand],
   ['demo', demoCommand],
+  ['fsck', fsckCommand],
   ['import', importCommand],
   ['keys', keysCommand],
+  ['restore', restoreCommand],
 ])
 const D = 64
 const folder = temporaryFolder()
@@ -92,5 +97,5 @@ test.each(texts)(
 
 test('the texts hold shell lines', () => {
   const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(13)
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(18)
 })
