@@ -59,6 +59,15 @@ export interface RawSodium {
     nonce: number,
     key: number,
   ) => number
+  _crypto_sign_seed_keypair(publicKey: number, secretKey: number, seed: number): number
+  _crypto_sign_detached(
+    signature: number,
+    signatureLength: number,
+    message: number,
+    messageLow: number,
+    messageHigh: number,
+    secretKey: number,
+  ): number
   _crypto_xof_turboshake128(
     out: number,
     outLength: number,

@@ -1,13 +1,15 @@
-/** Ed25519 signatures under one pinned, strict verification rule (RFC 8032 §5.1, FIPS 186-5). @module */
+/** Ed25519: signing through libsodium, verification under one pinned, strict rule (RFC 8032 §5.1, FIPS 186-5). @module */
 
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { secretBytes } from '../base/bytes.ts'
 import { checkBytes } from '../base/check.ts'
 import { rejectInput } from './errors.ts'
+import { primitives } from './sodium.ts'
 
 const SIGNING_SEED_BYTES = 32
 const SIGNATURE_BYTES = 64
 const VERIFYING_KEY_BYTES = 32
+const MAX_MESSAGE_BYTES = 16_777_216
 
 /** An Ed25519 key pair. `seed` is the secret (RFC 8032 §5.1.5), 32 bytes, off-heap, wiped by its owner. */
 export interface SigningKeyPair {
@@ -15,22 +17,22 @@ export interface SigningKeyPair {
   readonly publicKey: Uint8Array
 }
 
-/** The key pair of a uniformly random 32-byte seed, which is copied. Throws `ERR_CRYPTO_INPUT`. */
+/** The key pair of a uniformly random 32-byte seed, which is copied. Throws `ERR_CRYPTO_INPUT`, `ERR_CRYPTO_NOT_READY`. */
 export function keyPairEd25519(seed: Uint8Array): SigningKeyPair {
   checkBytes(seed, 'seed', SIGNING_SEED_BYTES, rejectInput)
   const own = secretBytes(SIGNING_SEED_BYTES)
   own.set(seed)
-  return { seed: own, publicKey: ed25519.getPublicKey(own) }
+  return { seed: own, publicKey: primitives().publicKey(own) }
 }
 
 /**
- * The 64-byte deterministic signature of `message` by the key pair of `seed`. The curve library leaves copies
- * of values derived from the seed on the moving heap. Throws `ERR_CRYPTO_INPUT`.
+ * The 64-byte deterministic signature of `message` by the key pair of `seed`. Throws `ERR_CRYPTO_INPUT`,
+ * `ERR_CRYPTO_NOT_READY`.
  */
 export function signEd25519(message: Uint8Array, seed: Uint8Array): Uint8Array {
-  checkBytes(message, 'message', [0, Number.MAX_SAFE_INTEGER], rejectInput)
+  checkBytes(message, 'message', [0, MAX_MESSAGE_BYTES], rejectInput)
   checkBytes(seed, 'seed', SIGNING_SEED_BYTES, rejectInput)
-  return ed25519.sign(message, seed)
+  return primitives().sign(seed, message)
 }
 
 /**

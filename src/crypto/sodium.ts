@@ -24,14 +24,16 @@ const FUNCTIONS = [
   '_crypto_kdf_hkdf_sha512_statebytes',
   '_crypto_aead_xchacha20poly1305_ietf_encrypt',
   '_crypto_aead_xchacha20poly1305_ietf_decrypt',
+  '_crypto_sign_seed_keypair',
+  '_crypto_sign_detached',
   '_crypto_xof_turboshake128',
 ] as const satisfies readonly (keyof RawSodium)[]
 
 const starter: SodiumStarter = createStarter(sodium, START_TIMEOUT_MS)
 
 /**
- * Starts libsodium; every later call resolves at once. Keys, seals and transforms need it; hashes and
- * signatures do not. Rejects with `ERR_CRYPTO_UNAVAILABLE` where WebAssembly is missing or forbidden (a
+ * Starts libsodium; every later call resolves at once. Keys, seals, transforms and signing need it; hashes and
+ * the verification of signatures do not. Rejects with `ERR_CRYPTO_UNAVAILABLE` where WebAssembly is missing or forbidden (a
  * Content-Security-Policy without 'wasm-unsafe-eval', Cloudflare Workers), or when libsodium is not the one
  * that this library was written for. A later call tries again.
  */

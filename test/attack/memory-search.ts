@@ -28,7 +28,7 @@ export interface SearchResult {
   readonly phases: readonly { readonly name: string; readonly found: Readonly<Record<string, number>> }[]
   /** Found while the vault was open of keys that it holds then, by kind: they are looked for in the right form. */
   readonly open: Readonly<Record<string, number>>
-  /** Found of what the curve library leaves, at the end. */
+  /** Found of the expanded key that signs receipts, at the end. */
   readonly signing: Readonly<Record<string, number>>
   /** Found of pieces that were planted, by kind: the control. */
   readonly planted: Readonly<Record<string, number>>

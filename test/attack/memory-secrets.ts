@@ -219,7 +219,7 @@ export function addHeldKeys(pieces: Pieces, { ctx }: World): void {
   )
 }
 
-/** What the curve library derives from the receipt seed: RFC 8032 §5.1.5, clamped scalar and prefix. */
+/** What signing derives from the receipt seed: RFC 8032 §5.1.5, clamped scalar and prefix. */
 export function addSigningKeys(pieces: Pieces, { ctx }: World): void {
   const expanded = Uint8Array.from(createHash('sha512').update(ctx.ring.requireRealmKeys(1).receipt).digest())
   expanded[0] = (expanded[0] as number) & 248

@@ -1,4 +1,5 @@
 /** What calls leave in libsodium's memory. @module */
+import { createHash } from 'node:crypto'
 import sodium from 'libsodium-wrappers'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { concatBytes } from '../../src/base/bytes.ts'
@@ -95,6 +96,8 @@ describe("SEAL-6 nothing of a call stays in libsodium's memory", () => {
     expect(opened).toEqual(concatBytes(derived.subarray(0, 32), plaintext))
     // Of a prepared key the chaining values: its counters stand in many places.
     const prepared = engine.prepare(key)
+    const expanded = createHash('sha512').update(key).digest()
+    secrets.push(engine.sign(key, plaintext), expanded.subarray(1, 31), expanded.subarray(32))
     secrets.push(tag, derived, opened, prepared.slice(0, 64), prepared.slice(208, 272))
     for (const secret of secrets) expect(pieces(raw.HEAPU8, secret)).toBe(0)
   })
@@ -120,14 +123,16 @@ describe("SEAL-6 nothing of a call stays in libsodium's memory", () => {
       const ciphertext = engine.encrypt(key, nonce, randomBytes(first), randomBytes(second))
       engine.decrypt(key, nonce, randomBytes(first), ciphertext)
       engine.turboshake128(randomBytes(first), 1 + second)
+      engine.sign(key, randomBytes(second))
+      engine.publicKey(key)
       engine.verifyMac(randomBytes(first % 400), randomBytes(second), key)
       openAny(engine, { key, nonce, aad: randomBytes(first), plaintext: randomBytes(second) })
-      calls += 9
+      calls += 11
     }
     const after = raw.HEAPU8
     const differences: number[] = []
     for (let i = 0; i < before.length; i++) if (before[i] !== after[i]) differences.push(i)
-    expect(calls).toBe(2700)
+    expect(calls).toBe(3300)
     expect(differences).toEqual([])
     expect(after.subarray(from, to).every((byte) => byte === 0)).toBe(true)
     expect(to - from).toBeLessThan(4096 + 512)

@@ -84,6 +84,8 @@ describe('self-test', () => {
     '_crypto_kdf_hkdf_sha512_extract',
     '_crypto_kdf_hkdf_sha512_expand',
     '_crypto_aead_xchacha20poly1305_ietf_encrypt',
+    '_crypto_sign_seed_keypair',
+    '_crypto_sign_detached',
     '_crypto_xof_turboshake128',
   ] as const)('finds one wrong bit of %s', async (name) => {
     const raw = await changed((real) => ({
