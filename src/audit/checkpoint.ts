@@ -5,6 +5,7 @@ import { checkBytes, checkFunction, checkInteger, checkObject } from '../base/ch
 import type { CallOptions } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
 import { keyPairEd25519, signEd25519, verifyEd25519 } from '../crypto/sign.ts'
+import { cryptoReady } from '../crypto/sodium.ts'
 import { AuditError, malformed, rejectInput } from './errors.ts'
 import {
   bytesOf,
@@ -24,6 +25,8 @@ import {
   verifierKey,
 } from './note.ts'
 import { HASH_BYTES } from './tree.ts'
+
+const SEED_BYTES = 32
 
 /** A size and root of the log named by `origin`. `note` is the signed form, which says the same. */
 export interface Checkpoint {
@@ -51,11 +54,13 @@ export interface LocalLogSigner extends LogSigner, Disposable {
   close(): void
 }
 
-/** A signer over a 32-byte seed, which is copied. Throws `ERR_AUDIT_INPUT`. */
-export function logSigner(origin: string, seed: Uint8Array): LocalLogSigner {
+/** A signer over a 32-byte seed, which is copied at once. Throws `ERR_AUDIT_INPUT`. */
+export async function logSigner(origin: string, seed: Uint8Array): Promise<LocalLogSigner> {
   checkName(origin)
-  const pair = keyPairEd25519(checkBytes(seed, 'seed', HASH_BYTES, rejectInput))
-  const secret = new Secret(pair.seed, () => rejectInput('the signer is closed'))
+  checkBytes(seed, 'seed', SEED_BYTES, rejectInput)
+  const secret = new Secret(seed, () => rejectInput('the signer is closed'))
+  await cryptoReady()
+  const pair = secret.use(keyPairEd25519)
   wipe(pair.seed)
   const close = (): void => secret.dispose()
   return {
@@ -126,23 +131,21 @@ export function readCheckpoint(note: string): Checkpoint {
  * @param witnessKey the witness's verifier key, as text, of type 0x04
  */
 export function openCosignature(note: string, witnessKey: string): { readonly timeSeconds: number } {
-  return cosignatureOf(parseNote(note), parseVerifierKey(witnessKey, KEY_TYPE.witness))
+  const { timeSeconds } = cosignatureOf(parseNote(note), parseVerifierKey(witnessKey, KEY_TYPE.witness))
+  return { timeSeconds }
 }
 
-/** `openCosignature` for a note and a key that are read already. */
+/** `openCosignature` for a note and a key that are read already, with the line that says it. */
 export function cosignatureOf(
   note: Note,
   key: VerifierKey,
 ): { readonly timeSeconds: number; readonly line: string } {
-  const signature = requireSignature(note, key, (timed) => {
-    const parts = splitTimed(timed)
-    if (parts === undefined) return undefined
-    const signed = bytesOf(`cosignature/v1\ntime ${parts.seconds}\n${note.text}`)
-    return { signed, signature: parts.signature }
+  const { line, parts } = requireSignature(note, key, (timed) => {
+    const split = splitTimed(timed)
+    if (split === undefined) return undefined
+    return { ...split, signed: bytesOf(`cosignature/v1\ntime ${split.seconds}\n${note.text}`) }
   })
-  // Its form was checked with the signature.
-  const timeSeconds = splitTimed(signature.signature)?.seconds ?? 0
-  return { timeSeconds, line: signatureLine(signature) }
+  return { timeSeconds: parts.seconds, line }
 }
 
 /** Checks that a checkpoint that a caller made by hand says what its note says. Throws `ERR_AUDIT_INPUT`. */

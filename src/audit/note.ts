@@ -66,29 +66,34 @@ export function signatureLine({ name, keyHash, signature }: NoteSignature): stri
   return `\u2014 ${name} ${toBase64(concatBytes(keyHash, signature))}\n`
 }
 
+/** What an algorithm signs, and the Ed25519 signature in it. */
+export interface SignedParts {
+  readonly signed: Uint8Array
+  readonly signature: Uint8Array
+}
+
 /**
- * The signatures of `key`; those of other keys are ignored. Throws `ERR_AUDIT_KEY` when there is none, or when one does not
- * fit.
+ * The first signature of `key`, after all of them have been verified; those of other keys are ignored. Throws `ERR_AUDIT_KEY` when
+ * there is none, or when one does not fit.
  *
- * @param message makes what was signed, and the Ed25519 signature, out of a signature; `undefined` when it has the wrong form
+ * @param read takes a signature apart; `undefined` when it has the wrong form
  */
-export function requireSignature(
+export function requireSignature<Parts extends SignedParts>(
   note: Note,
   key: VerifierKey,
-  message: (
-    signature: Uint8Array,
-  ) => { readonly signed: Uint8Array; readonly signature: Uint8Array } | undefined,
-): NoteSignature {
+  read: (signature: Uint8Array) => Parts | undefined,
+): { readonly line: string; readonly parts: Parts } {
   const own = note.signatures.filter(
     ({ name, keyHash }) => name === key.name && compareBytes(keyHash, key.keyHash) === 0,
   )
-  for (const { signature } of own) {
-    const parts = message(signature)
+  const found = own.map((line) => {
+    const parts = read(line.signature)
     if (parts === undefined || !verifyEd25519(parts.signature, parts.signed, key.publicKey)) {
       throw otherKey('a signature of the expected key does not fit')
     }
-  }
-  const [first] = own
+    return { line: signatureLine(line), parts }
+  })
+  const [first] = found
   if (first === undefined) throw otherKey('the expected key has not signed')
   return first
 }

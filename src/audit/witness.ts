@@ -111,6 +111,7 @@ async function ask(witness: Witness, from: number, next: Checkpoint, options: Ca
   const body = `old ${from}\n${proof.map((hash) => `${toBase64(hash)}\n`).join('')}\n${next.note}`
   const limit = AbortSignal.timeout(witness.timeoutMs)
   const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal])
+  signal.throwIfAborted()
   let response: Response
   let text: string
   try {

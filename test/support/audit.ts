@@ -50,7 +50,7 @@ export async function testLog(count: number, writers = 3, fill = 7): Promise<Tes
   })
   const tree = await openTree(memoryTreeHashes())
   await tree.append(entries)
-  const signer = logSigner(ORIGIN, seed(fill))
+  const signer = await logSigner(ORIGIN, seed(fill))
   const checkpoint = await signCheckpoint(signer, { size: tree.size, root: tree.root() })
   return { signer, entries, tree, checkpoint }
 }
