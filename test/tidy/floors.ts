@@ -26,6 +26,7 @@ export const ENTRIES: readonly string[] = [
   'index',
   'node',
   'lmdb',
+  'postgres',
   'holder',
   'evaluate',
   'audit',

@@ -23,6 +23,10 @@ const RUNTIME = ['@noble/curves', '@noble/hashes', 'cborg', 'libsodium-wrappers'
 /** Run on the machine of whoever installs the package. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall']
 
+const EXACT = /^\d+\.\d+\.\d+(?:-[a-z]+\.\d+)?$/
+/** Of a peer that the caller hands in a lower bound is enough. */
+const PEER = /^(?:>=)?\d+\.\d+\.\d+$/
+
 export function manifestFaults(json: string, entries: readonly string[]): string[] {
   const manifest = JSON.parse(json) as Manifest
   const faults: string[] = []
@@ -30,7 +34,8 @@ export function manifestFaults(json: string, entries: readonly string[]): string
   if (runtime.join() !== RUNTIME.join()) faults.push(`runtime dependencies: ${runtime.join(', ')}`)
   for (const group of [manifest.dependencies, manifest.devDependencies, manifest.peerDependencies])
     for (const [name, version] of Object.entries(group ?? {}))
-      if (!/^\d+\.\d+\.\d+$/.test(version)) faults.push(`${name}: ${version} is no exact version`)
+      if (!(group === manifest.peerDependencies ? PEER : EXACT).test(version))
+        faults.push(`${name}: ${version} is no exact version`)
   for (const name of Object.keys(manifest.peerDependencies ?? {}))
     if (manifest.peerDependenciesMeta?.[name]?.optional !== true) faults.push(`${name}: a peer is optional`)
   for (const name of INSTALL_SCRIPTS)

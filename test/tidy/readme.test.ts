@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import process from 'node:process'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type TestServer, testServer } from '../support/postgres.ts'
 import { examplesIn } from './readme.ts'
 import { readTree, textOf } from './tree.ts'
 
@@ -24,6 +25,8 @@ describe.each(texts)('%s', (path) => {
   const text = textOf(tree, path)
   const examples = examplesIn(text)
 
+  if (text.includes("process.env['DATABASE_URL']")) serverFor()
+
   test('has examples that run, and no TypeScript that does not', () => {
     expect(examples.length).toBeGreaterThan(0)
     expect(examplesIn(text, 'ts')).toEqual([])
@@ -35,6 +38,18 @@ describe.each(texts)('%s', (path) => {
     }, 60_000)
   }
 })
+
+/** Examples speak to the server that DATABASE_URL names. */
+function serverFor(): void {
+  let server: TestServer
+  beforeAll(async () => {
+    server = await testServer()
+    process.env['DATABASE_URL'] = server.url
+  }, 120_000)
+  afterAll(async () => {
+    await server?.stop()
+  }, 60_000)
+}
 
 test('blocks marked to run are found, others are not', () => {
   const markdown =
