@@ -1,4 +1,4 @@
-/** `guise backup` and `guise restore`: copies of the stores of a vault (SPEC §10.5). @module */
+/** `guise backup` and `guise restore`: copies of the stores of a vault (SPEC §10.4). @module */
 /// <reference types="node" />
 
 import { accessSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Copies of an LMDB store: whole or not there, without what was deleted (SPEC §10.5). @module */
+/** Copies of an LMDB store: whole or not there, without what was deleted (SPEC §10.4). @module */
 /// <reference types="node" />
 
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
