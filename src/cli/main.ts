@@ -15,6 +15,7 @@ Commands
   fsck        read every row of a realm and say what does not fit together
   backup      copy the stores of a vault while it is at work
   restore     put such a copy into new directories
+  audit       verify an exported audit log
 
 guise <command> --help says more. Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
@@ -29,6 +30,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['import', async (): Promise<Command> => (await import('./import.ts')).importCommand],
   ['backup', async (): Promise<Command> => (await import('./backup.ts')).backupCommand],
   ['restore', async (): Promise<Command> => (await import('./backup.ts')).restoreCommand],
+  ['audit', async (): Promise<Command> => (await import('./audit.ts')).auditCommand],
   ['fsck', async (): Promise<Command> => (await import('./fsck.ts')).fsckCommand],
 ])
 

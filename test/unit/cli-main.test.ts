@@ -57,7 +57,7 @@ test('an unknown command is wrong usage', async () => {
   expect(err).toMatch(/^unknown command\n\nUsage: guise/)
 })
 
-test.each(['demo', 'keys', 'calibrate', 'import'])('%s --help prints its usage', async (name) => {
+test.each(['demo', 'audit', 'keys', 'calibrate', 'import'])('%s --help prints its usage', async (name) => {
   const { code, out, err } = await main(name, '--help')
   expect([code, err]).toEqual([0, ''])
   expect(out).toMatch(new RegExp(`^Usage: guise ${name} `))
