@@ -5,6 +5,8 @@ const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 const BASE64URL = `${BASE64.slice(0, 62)}-_`
 const LONE_SURROGATE = /[\uD800-\uDFFF]/u
 const MAX_U32 = 0xffff_ffff
+const SHORT_TEXT = 128
+const ASCII = /^[ -~]*$/
 
 const encoder = new TextEncoder()
 
@@ -34,9 +36,21 @@ export function wipe(...views: readonly (ArrayBufferView | undefined)[]): void {
 
 /** The parts one after the other, in a new off-heap buffer owned by the caller. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return fill(secretBytes(totalOf(parts)), parts)
+}
+
+/** As `concatBytes`, for what is no secret: short results stay on the ordinary heap, where they cost a tenth. */
+export function joinBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return fill(new Uint8Array(totalOf(parts)), parts)
+}
+
+function totalOf(parts: readonly Uint8Array[]): number {
   let length = 0
   for (const part of parts) length += part.length
-  const out = secretBytes(length)
+  return length
+}
+
+function fill(out: Uint8Array<ArrayBuffer>, parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let offset = 0
   for (const part of parts) {
     out.set(part, offset)
@@ -136,7 +150,31 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
 
 /** The UTF-8 form of a text; `undefined` when it holds a lone surrogate, which has none. */
 export function utf8(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const plain = text.length <= SHORT_TEXT ? ascii(text) : undefined
+  if (plain !== undefined) return plain
   return LONE_SURROGATE.test(text) ? undefined : encoder.encode(text)
+}
+
+/** Length of the UTF-8 form; `undefined` for a lone surrogate, which has none. */
+export function utf8Length(text: string): number | undefined {
+  if (ASCII.test(text)) return text.length
+  const bytes = utf8(text)
+  wipe(bytes)
+  return bytes?.length
+}
+
+/** Most texts are short and plain, and the encoder costs a microsecond a call. */
+function ascii(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const out = secretBytes(text.length)
+  let bits = 0
+  for (let i = 0; i < out.length; i++) {
+    const code = text.charCodeAt(i)
+    out[i] = code
+    bits |= code
+  }
+  if (bits < 0x80) return out
+  wipe(out)
+  return undefined
 }
 
 /** `u8(length) ‖ ascii(label)`: the injective form in which a label enters a hash (SPEC §2). */

@@ -1,7 +1,7 @@
 /** Deterministic CBOR: one encoding per value, and a decoder that takes no other (RFC 8949 §4.2.1). @module */
 
 import { encode, encodeInto, Tokenizer, Type } from 'cborg'
-import { concatBytes, utf8 } from './bytes.ts'
+import { utf8Length } from './bytes.ts'
 import type { Reject } from './errors.ts'
 
 /**
@@ -14,7 +14,6 @@ export type CborValue = number | string | boolean | null | Uint8Array | readonly
 const MAX_DEPTH = 16
 const SHARED_BYTES = 1024
 const MOST_HEAD_BYTES = 9
-const ASCII = /^[ -~]*$/
 /** Where the codec writes; like the codec's own buffers it is not wiped. */
 const shared: Uint8Array = new Uint8Array(SHARED_BYTES)
 
@@ -32,14 +31,15 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * The one deterministic encoding of `value`, in a new buffer owned by the caller. The codec keeps copies that
- * nobody wipes: secrets do not belong into CBOR. Throws `TypeError` when `value` is not a `CborValue`.
+ * nobody wipes, and short results lie on the ordinary heap: secrets do not belong into CBOR. Throws `TypeError`
+ * when `value` is not a `CborValue`.
  */
 export function encodeCbor(value: CborValue): Uint8Array {
   if (mostBytes(value, 0) <= SHARED_BYTES) {
-    return concatBytes(shared.subarray(0, encodeInto(value, shared).written))
+    return shared.slice(0, encodeInto(value, shared).written)
   }
   // On Node the codec answers with a window on a pool that it shares with others.
-  return concatBytes(encode(value))
+  return new Uint8Array(encode(value))
 }
 
 /**
@@ -90,7 +90,7 @@ export function asUint(value: CborValue | undefined, max: number, reject: Reject
 
 /** `value` as a text of at most `maxBytes` UTF-8 bytes. */
 export function asText(value: CborValue | undefined, maxBytes: number, reject: Reject): string {
-  if (typeof value !== 'string' || bytesOf(value) > maxBytes) {
+  if (typeof value !== 'string' || (utf8Length(value) ?? Number.POSITIVE_INFINITY) > maxBytes) {
     throw reject(`expected a text of at most ${maxBytes} bytes`)
   }
   return value
@@ -147,11 +147,6 @@ function isEncodingOf(value: CborValue, bytes: Uint8Array): boolean {
   return difference === 0
 }
 
-/** Length in UTF-8; infinite for a lone surrogate, which has none. */
-function bytesOf(text: string): number {
-  return ASCII.test(text) ? text.length : (utf8(text)?.length ?? Number.POSITIVE_INFINITY)
-}
-
 function isAscii(bytes: Uint8Array | undefined): boolean {
   let bits = 0x80
   if (bytes !== undefined) {
@@ -170,8 +165,8 @@ function mostBytes(value: CborValue, depth: number): number {
       if (Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)) return MOST_HEAD_BYTES
       throw new TypeError('a number in CBOR is an integer from 0 to 2^53 - 1')
     case 'string': {
-      const length = bytesOf(value)
-      if (Number.isFinite(length)) return MOST_HEAD_BYTES + length
+      const length = utf8Length(value)
+      if (length !== undefined) return MOST_HEAD_BYTES + length
       throw new TypeError('a text in CBOR is well-formed Unicode')
     }
     default:

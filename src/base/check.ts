@@ -1,6 +1,6 @@
 /** Argument checks at the door, in a fixed order: type, length, range, meaning (SPEC §2). @module */
 
-import { utf8 } from './bytes.ts'
+import { utf8Length } from './bytes.ts'
 import type { Reject } from './errors.ts'
 
 /** Accepts any object that is not null, an array or a function. Reads no property. */
@@ -64,9 +64,9 @@ export function checkText(
   if (typeof value !== 'string') throw reject(`${name} must be a string`)
   // A UTF-16 unit takes at least one byte: a longer text is refused before it is encoded.
   if (value.length === 0 || value.length > maxBytes) throw reject(`${name} must have 1 to ${maxBytes} bytes`)
-  const bytes = utf8(value)
-  if (bytes === undefined) throw reject(`${name} must be well-formed Unicode`)
-  if (bytes.length > maxBytes) throw reject(`${name} must have 1 to ${maxBytes} bytes`)
+  const length = utf8Length(value)
+  if (length === undefined) throw reject(`${name} must be well-formed Unicode`)
+  if (length > maxBytes) throw reject(`${name} must have 1 to ${maxBytes} bytes`)
   if (pattern !== undefined && !pattern.test(value)) throw reject(`${name} must match ${pattern.source}`)
   return value
 }

@@ -22,7 +22,12 @@ export function checkPurpose(value: unknown, reject: Reject): string {
  * Not normalised: texts that differ in any byte are different subjects.
  */
 export function checkSubject(value: unknown, reject: Reject): Uint8Array {
-  return utf8(checkText(value, 'subject', { maxBytes: 256 }, reject)) as Uint8Array
+  return utf8(checkSubjectText(value, reject)) as Uint8Array
+}
+
+/** The same check, without the bytes. */
+export function checkSubjectText(value: unknown, reject: Reject): string {
+  return checkText(value, 'subject', { maxBytes: 256 }, reject)
 }
 
 /** `P = u8(length) ‖ realm`: the prefix of every store key of the realm (SPEC §10.2). */

@@ -1,7 +1,7 @@
 /** External identifiers map to random handles through a keyed function (SPEC §4.5). @module */
 
 import type { Realm } from '../base/brand.ts'
-import { concatBytes, u32be, wipe } from '../base/bytes.ts'
+import { joinBytes, u32be, wipe } from '../base/bytes.ts'
 import { asArray, asBytes, decodeCbor, encodeCbor } from '../base/cbor.ts'
 import { checkSubject, realmPrefix } from '../base/identifier.ts'
 import { mac, verifyMac } from '../crypto/kdf.ts'
@@ -39,7 +39,7 @@ export function subjectTag(indexKey: Uint8Array, subject: string): Uint8Array {
 
 /** The row's key in table `index`: `P ‖ u32be(version) ‖ tag`. */
 export function indexRowKey(place: IndexPlace): Uint8Array {
-  return concatBytes(realmPrefix(place.realm), u32be(place.version), place.tag)
+  return joinBytes(realmPrefix(place.realm), u32be(place.version), place.tag)
 }
 
 /** 16 random bytes, never all 0xFF: those keys hold rows that belong to no subject. */
@@ -53,7 +53,7 @@ export function drawHandle(draw: (length: number) => Uint8Array = randomBytes): 
 /** The row's bytes. */
 export function encodeIndexRow(place: IndexPlace, indexKey: Uint8Array, handle: Uint8Array): Uint8Array {
   const body = encodeCbor([1, 5, place.realm, place.version, handle])
-  return concatBytes(body, mac(indexKey, [ROW, place.tag, body]))
+  return joinBytes(body, mac(indexKey, [ROW, place.tag, body]))
 }
 
 /** The handle that a row names. Throws `ERR_KEYS_INDEX` unless the row was written for this very place. */

@@ -1,7 +1,7 @@
 /** Where rows lie in the store: keys under the realm's prefix (SPEC §9, §10.2). @module */
 
 import type { Realm } from '../base/brand.ts'
-import { concatBytes } from '../base/bytes.ts'
+import { joinBytes } from '../base/bytes.ts'
 import { realmPrefix } from '../base/identifier.ts'
 
 /** Sixteen bytes that no handle ever is: below them lie rows that belong to no subject. */
@@ -22,42 +22,42 @@ export interface RecordName {
 export const SCOPE_UNBOUND = 1
 
 export function referenceKey(realm: Realm, record: Uint8Array): Uint8Array {
-  return concatBytes(realmPrefix(realm), record)
+  return joinBytes(realmPrefix(realm), record)
 }
 
 export function secretKey(realm: Realm, record: Uint8Array, generation: Uint8Array): Uint8Array {
-  return concatBytes(realmPrefix(realm), record, generation)
+  return joinBytes(realmPrefix(realm), record, generation)
 }
 
 export function stateKey(realm: Realm, handle: Uint8Array): Uint8Array {
-  return concatBytes(realmPrefix(realm), handle)
+  return joinBytes(realmPrefix(realm), handle)
 }
 
 export function attemptsKey(realm: Realm, handle: Uint8Array, scope: number): Uint8Array {
-  return concatBytes(realmPrefix(realm), handle, Uint8Array.of(scope))
+  return joinBytes(realmPrefix(realm), handle, Uint8Array.of(scope))
 }
 
 export function realmAttemptsKey(realm: Realm, writer: Uint8Array): Uint8Array {
-  return concatBytes(realmPrefix(realm), NOBODY, writer)
+  return joinBytes(realmPrefix(realm), NOBODY, writer)
 }
 
 /** Where the realm's per-writer counters begin. */
 export function realmAttemptsStart(realm: Realm): Uint8Array {
-  return concatBytes(realmPrefix(realm), NOBODY)
+  return joinBytes(realmPrefix(realm), NOBODY)
 }
 
 export function unfinishedKey(realm: Realm, record: Uint8Array, generation: Uint8Array): Uint8Array {
-  return concatBytes(realmPrefix(realm), NOBODY, record, generation)
+  return joinBytes(realmPrefix(realm), NOBODY, record, generation)
 }
 
 /** Where the receipt of an erasure lies for a repeated call; `digest` has 16 bytes, so it is never a note's key. */
 export function receiptKey(realm: Realm, digest: Uint8Array): Uint8Array {
-  return concatBytes(realmPrefix(realm), NOBODY, digest)
+  return joinBytes(realmPrefix(realm), NOBODY, digest)
 }
 
 /** Where the realm's unfinished work begins. */
 export function unfinishedStart(realm: Realm): Uint8Array {
-  return concatBytes(realmPrefix(realm), NOBODY)
+  return joinBytes(realmPrefix(realm), NOBODY)
 }
 
 /** True when a key lies under the realm's prefix, and not among the rows that belong to no subject. */

@@ -1,6 +1,6 @@
 /** What all rows share: bounds, format and kind, and the tag of authenticated rows (SPEC §9). @module */
 
-import { concatBytes, fixedLabel } from '../base/bytes.ts'
+import { fixedLabel, joinBytes } from '../base/bytes.ts'
 import { asArray, asUint, type CborValue, decodeCbor, encodeCbor } from '../base/cbor.ts'
 import { mac, verifyMac } from '../crypto/kdf.ts'
 import { malformed, RecordError } from './errors.ts'
@@ -49,7 +49,7 @@ export function decodeStructure(bytes: Uint8Array, kind: number, arity: number):
 /** `body ‖ mac(key, lp(label) ‖ body)`. */
 export function authenticate(body: CborValue, label: string, key: Uint8Array): Uint8Array {
   const bytes = encodeCbor(body)
-  return concatBytes(bytes, mac(key, [fixedLabel(label), bytes]))
+  return joinBytes(bytes, mac(key, [fixedLabel(label), bytes]))
 }
 
 /**

@@ -3,7 +3,7 @@
 import type { Millis } from '../base/brand.ts'
 import { fromBase64, wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
-import { checkSubject } from '../base/identifier.ts'
+import { checkSubjectText } from '../base/identifier.ts'
 import { keyPairEd25519 } from '../crypto/sign.ts'
 import { subjectTag } from '../keys/pseudonym.ts'
 import { copyBytes, readFields } from '../policy/fields.ts'
@@ -57,11 +57,11 @@ async function eraseDigest(
   subject: unknown,
   options: CallOptions | undefined,
 ): Promise<Uint8Array | undefined> {
-  wipe(checkSubject(subject, rejectInput))
+  const text = checkSubjectText(subject, rejectInput)
   await ctx.ring.refresh()
   await ctx.ring.load()
   const { index } = ctx.ring.requireRealmKeys(ctx.ring.oldestVersion)
-  return operationDigest(ctx, 'erase', subjectTag(index, subject as string), options)
+  return operationDigest(ctx, 'erase', subjectTag(index, text), options)
 }
 
 async function readBefore(ctx: VaultContext, digest: Uint8Array): Promise<ErasureReceipt | undefined> {

@@ -1,8 +1,8 @@
 /** From an external identifier to the rows of a subject (SPEC §4.5, §11.2). @module */
 
 import type { Generation, RecordId, SubjectId } from '../base/brand.ts'
-import { readU32be, toBase64Url, wipe } from '../base/bytes.ts'
-import { checkSubject } from '../base/identifier.ts'
+import { readU32be, toBase64Url } from '../base/bytes.ts'
+import { checkSubjectText } from '../base/identifier.ts'
 import { decodeIndexRow, type IndexPlace, indexRowKey, subjectTag } from '../keys/pseudonym.ts'
 import { type AttemptsRow, decodeAttemptsRow } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
@@ -36,9 +36,9 @@ export async function withSubject<Result>(
   signal: AbortSignal | undefined,
   task: (subject: string) => Promise<Result>,
 ): Promise<Result> {
-  wipe(checkSubject(subject, rejectInput))
+  const text = checkSubjectText(subject, rejectInput)
   // The identifier is held no longer than the caller's call, which holds it anyway.
-  return ctx.subjects.run(subject as string, () => task(subject as string), signal)
+  return ctx.subjects.run(text, () => task(text), signal)
 }
 
 /** Looks the subject up under every version of the index key, from the newest on (KEYS-15). */

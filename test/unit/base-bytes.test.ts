@@ -13,6 +13,7 @@ import {
   toHex,
   u32be,
   utf8,
+  utf8Length,
   wipe,
 } from '../../src/base/bytes.ts'
 
@@ -154,6 +155,12 @@ describe('utf8', () => {
     expect(utf8('')).toHaveLength(0)
     expect(utf8('\ud800')).toBeUndefined()
     expect(utf8('a\udc00b')).toBeUndefined()
+    expect(toHex(utf8('x'.repeat(128)) as Uint8Array)).toBe('78'.repeat(128))
+    expect(toHex(utf8('x'.repeat(129)) as Uint8Array)).toBe('78'.repeat(129))
+    for (const text of ['', 'plain', 'aé€𐍈', 'x'.repeat(500), '\t']) {
+      expect(utf8Length(text)).toBe(new TextEncoder().encode(text).length)
+    }
+    expect(utf8Length('\ud800')).toBeUndefined()
   })
 })
 
