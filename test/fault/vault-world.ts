@@ -17,6 +17,7 @@ import { allowHighFalseMatchRate, allowUnattestedCapture, revealReason } from '.
 import type { Custody, UnattestedSample } from '../../src/vault/types.ts'
 import { OpenVault, type Vault } from '../../src/vault/vault.ts'
 import { seeded } from './driver.ts'
+import { POSTGRES_WORLD, postgresWorldStore } from './postgres-world.ts'
 
 export const DIMENSIONS = 128
 export const MODEL: Model = { id: 'faults@1', dimensions: DIMENSIONS, metric: 'cosine' }
@@ -54,7 +55,11 @@ export interface World {
 /** Opens the vault of a directory, and makes it when it is missing. The keys lie in `keys` beside the directory. */
 export async function openWorld(directory: string, options: WorldOptions = {}): Promise<World> {
   const { split = false, custody = 'operator', between = (store) => store } = options
-  const opened = await lmdbStore({ path: split ? join(directory, 'codes') : directory })
+  const place = process.env[POSTGRES_WORLD]
+  const opened =
+    place === undefined
+      ? await lmdbStore({ path: split ? join(directory, 'codes') : directory })
+      : await postgresWorldStore(place)
   const apart = split ? await lmdbStore({ path: join(directory, 'wraps') }) : undefined
   const store = between(opened)
   const key = providerKey()
