@@ -71,7 +71,7 @@ function command(
       args: [...argv],
       options: { store: text, secrets: text, [kind.other]: text, json: flag, help: flag },
     })
-    if (values['help'] === true) {
+    if (values.help) {
       io.out(kind.usage.trimStart())
       return exitCode.ok
     }
@@ -83,9 +83,7 @@ function command(
     }
     const done = await task(places)
     const word = kind.other === 'out' ? 'copied' : 'restored'
-    io.out(
-      values['json'] === true ? `${JSON.stringify({ [word]: done })}\n` : `${word}: ${done.join(', ')}\n`,
-    )
+    io.out(values.json ? `${JSON.stringify({ [word]: done })}\n` : `${word}: ${done.join(', ')}\n`)
     return exitCode.ok
   })
 }

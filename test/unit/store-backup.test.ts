@@ -68,9 +68,9 @@ test('what was erased is not in it', async () => {
 
 test('taken while the vault is at work: whatever it holds fits together, codes before wraps', async () => {
   const made = await world('busy')
-  let busy = true
+  const stop = new AbortController()
   const work = (async () => {
-    for (let turn = 0; busy; turn++) {
+    for (let turn = 0; !stop.signal.aborted; turn++) {
       await made.vault.enroll({ subject: `new ${turn}`, basis: basis(), ...sample(turn) })
       if (turn % 3 === 1) await made.vault.erase(`new ${turn}`)
     }
@@ -79,7 +79,7 @@ test('taken while the vault is at work: whatever it holds fits together, codes b
     await made.store.backup(at(`busy ${round}/store`))
     await made.secrets.backup(at(`busy ${round}/secrets`))
   }
-  busy = false
+  stop.abort()
   await work
   for (let round = 0; round < 5; round++) {
     // A wrap of a later enrolment has no code yet; a code whose wrap was erased meanwhile is refused.

@@ -159,9 +159,9 @@ test('twenty sound stores, no alarm', async () => {
 
 test('a vault may be at work meanwhile', async () => {
   const world = await populated(30, false)
-  let busy = true
+  const stop = new AbortController()
   const work = (async () => {
-    for (let turn = 0; busy; turn++) {
+    for (let turn = 0; !stop.signal.aborted; turn++) {
       await world.vault.enroll({ subject: `new ${turn}`, basis: basis(), ...sample(100 + turn) })
       await world.vault.reissue({ subject: 'person 7', basis: basis(), ...sample(7) })
       await world.vault.erase(`new ${turn}`)
@@ -170,7 +170,7 @@ test('a vault may be at work meanwhile', async () => {
   })()
   const faults: Fault[] = []
   for (let pass = 0; pass < 10; pass++) faults.push(...(await check(world)).faults)
-  busy = false
+  stop.abort()
   await work
   expect(faults).toEqual([])
 }, 60_000)
