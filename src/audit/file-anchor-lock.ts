@@ -21,10 +21,13 @@ export async function withFileLock(
   const startedMs = systemClock.steady().ms
   while (!take(path)) {
     signal?.throwIfAborted()
-    if (isAbandoned(path)) removeAbandoned(path)
-    else if (systemClock.steady().ms - startedMs > WAIT_MS) {
-      throw anchorFault(`the anchor is locked: remove ${path} if no process holds it`, { retryable: true })
-    } else await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    if (isAbandoned(path) && removeAbandoned(path)) continue
+    if (systemClock.steady().ms - startedMs > WAIT_MS) {
+      throw anchorFault(`the anchor is locked: remove ${path} and ${path}.remove if no process holds it`, {
+        retryable: true,
+      })
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
   }
   try {
     signal?.throwIfAborted()
@@ -51,12 +54,15 @@ function take(path: string): boolean {
   return true
 }
 
-function removeAbandoned(path: string): void {
+/** False when another process is at it, or when the lock is somebody's again. */
+function removeAbandoned(path: string): boolean {
   const second = `${path}.remove`
   // Held for a moment only; one that stays, because its process died within it, keeps the first from being removed.
-  if (!take(second)) return
+  if (!take(second)) return false
   try {
-    if (isAbandoned(path)) unlinkSync(path)
+    const still = isAbandoned(path)
+    if (still) unlinkSync(path)
+    return still
   } finally {
     unlinkSync(second)
   }
@@ -64,14 +70,13 @@ function removeAbandoned(path: string): void {
 
 /** True when the process that made the lock is certainly gone: the machine has started again, or has no such process. */
 function isAbandoned(path: string): boolean {
-  const name = readText(path)
   // Between making and naming there is nothing to read: that process is at work.
-  const [pid = '', started = '', space = '', boot = ''] = name?.split(' ') ?? []
-  if (boot === '') return false
-  const own = ownName().split(' ')
-  if (boot !== own[3]) return true
+  const [pid, started, space, boot] = (readText(path) ?? '').split(' ')
+  if (boot === undefined) return false
+  const [, , ownSpace, ownBoot] = ownName().split(' ')
+  if (boot !== ownBoot) return true
   // A process of another container has a number that means nothing here.
-  if (space !== own[2]) return false
+  if (space !== ownSpace) return false
   return !isAlive(Number(pid)) || startOf(Number(pid)) !== started
 }
 

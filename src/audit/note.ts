@@ -160,7 +160,7 @@ export function strictBase64(text: string): Uint8Array<ArrayBuffer> | undefined 
 
 /** The UTF-8 bytes of a text that is known to have some. */
 export function bytesOf(text: string): Uint8Array {
-  return utf8(text) ?? new Uint8Array(0)
+  return utf8(text) as Uint8Array
 }
 
 /** True when there is a character below the space other than a line break. */

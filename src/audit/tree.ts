@@ -46,7 +46,7 @@ export class Frontier {
     const gained = [leaf]
     let hash = leaf
     for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) {
-      hash = hashNode(this.#roots.pop() ?? NOTHING, hash)
+      hash = hashNode(this.#roots.pop() as Uint8Array, hash)
       gained.push(hash)
     }
     this.#roots.push(hash)
@@ -206,7 +206,7 @@ async function readHashes(hashes: TreeHashes, places: readonly number[]): Promis
 function foldRight(roots: readonly Uint8Array[]): Uint8Array {
   let root: Uint8Array | undefined
   for (let i = roots.length - 1; i >= 0; i--) {
-    const left = roots[i] ?? NOTHING
+    const left = roots[i] as Uint8Array
     root = root === undefined ? left : hashNode(left, root)
   }
   return root === undefined ? sha256(NOTHING) : Uint8Array.from(root)

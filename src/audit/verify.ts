@@ -60,9 +60,9 @@ export async function verifyLog(source: Bytes, options: VerifyLogOptions): Promi
       const index = frontier.size
       const bytes = await reader.entry()
       if (bytes === 'cut') throw cutShort(index, checkpoint.size)
-      const leaf = bytes === 'length' ? undefined : hashLeaf(bytes)
       const entry = bytes === 'length' ? undefined : entryOf(bytes)
-      if (leaf === undefined || entry === undefined) throw chains.missing ?? edited(index)
+      if (entry === undefined) throw chains.missing ?? edited(index)
+      const leaf = hashLeaf(bytes as Uint8Array)
       chains.follow(entry, leaf, index)
       if (index >= checkpoint.size)
         throw (
