@@ -144,19 +144,27 @@ function operationsSql(place: string, table: Table, base: number): string {
   const shared =
     when(OPERATION.check, `PERFORM 1 FROM ${name} AS t WHERE ${row}${lock};`) +
     when(OPERATION.remove, remove) +
-    `    WHEN ${base + OPERATION.absent} THEN
-      ${insert("''")}
-      found_row := FOUND;
-      IF found_row THEN
-        DELETE FROM ${name} AS t WHERE t.key = k;
-      END IF;
-`
+    absentSql(name, base + OPERATION.absent, insert("''"))
   if (table === 'queue') {
     const append = `INSERT INTO ${place}.queue_pending (bytes, version) VALUES (b, made);`
     return shared + when(OPERATION.append, append)
   }
   const update = `UPDATE ${name} AS t SET bytes = b, version = made WHERE ${row};`
   return when(OPERATION.update, update) + when(OPERATION.insert, insert('b')) + shared
+}
+
+/** Nobody adds to the keyrings while their table is locked; elsewhere the missing row itself is held. */
+function absentSql(name: string, operation: number, insert: string): string {
+  const head = `    WHEN ${operation} THEN\n`
+  if (name.endsWith('"keyrings"')) {
+    return `${head}      PERFORM 1 FROM ${name} AS t WHERE t.key = k;\n      found_row := NOT FOUND;\n`
+  }
+  return `${head}      ${insert}
+      found_row := FOUND;
+      IF found_row THEN
+        DELETE FROM ${name} AS t WHERE t.key = k;
+      END IF;
+`
 }
 
 /**

@@ -365,6 +365,9 @@ test('STORE-19 each role may do its own and nothing else', async () => {
   const worker = await postgresStore({ pool: working, schema })
   const [version = ''] = await worker.commit([put(2, null), append(2), check(3, null)])
   await worker.commit([{ step: 'delete', table: 'states', key: key(2), expected: version }])
+  const [ring = ''] = await worker.commit([put(4, null, 'keyrings'), check(5, null, 'keyrings')])
+  await worker.commit([put(4, null), check(4, ring, 'keyrings'), check(5, null, 'keyrings')])
+  expect(await codeOf(worker.commit([put(5, null), check(4, null, 'keyrings')]))).toBe('ERR_STORE_CONFLICT')
   expect(await queueOf(worker)).toEqual([1, 2])
   for (const sql of [
     `DROP TABLE ${schema}.states`,
