@@ -14,6 +14,8 @@ const keys = named('keys', 'realm keys, version 1')
 const seal = vectors('seal')[0]
 const row = named('record', 'reference, m 512 of d 512')
 const receipt = vectors('receipt')[0]
+const log = named('audit', 'log')
+const entry = named('audit', 'entry 0')
 
 const examples = {
   embedding: [`integers of a vector of d = 64: ${list(expected.integers)}`],
@@ -44,6 +46,13 @@ const examples = {
     `ciphertext  ${short(seal.ciphertext)}`,
   ],
   record: [`key     ${row.key}`, `header  ${short(row.header)}`, `row     ${short(row.row)}`],
+  audit: [
+    `entry         ${short(entry.entry)}`,
+    `leaf          ${entry.leaf}`,
+    `verifier key  ${log.key}`,
+    'checkpoint:',
+    ...log.note.trimEnd().split('\n'),
+  ],
   lifecycle: [`receipt body  ${short(receipt.body)}`, `signature     ${short(receipt.signature)}`],
 }
 

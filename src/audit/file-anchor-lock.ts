@@ -71,7 +71,7 @@ function removeAbandoned(path: string): boolean {
 /** True when the process that made the lock is certainly gone: the machine has started again, or has no such process. */
 function isAbandoned(path: string): boolean {
   // Between making and naming there is nothing to read: that process is at work.
-  const [pid, started, space, boot] = (readText(path) ?? '').split(' ')
+  const [pid, started, space, boot] = readText(path).split(' ')
   if (boot === undefined) return false
   const [, , ownSpace, ownBoot] = ownName().split(' ')
   if (boot !== ownBoot) return true
@@ -82,7 +82,7 @@ function isAbandoned(path: string): boolean {
 
 /** Number, start, number space and boot of this process. */
 function ownName(): string {
-  const boot = readText('/proc/sys/kernel/random/boot_id')?.trim() ?? 'boot'
+  const boot = readText('/proc/sys/kernel/random/boot_id').trim() || 'boot'
   return `${process.pid} ${startOf(process.pid)} ${numberSpace()} ${boot}`
 }
 
@@ -96,7 +96,7 @@ function numberSpace(): string {
 
 /** When a process began, by the kernel's count: numbers of processes are used again. */
 function startOf(pid: number): string {
-  const text = readText(`/proc/${pid}/stat`) ?? ''
+  const text = readText(`/proc/${pid}/stat`)
   // The name of the program, in brackets, may hold anything; the twentieth field behind it is the start.
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? 'start'
 }
@@ -110,10 +110,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function readText(path: string): string | undefined {
+/** Empty where there is nothing to read. */
+function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch {
-    return undefined
+    return ''
   }
 }

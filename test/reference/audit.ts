@@ -4,7 +4,7 @@ import { decode, encode, type Value } from './cbor.ts'
 import { ed25519PublicKey, ed25519Sign, ed25519Verify, sha256 } from './hashes.ts'
 
 /** RFC 9162 §2.1.1: the leaf hash. */
-function leafHash(entry: Uint8Array): Uint8Array {
+export function leafHash(entry: Uint8Array): Uint8Array {
   return sha256(concat(Uint8Array.of(0), entry))
 }
 

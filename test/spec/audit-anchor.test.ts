@@ -145,6 +145,8 @@ describe('at a witness', () => {
     expect(note.split('\u2014')).toHaveLength(3)
     await anchor.advance(log.checkpoint)
     expect((await anchor.read())?.note).toBe(note)
+    await anchor.advance({ ...log.checkpoint, note })
+    expect((await anchor.read())?.note).toBe(note)
   })
 
   test('AUDIT-15 learns the size that the witness has, and refuses to go back behind it', async () => {
@@ -200,6 +202,7 @@ describe('at a witness', () => {
     ['a size that is none', 'ERR_AUDIT_ANCHOR', false, () => size('07\n')],
     ['a size without a line break', 'ERR_AUDIT_ANCHOR', false, () => size('7')],
     ['another size each time', 'ERR_AUDIT_ANCHOR', true, () => size(`${1 + (count++ % 20)}\n`)],
+    ['the size that it was asked from', 'ERR_AUDIT_FORK', false, () => size('0\n')],
     ['a conflict without a size', 'ERR_AUDIT_FORK', false, () => new Response('', { status: 409 })],
     ['that the log is unknown', 'ERR_AUDIT_ANCHOR', false, () => new Response('', { status: 404 })],
     ['that the key is unknown', 'ERR_AUDIT_ANCHOR', false, () => new Response('', { status: 403 })],

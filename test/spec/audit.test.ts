@@ -297,7 +297,8 @@ describe('checkpoints', () => {
       expect(await codeOf(() => openCosignature(changed(at), witnessKey))).toBe('ERR_AUDIT_KEY')
     const moved = `${resign(text.replace('3', '4'))}${line}`
     const plain = reference.signNote(text, name, seed(1)).slice(text.length + 1)
-    for (const wrong of [moved, note, `${note}${plain}`])
+    const short = `${note}\u2014 ${name} ${reference.base64(raw.slice(0, -1))}\n`
+    for (const wrong of [moved, note, short, `${note}${plain}`])
       expect(await codeOf(() => openCosignature(wrong, witnessKey))).toBe('ERR_AUDIT_KEY')
     expect(await codeOf(() => openCosignature(`${note}${line}`, key))).toBe('ERR_AUDIT_FORMAT')
   })

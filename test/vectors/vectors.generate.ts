@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { auditVectors } from '../reference/vectors/audit.ts'
 import { cborVectors } from '../reference/vectors/cbor.ts'
 import { embeddingVectors } from '../reference/vectors/embedding.ts'
 import { print, type VectorFile } from '../reference/vectors/file.ts'
@@ -22,6 +23,7 @@ const FILES: Readonly<Record<string, () => VectorFile>> = {
   record: recordVectors,
   receipt: receiptVectors,
   operations: operationVectors,
+  audit: auditVectors,
 }
 
 let positive = 0
