@@ -42,7 +42,8 @@ export async function cutTrial(
   const direct = poolOf(server.url, 6)
   const schema = freshSchema()
   await migratePostgres(direct, { schema })
-  const pool = poolOf(server.url.replace(`:${server.own.port}/`, `:${proxy.port}/`), LANES)
+  // Without a limit a connection that falls silent while it is made would keep its place for ever.
+  const pool = poolOf(server.url.replace(`:${server.own.port}/`, `:${proxy.port}/`), LANES, WAIT_MS)
   const store = await postgresStore({ pool, schema, lockTimeoutMs: WAIT_MS, statementTimeoutMs: WAIT_MS })
   const truth = await postgresStore({ pool: direct, schema })
   const counts = { commits: 0, indeterminate: 0, carriedOut: 0, off: 0, torn: 0, slowestMs: 0 }

@@ -85,8 +85,8 @@ export function freshSchema(): string {
 }
 
 /** A pool whose idle connections may die without ending the process. */
-export function poolOf(url: string, max = 10): Pool {
-  const pool = new Pool({ connectionString: url, max })
+export function poolOf(url: string, max = 10, connectionTimeoutMillis = 10_000): Pool {
+  const pool = new Pool({ connectionString: url, max, connectionTimeoutMillis })
   pool.on('error', () => undefined)
   return pool
 }
