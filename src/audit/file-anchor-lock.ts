@@ -1,8 +1,10 @@
 /** A lock between processes of one machine: a file that only one can make (SPEC §14.5). @module */
 /// <reference types="node" />
 
-import { closeSync, openSync, readFileSync, readlinkSync, rmSync, unlinkSync, writeSync } from 'node:fs'
+import { linkSync, readFileSync, readlinkSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { toHex } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
+import { randomBytes } from '../crypto/random.ts'
 import { anchorFault } from './anchor.ts'
 
 const WAIT_MS = 10_000
@@ -37,21 +39,24 @@ export async function withFileLock(
   }
 }
 
-/** False when the file is there already. */
+/**
+ * False when the file is there already. It is written under a name of its own and then linked: a process that dies on the way
+ * leaves no lock without a name, which nobody could remove.
+ */
 function take(path: string): boolean {
-  let file: number
+  const own = `${path}.${toHex(randomBytes(8))}`
   try {
-    file = openSync(path, 'wx', 0o600)
+    writeFileSync(own, ownName(), { flag: 'wx', mode: 0o600 })
+    try {
+      linkSync(own, path)
+      return true
+    } finally {
+      unlinkSync(own)
+    }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw anchorFault('the anchor cannot be locked', { cause: error })
   }
-  try {
-    writeSync(file, ownName())
-  } finally {
-    closeSync(file)
-  }
-  return true
 }
 
 /** False when another process is at it, or when the lock is somebody's again. */
@@ -70,8 +75,8 @@ function removeAbandoned(path: string): boolean {
 
 /** True when the process that made the lock is certainly gone: the machine has started again, or has no such process. */
 function isAbandoned(path: string): boolean {
-  // Between making and naming there is nothing to read: that process is at work.
   const [pid, started, space, boot] = readText(path).split(' ')
+  // Gone meanwhile, or not made by this program.
   if (boot === undefined) return false
   const [, , ownSpace, ownBoot] = ownName().split(' ')
   if (boot !== ownBoot) return true

@@ -89,7 +89,7 @@ test('the lock of a process that may be alive is waited for', async () => {
   expect(await isTaken(`${pid} ${start} ${space} ${boot}`)).toBe(false)
   // Numbers of another container mean nothing here.
   expect(await isTaken(`${NOBODY} ${start} pid:[1] ${boot}`)).toBe(false)
-  // Made, and not yet named.
+  // Not made by this program.
   expect(await isTaken('')).toBe(false)
   // A process of somebody else, which may not be asked.
   vi.spyOn(process, 'kill').mockImplementation(() => {
