@@ -73,6 +73,7 @@ async function migrateOnce(
 ): Promise<{ readonly from: number; readonly to: number }> {
   await session.query('BEGIN ISOLATION LEVEL READ COMMITTED')
   await session.query("SET LOCAL lock_timeout = '30s'")
+  await session.query('SET LOCAL synchronous_commit = on')
   await session.query("SET LOCAL client_min_messages = 'warning'")
   const { rows } = await session.query('SELECT to_regnamespace($1) IS NULL AS missing', [`"${schema}"`])
   // Making a schema that is there would still ask for the right to make one.
