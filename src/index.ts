@@ -43,8 +43,6 @@ export { TransformError } from './transform/errors.ts'
 export { type ErasureStatement, verifyErasureReceipt } from './vault/erasure-receipt.ts'
 export { VaultError } from './vault/errors.ts'
 export { expectMatch } from './vault/expect-match.ts'
-export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
-export type { Fault, FaultKind } from './vault/fsck-fault.ts'
 export { openVault } from './vault/open.ts'
 export {
   allowHighFalseMatchRate,

@@ -1,4 +1,4 @@
-/** What needs Node: keys in a directory, embeddings in files. @module */
+/** What needs Node, or an operator: keys in a directory, embeddings in files, fsck. @module */
 
 export { fileAnchor } from './audit/file-anchor.ts'
 export type { Dataset, LabelledVector, ReadOptions } from './dataset/dataset.ts'
@@ -11,3 +11,5 @@ export {
   importEmbeddings,
 } from './intake/import.ts'
 export { type LocalKeyOptions, type LocalKeyProvider, localKeyProvider } from './keys/local.ts'
+export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
+export type { Fault, FaultKind } from './vault/fsck-fault.ts'

@@ -1,5 +1,6 @@
 /** Fsck finds whatever was done to rows, alters none, and raises no alarm about a sound store. @module */
-import { type Fault, type FsckSummary, fsck, memoryStore, type Store, type Table } from 'guise'
+import { memoryStore, type Store, type Table } from 'guise'
+import { type Fault, type FsckSummary, fsck } from 'guise/node'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { concatBytes, toHex } from '../../src/base/bytes.ts'
 import { isSubjectKey } from '../../src/record/place.ts'
