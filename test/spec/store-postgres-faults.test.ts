@@ -96,7 +96,7 @@ describe('STORE-16', () => {
 
 describe('STORE-17', () => {
   test('STORE-17 a commit that waits for a lock too long is busy, and wrote nothing', async () => {
-    const store = await open(pool, { lockTimeoutMs: 150 })
+    const store = await open(pool, { lockTimeoutMs: 400 })
     const [held, other] = [freshKey(), freshKey()]
     const [version = ''] = await store.commit([put(held)])
     const client = await pool.connect()
@@ -105,7 +105,7 @@ describe('STORE-17', () => {
     expect(await codeOf(store.commit([put(other), put(held, version)]))).toBe('ERR_STORE_BUSY')
     expect(await store.get('states', other)).toBeUndefined()
     // Many locks, each free in time, are together too late.
-    const hasty = await open(pool, { lockTimeoutMs: 150, statementTimeoutMs: 100 })
+    const hasty = await open(pool, { lockTimeoutMs: 3000, statementTimeoutMs: 100 })
     const later = freshKey()
     const waiting = codeOf(hasty.commit([put(held, version), put(later)]))
     await new Promise((resolve) => setTimeout(resolve, 120))
@@ -190,7 +190,7 @@ describe('STORE-17', () => {
     expect(await codeOf(open(refusing))).toBe('ERR_STORE_BUSY')
     expect(await codeOf(open({ connect: () => Promise.reject(sqlError('28P01')) }))).toBe('ERR_STORE_FAILED')
     const narrow = poolOf(server.url, 1)
-    const store = await open(narrow, { lockTimeoutMs: 80 })
+    const store = await open(narrow, { lockTimeoutMs: 400 })
     const client = await narrow.connect()
     expect(await codeOf(store.commit([put(freshKey())]))).toBe('ERR_STORE_BUSY')
     const controller = new AbortController()
@@ -223,7 +223,8 @@ describe('STORE-17', () => {
         }
       },
     }
-    const store = await open(watched, { statementTimeoutMs: 60, lockTimeoutMs: 60 })
+    // A connection may take its time to be made; the statement may not.
+    const store = await open(watched, { statementTimeoutMs: 60, lockTimeoutMs: 3000 })
     silent = true
     expect(await codeOf(store.commit([put(freshKey())]))).toBe('ERR_STORE_INDETERMINATE')
     expect(await codeOf(store.get('states', freshKey()))).toBe('ERR_STORE_BUSY')
