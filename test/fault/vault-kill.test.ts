@@ -34,13 +34,13 @@ test('STORE-11 codes and wraps in two stores: after a kill nothing is unreadable
 })
 
 test('the control that acknowledges before it commits is caught', { timeout: TIMEOUT_MS }, async () => {
-  const cycles = 4
+  const cycles = 20
   const result = await killLoop({
     compiled,
     driver: './vault-early-driver.js',
     cycles,
     seed: 31_003,
-    control: true,
+    control: 'lost',
   })
   console.info(`seed 31003, control: ${result.lost.length} lost in ${result.cycles} cycles`)
   expect(result.lost.length).toBeGreaterThan(0)

@@ -42,7 +42,7 @@ test('the control that deletes a wrap before it writes the next is caught', {
   timeout: 7_200_000,
 }, async () => {
   const driver = './vault-rotate-halves-driver.js'
-  const result = await killLoop({ compiled, driver, cycles: 6, seed: 36002, control: true })
+  const result = await killLoop({ compiled, driver, cycles: 40, seed: 36002, control: 'torn' })
   console.info(`seed 36002, control: ${result.torn.length} torn after ${result.cycles} kills`)
   expect(result.torn.length).toBeGreaterThan(0)
 })

@@ -42,7 +42,7 @@ test('the control that deletes a wrap before it writes the next is caught', {
   timeout: 240_000,
 }, async () => {
   const driver = './vault-rotate-halves-driver.js'
-  const result = await killLoop({ compiled, driver, cycles: 4, seed: 35002, control: true })
+  const result = await killLoop({ compiled, driver, cycles: 40, seed: 35002, control: 'torn' })
   console.info(`seed 35002, control: ${result.torn.length} torn after ${result.cycles} kills`)
   expect(result.torn.length).toBeGreaterThan(0)
 })
