@@ -1,12 +1,13 @@
 /** `guise backup` and `guise restore`: copies of the stores of a vault (SPEC §10.4). @module */
 /// <reference types="node" />
 
-import { accessSync } from 'node:fs'
+import { accessSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { StoreError } from '../store/errors.ts'
 import { lmdbStore } from '../store/lmdb.ts'
 import { restoreLmdb } from '../store/lmdb-backup.ts'
-import { exitCode, type Io, runCommand } from './io.ts'
+import { exitCode, type Io, runCommand, UsageError } from './io.ts'
 import { needed } from './secret.ts'
 
 const backupUsage = `
@@ -45,6 +46,15 @@ export function backupCommand(argv: readonly string[], io: Io): Promise<number> 
 /** Runs `guise restore …`. Resolves with the exit code. */
 export function restoreCommand(argv: readonly string[], io: Io): Promise<number> {
   return command(argv, io, { usage: restoreUsage, other: 'from' }, async ({ store, secrets, other }) => {
+    // All or nothing, and no store without the wraps that belong to it.
+    const holdsSecrets = existsSync(join(other, SECRETS))
+    if (holdsSecrets !== (secrets !== undefined)) {
+      throw new UsageError(
+        holdsSecrets ? 'the copy holds wraps too: give --secrets' : 'the copy holds no wraps',
+      )
+    }
+    const taken = [store, secrets].find((path) => path !== undefined && existsSync(path))
+    if (taken !== undefined) throw new StoreError('ERR_STORE_INPUT', 'a place to restore into exists already')
     await restoreLmdb(join(other, STORE), store)
     if (secrets !== undefined) await restoreLmdb(join(other, SECRETS), secrets)
     return secrets === undefined ? [STORE] : [STORE, SECRETS]

@@ -81,6 +81,7 @@ class OpenLmdbStore implements LmdbStore {
   readonly #directory: string
   readonly #groups: CommitGroups
   #closed: Promise<void> | undefined
+  readonly #copies = new Set<Promise<void>>()
   #yieldedMs = 0
 
   constructor(environment: LmdbEnvironment, directory: string, durable: boolean, lockTimeoutMs: number) {
@@ -118,7 +119,13 @@ class OpenLmdbStore implements LmdbStore {
   async backup(path: string): Promise<void> {
     checkText(path, 'path', { maxBytes: 4096, pattern: /^[^\0]+$/ }, rejectInput)
     this.#enter({})
-    await makeCopy(path, (directory) => this.#environment.copy(directory))
+    const copying = makeCopy(path, (directory) => this.#environment.copy(directory))
+    this.#copies.add(copying)
+    try {
+      await copying
+    } finally {
+      this.#copies.delete(copying)
+    }
   }
 
   close(): Promise<void> {
@@ -166,6 +173,8 @@ class OpenLmdbStore implements LmdbStore {
 
   async #close(): Promise<void> {
     await this.#groups.idle()
+    // The environment must outlive whoever copies it.
+    await Promise.allSettled(this.#copies)
     try {
       await this.#environment.close()
     } finally {

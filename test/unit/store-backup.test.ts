@@ -53,6 +53,22 @@ test('a copy holds the rows and versions of the store, for its owner only', asyn
   expect(await faultsIn(made, 'plain')).toEqual([])
 })
 
+test('a store that is closed meanwhile waits for its copy', async () => {
+  const made = await world('closing')
+  await made.vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) })
+  const rows = await dump(made.store)
+  let copied = false
+  const copying = made.store.backup(at('closing/store')).then(() => {
+    copied = true
+  })
+  await made.store.close()
+  expect(copied).toBe(true)
+  await copying
+  const copy = await lmdbStore({ path: at('closing/store') })
+  expect(await dump(copy)).toEqual(rows)
+  await copy.close()
+})
+
 test('what was erased is not in it', async () => {
   const made = await world('erased')
   for (let person = 0; person < 20; person++) {
@@ -147,8 +163,14 @@ describe('guise backup, guise restore', () => {
     await store.close()
     expect(await faultsIn(made, 'back')).toEqual([])
     const one = ['--store', at('one')]
-    expect((await run(restoreCommand, '--from', at('cli'), ...one)).out).toBe('restored: store\n')
-    expect((await run(backupCommand, ...one, '--out', at('one copy'))).out).toBe('copied: store\n')
+    expect((await run(restoreCommand, '--from', at('cli'), ...one)).code).toBe(2)
+    const half = ['--store', at('half'), '--secrets', at('back/secrets')]
+    expect((await run(restoreCommand, '--from', at('cli'), ...half)).code).toBe(1)
+    expect(existsSync(at('one')) || existsSync(at('half'))).toBe(false)
+    const alone = ['--store', at('back/store')]
+    expect((await run(backupCommand, ...alone, '--out', at('one copy'))).out).toBe('copied: store\n')
+    expect((await run(restoreCommand, '--from', at('one copy'), ...one)).out).toBe('restored: store\n')
+    expect((await run(restoreCommand, '--from', at('one copy'), ...half)).code).toBe(2)
   })
 
   test('usage', async () => {
