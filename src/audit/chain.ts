@@ -52,11 +52,12 @@ export function writerChain(realm: string, options: WriterChainOptions = {}): Wr
     next: (event) => {
       const { action, outcome } = checkObject(event, 'event', rejectInput) as unknown as AuditEvent
       const { actor = null, handle = null, record = null, generation = null } = event
-      const { epoch = null, policy = null, basis = null } = event
+      const { epoch = null, policy = null, basis = null, state = null, attempts = null, ring = null } = event
       const timeMs = clock.nowMs()
       const place = { realm: checked, writer, sequence, previous, timeMs }
       const said = { actor, action, handle, record, generation, outcome, epoch, policy, basis }
-      const bytes = encodeEntry({ ...place, ...said })
+      const rows = { state, attempts, ring }
+      const bytes = encodeEntry({ ...place, ...said, ...rows })
       previous = hashLeaf(bytes)
       sequence += 1
       return bytes

@@ -27,6 +27,8 @@ export const ACTIONS = [
   'key-destroy',
   'key-renew',
   'anchor-accept',
+  'key-enable',
+  'key-retire',
 ] as const
 
 /** How it ended, in classes that tell no score. */
@@ -64,12 +66,20 @@ export interface AuditEntry {
   /** Of the policy that decided, 1 to 64 bytes. */
   readonly policy: string | null
   readonly basis: AuditBasisKind | null
+  /** First 16 bytes of the tag of the state row that this left behind; zeros when it was deleted. */
+  readonly state: Uint8Array | null
+  /** The same of the subject's attempts row. */
+  readonly attempts: Uint8Array | null
+  /** The same of the keyring's row. */
+  readonly ring: Uint8Array | null
 }
 
 export const MAX_ENTRY_BYTES = 1024
 const FORMAT = 1
 const KIND = 12
-const ARITY = 16
+const ARITY = 19
+/** Of an authenticated row, its last 32 bytes are the tag; an entry names the first 16 of them. */
+export const ROW_TAG_BYTES = 16
 const TEXT_BYTES = 64
 const MAX_MILLIS = 8_640_000_000_000_000
 const MAX_UINT = Number.MAX_SAFE_INTEGER
@@ -96,6 +106,9 @@ export function encodeEntry(entry: AuditEntry): Uint8Array {
     entry.basis === null
       ? null
       : BASIS_KINDS.indexOf(checkOneOf(entry.basis, 'basis', BASIS_KINDS, rejectInput)),
+    checkName(entry.state, 'state', ROW_TAG_BYTES),
+    checkName(entry.attempts, 'attempts', ROW_TAG_BYTES),
+    checkName(entry.ring, 'ring', ROW_TAG_BYTES),
   ])
 }
 
@@ -104,7 +117,7 @@ export function decodeEntry(bytes: Uint8Array): AuditEntry {
   checkBytes(bytes, 'entry', [0, MAX_UINT], rejectInput)
   const items = asArray(decodeCbor(bytes, MAX_ENTRY_BYTES, malformed), ARITY, malformed)
   const [format, kind, realm, writer, sequence, previous, time, actor, action, ...rest] = items
-  const [handle, record, generation, outcome, epoch, policy, basis] = rest
+  const [handle, record, generation, outcome, epoch, policy, basis, state, attempts, ring] = rest
   if (format !== FORMAT || kind !== KIND) throw malformed('the format or kind of an entry is unknown')
   return {
     realm: checkRealm(realm, malformed),
@@ -121,6 +134,9 @@ export function decodeEntry(bytes: Uint8Array): AuditEntry {
     epoch: optional(epoch, (value) => asUint(value, MAX_UINT, malformed)),
     policy: shortText(policy),
     basis: optional(basis, (value) => oneOf(value, BASIS_KINDS)),
+    state: optional(state, rowTag),
+    attempts: optional(attempts, rowTag),
+    ring: optional(ring, rowTag),
   }
 }
 
@@ -137,6 +153,10 @@ function optional<Value>(
   read: (value: CborValue | undefined) => Value,
 ): Value | null {
   return value === null ? null : read(value)
+}
+
+function rowTag(value: CborValue | undefined): Uint8Array {
+  return asBytes(value, ROW_TAG_BYTES, malformed)
 }
 
 function shortText(value: CborValue | undefined): string | null {

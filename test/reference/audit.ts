@@ -72,7 +72,7 @@ export function rootOfPath(
 
 export const ACTIONS: readonly string[] = (
   'enroll verify activate suspend resume hold release rebind revoke reissue rotate erase devices ' +
-  'key-add key-promote key-disable key-destroy key-renew anchor-accept'
+  'key-add key-promote key-disable key-destroy key-renew anchor-accept key-enable key-retire'
 ).split(' ')
 export const OUTCOMES: readonly string[] = ['done', 'match', 'nonmatch', 'refused', 'failed']
 
@@ -91,23 +91,27 @@ export interface Fields {
   readonly epoch: number | null
   readonly policy: string | null
   readonly basis: number | null
+  readonly state: Uint8Array | null
+  readonly attempts: Uint8Array | null
+  readonly ring: Uint8Array | null
 }
 
 /** §14.2, the order of the fields. */
 export function entryBytes(fields: Fields): Uint8Array {
   const { realm, writer, sequence, previous, time, actor, action, handle, record, generation } = fields
-  const { outcome, epoch, policy, basis } = fields
+  const { outcome, epoch, policy, basis, state, attempts, ring } = fields
   const place: Value[] = [1, 12, realm, writer, sequence, previous, time]
-  return encode(place.concat(actor, action, handle, record, generation, outcome, epoch, policy, basis))
+  const said: Value[] = [actor, action, handle, record, generation, outcome, epoch, policy, basis]
+  return encode([...place, ...said, state, attempts, ring])
 }
 
 /** What the chains and the decoder look at. */
 export function readEntry(bytes: Uint8Array): Fields {
   const items = decode(bytes, 1024) as readonly Value[]
-  if (!Array.isArray(items) || items.length !== 16 || items[0] !== 1 || items[1] !== 12)
+  if (!Array.isArray(items) || items.length !== 19 || items[0] !== 1 || items[1] !== 12)
     throw format('no entry')
   const [, , realm, writer, sequence, previous, time, actor, action, handle, record, generation] = items
-  const [outcome, epoch, policy, basis] = items.slice(12)
+  const [outcome, epoch, policy, basis, state, attempts, ring] = items.slice(12)
   const bytesOf = (value: Value | undefined, length: number): Uint8Array => {
     if (!(value instanceof Uint8Array) || value.length !== length) throw format('bytes')
     return value
@@ -139,6 +143,9 @@ export function readEntry(bytes: Uint8Array): Fields {
     epoch: or(epoch, (value) => numberOf(value, Number.MAX_SAFE_INTEGER)),
     policy: or(policy, textOf),
     basis: or(basis, (value) => numberOf(value, 3)),
+    state: or(state, (value) => bytesOf(value, 16)),
+    attempts: or(attempts, (value) => bytesOf(value, 16)),
+    ring: or(ring, (value) => bytesOf(value, 16)),
   }
 }
 

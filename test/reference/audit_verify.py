@@ -116,7 +116,7 @@ FIELDS = [
     is_name(32),
     is_uint(8_640_000_000_000_000),
     maybe(is_text),
-    is_uint(18),
+    is_uint(20),
     maybe(is_name(16)),
     maybe(is_name(16)),
     maybe(is_name(20)),
@@ -124,6 +124,9 @@ FIELDS = [
     maybe(is_uint(2**53 - 1)),
     maybe(is_text),
     maybe(is_uint(3)),
+    maybe(is_name(16)),
+    maybe(is_name(16)),
+    maybe(is_name(16)),
 ]
 
 

@@ -33,7 +33,8 @@ async function faultOf(changed: readonly Uint8Array[], note = checkpoint.note): 
 }
 
 /** The entry with another basis, its last byte. */
-const otherBasis = (index: number): Uint8Array => at(index).with(at(index).length - 1, 0)
+/** Three rows that it left alone stand behind the basis. */
+const otherBasis = (index: number): Uint8Array => at(index).with(at(index).length - 4, 0)
 
 /** Indexes of the entries of the writer of entry `index`. */
 const own = (index: number): number[] => {

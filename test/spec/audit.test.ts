@@ -39,6 +39,9 @@ const full: AuditEntry = {
   epoch: Number.MAX_SAFE_INTEGER,
   policy: 'p'.repeat(64),
   basis: 'vital-interest',
+  state: bytes(16),
+  attempts: bytes(16),
+  ring: bytes(16),
 }
 const empty: AuditEntry = {
   ...full,
@@ -50,6 +53,9 @@ const empty: AuditEntry = {
   epoch: null,
   policy: null,
   basis: null,
+  state: null,
+  attempts: null,
+  ring: null,
 }
 
 describe('tree', () => {
@@ -110,7 +116,8 @@ describe('entries', () => {
     for (const basis of BASIS_KINDS) expect(decodeEntry(encodeEntry({ ...empty, basis })).basis).toBe(basis)
   })
 
-  const items = [1, 12, 'r', bytes(16), 0, bytes(32), 0, null, 0, null, null, null, 0, null, null, null]
+  const nothing = [null, null, null, null, null, null]
+  const items = [1, 12, 'r', bytes(16), 0, bytes(32), 0, null, 0, null, null, null, 0, ...nothing]
   test.each<[string, unknown]>([
     ['another format', items.with(0, 2)],
     ['another kind', items.with(1, 11)],
@@ -122,7 +129,7 @@ describe('entries', () => {
     ['an instant that no Date holds', items.with(6, 8_640_000_000_000_001)],
     ['an empty actor', items.with(7, '')],
     ['a long actor', items.with(7, 'é'.repeat(33))],
-    ['an action that is not listed', items.with(8, 19)],
+    ['an action that is not listed', items.with(8, 21)],
     ['no action', items.with(8, null)],
     ['a long handle', items.with(9, bytes(17))],
     ['a text as a record', items.with(10, 'r')],
@@ -131,6 +138,9 @@ describe('entries', () => {
     ['an epoch that is a text', items.with(13, '1')],
     ['a policy of bytes', items.with(14, bytes(3))],
     ['a basis that is not listed', items.with(15, 4)],
+    ['a short tag of a state row', items.with(16, bytes(15))],
+    ['a whole tag of an attempts row', items.with(17, bytes(32))],
+    ['a number as a tag of a ring', items.with(18, 1)],
     ['a field more', [...items, null]],
     ['a field less', items.slice(0, -1)],
     ['no array', 'entry'],
@@ -147,9 +157,9 @@ describe('entries', () => {
       expect(await codeOf(() => decodeEntry(encoded))).toBe('ERR_AUDIT_FORMAT')
   })
 
-  test('AUDIT-4 an entry has sixteen places, none of which holds more than 64 bytes', () => {
+  test('AUDIT-4 an entry has nineteen places, none of which holds more than 64 bytes', () => {
     const said = Object.values(full).filter((value) => typeof value !== 'number')
-    expect(Object.keys(full)).toHaveLength(14)
+    expect(Object.keys(full)).toHaveLength(17)
     for (const value of said) expect(value?.length).toBeLessThanOrEqual(64)
     const smuggled = { ...empty, score: 0.9, subject: 'person@example.org', vector: new Float32Array(512) }
     expect(hex(encodeEntry(smuggled))).toBe(hex(encodeEntry(empty)))

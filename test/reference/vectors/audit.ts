@@ -54,6 +54,9 @@ function logEntries(): readonly { readonly fields: Fields; readonly bytes: Uint8
       epoch: i === 0 ? 1 : null,
       policy: i === 4 ? 'login-1' : null,
       basis: i === 0 ? 0 : null,
+      state: i === 0 || i === 6 ? bytesFor(`state row ${i}`, 16) : null,
+      attempts: i === 6 ? new Uint8Array(16) : i % 2 === 0 ? bytesFor(`attempts row ${i}`, 16) : null,
+      ring: i === 5 ? bytesFor('ring row', 16) : null,
     }
     const bytes = entryBytes(fields)
     last[writer] = bytes
@@ -127,6 +130,9 @@ function entryFaults(entries: readonly Uint8Array[]): Record<string, Json>[] {
     null,
     null,
     null,
+    null,
+    null,
+    null,
   ]
   const changed: Readonly<Record<string, readonly Value[]>> = {
     'format 2': values.with(0, 2),
@@ -136,14 +142,17 @@ function entryFaults(entries: readonly Uint8Array[]): Record<string, Json>[] {
     'no previous hash': values.with(5, null),
     'empty actor': values.with(7, ''),
     'actor of 65 bytes': values.with(7, 'a'.repeat(65)),
-    'action 19': values.with(8, 19),
+    'action 21': values.with(8, 21),
     'handle of 17 bytes': values.with(9, new Uint8Array(17)),
     'generation of 16 bytes': values.with(11, new Uint8Array(16)),
     'outcome 5': values.with(12, 5),
     'epoch as text': values.with(13, '1'),
     'basis 4': values.with(15, 4),
-    'fifteen fields': values.slice(0, -1),
-    'seventeen fields': [...values, null],
+    'tag of a state row of 32 bytes': values.with(16, new Uint8Array(32)),
+    'tag of an attempts row of 15 bytes': values.with(17, new Uint8Array(15)),
+    'ring as text': values.with(18, '1'),
+    'eighteen fields': values.slice(0, -1),
+    'twenty fields': [...values, null],
   }
   const made = Object.entries(changed).map(([name, value]) => ({
     name: `entry: ${name}`,
