@@ -1,6 +1,6 @@
 /** The audit log: entries, tree, proofs, checkpoints, verification, anchors. Node and browsers; only signing needs WebAssembly. @module */
 
-export type { Anchor } from './audit/anchor.ts'
+export type { AdvanceOptions, Anchor } from './audit/anchor.ts'
 export { type AuditEvent, type WriterChain, type WriterChainOptions, writerChain } from './audit/chain.ts'
 export {
   type Checkpoint,

@@ -1,5 +1,8 @@
 /** The everyday door of guise. @module */
 
+export type { AdvanceOptions, Anchor } from './audit/anchor.ts'
+export { type Checkpoint, type LocalLogSigner, type LogSigner, logSigner } from './audit/checkpoint.ts'
+export { AuditError } from './audit/errors.ts'
 export type {
   Epoch,
   Generation,
@@ -48,6 +51,7 @@ export {
   allowHighFalseMatchRate,
   allowOvercomplete,
   allowUnattestedCapture,
+  logElsewhere,
   revealReason,
   secondFactorConfirmed,
 } from './vault/symbols.ts'

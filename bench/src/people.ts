@@ -12,6 +12,7 @@ import {
   createKeyring,
   type EnrollRequest,
   embedding,
+  logSigner,
   type Model,
   type OperatingPoint,
   type Store,
@@ -64,6 +65,7 @@ export async function vaultOptions(
     custody: { profile: shape.custody },
     operatingPoints: [operatingPoint(model, shape.bits)],
     attempts: ATTEMPTS,
+    logSigner: await logSigner('bench.example/guise', new Uint8Array(32).fill(3)),
     [allowHighFalseMatchRate]: true,
   }
 }

@@ -5,6 +5,12 @@ import type { CallOptions } from '../base/errors.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { AuditError } from './errors.ts'
 
+/** What an anchor may want to see before it goes forward. */
+export interface AdvanceOptions extends CallOptions {
+  /** The proof that the tree of `from` entries begins the one of `to`; a vault gives it. */
+  readonly consistency?: (from: number, to: number) => Promise<readonly Uint8Array[]>
+}
+
 /** Where the newest checkpoint is kept, so that a log that was put back is noticed. */
 export interface Anchor {
   /** The newest checkpoint that was kept; `undefined` before the first. */
@@ -14,7 +20,7 @@ export interface Anchor {
    * Keeps a newer checkpoint; durable when it resolves. Throws `ERR_AUDIT_ROLLBACK` for a smaller one, `ERR_AUDIT_FORK` for another root
    * at the same size, `ERR_AUDIT_ANCHOR` when it cannot be done, `retryable` when it may be done later.
    */
-  advance(next: Checkpoint, options?: CallOptions): Promise<void>
+  advance(next: Checkpoint, options?: AdvanceOptions): Promise<void>
 }
 
 /** Refuses a step that is not forward. */

@@ -27,8 +27,10 @@ export type AuditErrorCode =
   | 'ERR_AUDIT_FORK'
   /** More writers than the caller allows. */
   | 'ERR_AUDIT_LIMIT'
-  /** A checkpoint is smaller than the one that is anchored. */
+  /** A checkpoint, a row or a whole store is older than what the anchor or the log knows. */
   | 'ERR_AUDIT_ROLLBACK'
+  /** Done and durable, but not integrated, signed or anchored yet. A retry with the same operation id waits for that again. */
+  | 'ERR_AUDIT_PENDING'
   /** The anchor cannot be read, locked, written or reached, or answers against its protocol. */
   | 'ERR_AUDIT_ANCHOR'
 

@@ -1,6 +1,6 @@
 /** The Merkle tree: hashing, the frontier of a growing tree, proofs from stored hashes (SPEC §14.1, RFC 9162 §2.1). @module */
 
-import { concatBytes, secretBytes } from '../base/bytes.ts'
+import { joinBytes, secretBytes } from '../base/bytes.ts'
 import { checkBytes, checkInteger } from '../base/check.ts'
 import { sha256 } from '../crypto/hash.ts'
 import { AuditError, rejectInput } from './errors.ts'
@@ -12,12 +12,12 @@ const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** The hash of an entry: `SHA-256(0x00 ‖ entry)`. */
 export function hashLeaf(entry: Uint8Array): Uint8Array<ArrayBuffer> {
-  return sha256(concatBytes(LEAF, entry))
+  return sha256(joinBytes(LEAF, entry))
 }
 
 /** The hash over two subtrees: `SHA-256(0x01 ‖ left ‖ right)`. */
 export function hashNode(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {
-  return sha256(concatBytes(NODE, left, right))
+  return sha256(joinBytes(NODE, left, right))
 }
 
 /**
@@ -36,6 +36,16 @@ export class Frontier {
 
   get size(): number {
     return this.#size
+  }
+
+  /** The roots of the full subtrees, the largest first; a copy of the list. */
+  get roots(): readonly Uint8Array[] {
+    return [...this.#roots]
+  }
+
+  /** A frontier of its own at the same place. */
+  clone(): Frontier {
+    return new Frontier(this.#size, this.#roots)
   }
 
   /**

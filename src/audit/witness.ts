@@ -1,8 +1,7 @@
 /** A witness as anchor: another operator's service that cosigns only what continues what it has seen (SPEC §14.5, C2SP tlog-witness). @module */
 
 import { checkFunction, checkInteger, checkObject } from '../base/check.ts'
-import type { CallOptions } from '../base/errors.ts'
-import { type Anchor, anchorFault, checkAdvance, forked } from './anchor.ts'
+import { type AdvanceOptions, type Anchor, anchorFault, checkAdvance, forked } from './anchor.ts'
 import { type Checkpoint, checkCheckpoint, cosignatureOf, parseSize } from './checkpoint.ts'
 import { AuditError, rejectInput } from './errors.ts'
 import {
@@ -24,8 +23,8 @@ export interface WitnessOptions {
   readonly witnessKey: string
   /** The log's origin. */
   readonly origin: string
-  /** The proof that the tree of `from` entries begins the one of `to`: `tree.consistency`. */
-  readonly consistency: (from: number, to: number) => Promise<readonly Uint8Array[]>
+  /** The proof that the tree of `from` entries begins the one of `to`: `tree.consistency`. A vault gives it by itself. */
+  readonly consistency?: (from: number, to: number) => Promise<readonly Uint8Array[]>
   /** Where the newest cosigned checkpoint is kept here, such as a `fileAnchor`; default: this process only. */
   readonly kept?: Anchor
   /** Of one request; default 10,000. */
@@ -50,7 +49,10 @@ export function witnessAnchor(options: WitnessOptions): Anchor {
     url: addressOf(options.url),
     key: parseVerifierKey(options.witnessKey, KEY_TYPE.witness),
     origin: checkName(options.origin),
-    consistency: checkFunction(consistency, 'consistency', rejectInput) as typeof consistency,
+    consistency:
+      consistency === undefined
+        ? undefined
+        : (checkFunction(consistency, 'consistency', rejectInput) as typeof consistency),
     timeoutMs: checkInteger(timeoutMs, 'timeoutMs', [1, MOST_TIMEOUT_MS], rejectInput),
     fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)),
     kept,
@@ -65,8 +67,8 @@ export function witnessAnchor(options: WitnessOptions): Anchor {
   }
 }
 
-interface Witness
-  extends Required<Pick<WitnessOptions, 'url' | 'origin' | 'consistency' | 'timeoutMs' | 'fetch'>> {
+interface Witness extends Required<Pick<WitnessOptions, 'url' | 'origin' | 'timeoutMs' | 'fetch'>> {
+  readonly consistency: WitnessOptions['consistency'] | undefined
   readonly key: VerifierKey
   readonly kept: Anchor
 }
@@ -76,7 +78,7 @@ type Answer =
   | { readonly is: 'cosigned'; readonly lines: string }
   | { readonly is: 'elsewhere'; readonly size: number }
 
-async function advance(witness: Witness, value: Checkpoint, options: CallOptions = {}): Promise<void> {
+async function advance(witness: Witness, value: Checkpoint, options: AdvanceOptions = {}): Promise<void> {
   const next = checkCheckpoint(value)
   if (next.origin !== witness.origin) throw rejectInput('the checkpoint is of another log')
   const last = await witness.kept.read(options)
@@ -105,8 +107,15 @@ function cosigned({ note }: Checkpoint, lines: string, key: VerifierKey): string
   return note.includes(line) ? note : `${note}${line}`
 }
 
-async function ask(witness: Witness, from: number, next: Checkpoint, options: CallOptions): Promise<Answer> {
-  const proof = from === 0 ? [] : await witness.consistency(from, next.size)
+async function ask(
+  witness: Witness,
+  from: number,
+  next: Checkpoint,
+  options: AdvanceOptions,
+): Promise<Answer> {
+  const prove = options.consistency ?? witness.consistency
+  if (prove === undefined) throw rejectInput('a witness needs a proof of consistency')
+  const proof = from === 0 ? [] : await prove(from, next.size)
   if (proof.length > MOST_PROOF_HASHES) throw rejectInput('the consistency proof is too long')
   const body = `old ${from}\n${proof.map((hash) => `${toBase64(hash)}\n`).join('')}\n${next.note}`
   const limit = AbortSignal.timeout(witness.timeoutMs)

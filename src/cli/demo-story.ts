@@ -3,6 +3,7 @@
 
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { logSigner } from '../audit/checkpoint.ts'
 import { concatBytes, wipe } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import { randomBytes } from '../crypto/random.ts'
@@ -41,6 +42,7 @@ export async function* tellStory(cast: Cast, onStep: OnStep): AsyncGenerator<Fin
     const provider = localKeyProvider({ path: join(folder, 'keys'), key })
     const store = await lmdbStore({ path: join(folder, 'store') })
     const keyring = await createKeyring({ realm: REALM, provider, store })
+    const signer = await logSigner(`${REALM}.example/guise`, randomBytes(32))
     const options: VaultOptions = {
       keyring,
       store,
@@ -48,6 +50,7 @@ export async function* tellStory(cast: Cast, onStep: OnStep): AsyncGenerator<Fin
       purpose: PURPOSE,
       operatingPoints: [operatingPoint],
       custody: { profile: 'operator' },
+      logSigner: signer,
       // Everybody is also attacked once: more failures an hour than a realm usually bears.
       attempts: { realmPerHour: 1_000_000 },
       ...(cast.falseMatchRate > HIGHEST_FALSE_MATCH_RATE && { [allowHighFalseMatchRate]: true }),
@@ -58,6 +61,8 @@ export async function* tellStory(cast: Cast, onStep: OnStep): AsyncGenerator<Fin
       yield* chapters({ folder, key, cast, store, keyring, vault, options, ctx, onStep })
     } finally {
       await vault.close()
+      await ctx.ledger.close()
+      signer.close()
       keyring.close()
       provider.close()
       await store.close()

@@ -15,7 +15,7 @@ import { openKeyring } from '../keys/keyring.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
 import { lmdbStore } from '../store/lmdb.ts'
 import { openVault } from '../vault/open.ts'
-import { allowHighFalseMatchRate, allowOvercomplete } from '../vault/symbols.ts'
+import { allowHighFalseMatchRate, allowOvercomplete, logElsewhere } from '../vault/symbols.ts'
 import type { Vault } from '../vault/vault.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { BASIS_FIELDS, readBasis } from './import-basis.ts'
@@ -179,6 +179,8 @@ async function withVault(
           operatingPoints: [point],
           bits: point.bits,
           custody: { profile: 'operator' },
+          // Whoever serves the realm has the signer of its log.
+          [logElsewhere]: true,
           // An import compares nothing: what the point allows is decided where the vault is opened to verify.
           [allowHighFalseMatchRate]: true,
           [allowOvercomplete]: true,

@@ -23,7 +23,8 @@ import {
 } from './provider.ts'
 import { RealmKeys } from './realm-keys.ts'
 import { DESTROYED, ENABLED, findEpoch, newestVersion, type Ring } from './ring.ts'
-import { type RingAccess, RingState } from './ring-state.ts'
+import type { RingAccess } from './ring-access.ts'
+import { type KeyEvent, type Proposal, RingState } from './ring-state.ts'
 import {
   type EpochStatus,
   requireTransition,
@@ -140,7 +141,7 @@ export async function createKeyring(options: KeyringOptions): Promise<Keyring> {
       epochs: [{ epoch: 1, status: ENABLED, createdMs: nowMs, changedMs: nowMs, wrapped: epoch.wrapped }],
       secrets: [{ version: 1, createdMs: nowMs, wrapped: secret.wrapped }],
     }
-    await state.create({ ring, keys: secret.made }, call)
+    await state.create({ ring, keys: secret.made, event: { action: 'key-add', epoch: 1 } }, call)
     return new StoredKeyring(state)
   } catch (error) {
     state.close()
@@ -169,6 +170,13 @@ export function ringAccess(keyring: Keyring): RingAccess {
 
 const ACCESS: WeakMap<Keyring, RingState> = new WeakMap()
 const MAX_EPOCH = 0xffff_ffff
+/** What a ring answers to a change that its table does not allow. */
+const REFUSED: ReadonlySet<string> = new Set([
+  'ERR_KEYS_TRANSITION',
+  'ERR_KEYS_UNKNOWN_EPOCH',
+  'ERR_KEYS_RETIRED',
+  'ERR_KEYS_FULL',
+])
 
 class StoredKeyring implements Keyring {
   readonly #state: RingState
@@ -210,7 +218,7 @@ class StoredKeyring implements Keyring {
 
   async add(options: CallOptions = {}): Promise<Epoch> {
     let epoch = 0
-    await this.#state.change(async (ring) => {
+    await this.#change({ action: 'key-add' }, options, async (ring) => {
       epoch = ring.epochs.length + 1
       const { wrapped } = await wrapFresh(
         this.#state.provider,
@@ -218,63 +226,62 @@ class StoredKeyring implements Keyring {
         options,
         forget,
       )
-      return { ring: withEpoch(ring, wrapped, systemClock.nowMs()) }
-    }, options)
+      return { ring: withEpoch(ring, wrapped, systemClock.nowMs()), event: { action: 'key-add', epoch } }
+    })
     return asEpoch(epoch)
   }
 
   async promote(epoch: number, options: CallOptions = {}): Promise<void> {
     checkEpoch(epoch)
-    await this.#state.change(async (ring) => {
+    await this.#change({ action: 'key-promote', epoch }, options, async (ring) => {
       const next = withPrimary(ring, epoch)
       // An epoch that cannot be unwrapped must not become the one that every enrolment needs.
       await this.#state.useEpoch(epoch, () => undefined, options)
       return { ring: next }
-    }, options)
+    })
   }
 
   async disable(epoch: number, options: CallOptions = {}): Promise<void> {
     checkEpoch(epoch)
-    await this.#state.change(
-      async (ring) => ({ ring: withStatus(ring, 'disable', epoch, systemClock.nowMs()) }),
-      options,
-    )
+    await this.#change({ action: 'key-disable', epoch }, options, async (ring) => ({
+      ring: withStatus(ring, 'disable', epoch, systemClock.nowMs()),
+    }))
   }
 
   async enable(epoch: number, options: CallOptions = {}): Promise<void> {
     checkEpoch(epoch)
-    await this.#state.change(async (ring) => {
+    await this.#change({ action: 'key-enable', epoch }, options, async (ring) => {
       const { wrapped } = requireTransition(ring, 'enable', epoch)
       // Its destruction may have been cut off between the provider and the ring: then it stays disabled.
       wipe(await this.#state.provider.unwrap(wrapped, epochContext(this.#state.realm, epoch), options))
       return { ring: withStatus(ring, 'enable', epoch, systemClock.nowMs()) }
-    }, options)
+    })
   }
 
   async destroy(epoch: number, options: CallOptions = {}): Promise<void> {
     checkEpoch(epoch)
     let asked = false
-    await this.#state.change(async (ring) => {
+    await this.#change({ action: 'key-destroy', epoch }, options, async (ring) => {
       // Another process finished the same destruction while this one asked the provider: both are done.
       if (asked && findEpoch(ring, epoch)?.status === DESTROYED) return undefined
       requireTransition(ring, 'destroy', epoch)
       asked = true
       const confirmedAt = await this.#state.provider.destroy(epochContext(this.#state.realm, epoch), options)
       return { ring: withDestroyed(ring, epoch, confirmedAt ?? 0) }
-    }, options)
+    })
   }
 
   async retire(minAccepted: number, options: CallOptions = {}): Promise<void> {
     checkEpoch(minAccepted)
-    await this.#state.change(async (ring) => {
+    await this.#change({ action: 'key-retire', epoch: minAccepted }, options, async (ring) => {
       const next = withMinAccepted(ring, minAccepted)
       return next === undefined ? undefined : { ring: next }
-    }, options)
+    })
   }
 
   async renew(options: CallOptions = {}): Promise<number> {
     let version = 0
-    await this.#state.change(async (ring) => {
+    await this.#change({ action: 'key-renew' }, options, async (ring) => {
       version = newestVersion(ring) + 1
       this.#state.requireRoom(version)
       const { wrapped, made } = await wrapFresh(
@@ -284,7 +291,7 @@ class StoredKeyring implements Keyring {
         (secret) => new RealmKeys(this.#state.realm, version, secret),
       )
       return { ring: withSecret(ring, wrapped, systemClock.nowMs()), keys: made }
-    }, options)
+    })
     return version
   }
 
@@ -298,6 +305,23 @@ class StoredKeyring implements Keyring {
 
   close(): void {
     this.#state.close()
+  }
+
+  /** Changes the ring and logs it; a change that the ring refuses is logged too. */
+  async #change(
+    event: KeyEvent,
+    options: CallOptions,
+    step: (ring: Ring) => Promise<(Omit<Proposal, 'event'> & { readonly event?: KeyEvent }) | undefined>,
+  ): Promise<void> {
+    try {
+      await this.#state.change(async (ring) => {
+        const made = await step(ring)
+        return made && { event, ...made }
+      }, options)
+    } catch (error) {
+      if (error instanceof KeysError && REFUSED.has(error.code)) await this.#state.logRefused(event, options)
+      throw error
+    }
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,4 @@
-/** The six keys of a realm, from its secret and from no wrap epoch (SPEC §4.2). @module */
+/** The seven keys of a realm, from its secret and from no wrap epoch (SPEC §4.2). @module */
 
 import type { Realm } from '../base/brand.ts'
 import { concatBytes, labelBytes, wipe } from '../base/bytes.ts'
@@ -9,7 +9,7 @@ import { badInput, KeysError } from './errors.ts'
 
 const LABEL = labelBytes('guise/v1/realm-keys')
 const KEY_BYTES = 32
-const COUNT = 6
+const COUNT = 7
 
 /**
  * Realm keys of one version. Every getter lends a key: it is valid until the caller's next `await`, is neither
@@ -56,6 +56,11 @@ export class RealmKeys implements Disposable {
   /** Seed of the Ed25519 key that signs receipts. */
   get receipt(): Uint8Array {
     return this.#key(5)
+  }
+
+  /** Authenticates what waits in the queue of the log, and the log's head. */
+  get log(): Uint8Array {
+    return this.#key(6)
   }
 
   /** The prepared custody key for profile `operator`: the same for every record, so computed once. */

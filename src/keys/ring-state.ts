@@ -1,7 +1,11 @@
 /** One process's view of a ring: read again when its row changed, changed by compare-and-set (SPEC §4.4). @module */
 
+import type { AuditEvent } from '../audit/chain.ts'
+import { ROW_TAG_BYTES } from '../audit/entry.ts'
+import { Journal } from '../audit/journal.ts'
 import type { Epoch, Millis, Realm } from '../base/brand.ts'
 import { equalBytes, wipe } from '../base/bytes.ts'
+import { systemClock } from '../base/clock.ts'
 import { type CallOptions, GuiseError } from '../base/errors.ts'
 import { KeyedMutex } from '../base/mutex.ts'
 import { Secret } from '../base/secret.ts'
@@ -23,66 +27,8 @@ import {
   ringRowKey,
   TAG_BYTES,
 } from './ring.ts'
+import type { CheckStep, RingAccess } from './ring-access.ts'
 import { requireOpenable } from './transition.ts'
-
-/**
- * What a vault needs of a keyring. Whatever hands out a key lends it until the caller's next `await`: ask again
- * after it, which costs nothing while the key is cached.
- */
-export interface RingAccess {
-  readonly realm: Realm
-  /** The store that holds the ring; the keyring does not own it. */
-  readonly store: Store
-  /** False when the provider cannot destroy: then no erasure ever becomes irrecoverable. */
-  readonly canDestroy: boolean
-  /** The epoch that new wraps use. */
-  readonly primary: Epoch
-  readonly newestVersion: number
-  /** The highest epoch that the ring knows, whatever became of it. */
-  readonly newestEpoch: Epoch
-  /** Every version of the realm keys, newest first. */
-  readonly versions: readonly number[]
-
-  /** Where the ring lies, and its version there when it was last read. */
-  row(): { readonly key: Uint8Array; readonly version: string }
-
-  /** The step that makes a commit fail with `ERR_STORE_CONFLICT` unless the ring is the one last read. */
-  check(): CheckStep
-
-  /** Reads the ring again when its row changed. Every verb begins with it (KEYS-12). */
-  refresh(options?: CallOptions): Promise<void>
-
-  /** Throws the errors of KEYS-11 unless wraps of the epoch may be opened. */
-  requireOpenable(epoch: number): void
-
-  /**
-   * The prepared epoch key, 416 bytes, when it is cached. Throws the errors of KEYS-11.
-   * `use` of a secret that the cache has dropped meanwhile throws `ERR_KEYS_DISPOSED`.
-   */
-  preparedEpoch(epoch: number): Secret | undefined
-
-  /** Lends the prepared epoch key to `task`, which must be synchronous. Unwraps it when it is not cached. */
-  useEpoch<Result>(
-    epoch: number,
-    task: (prepared: Uint8Array) => Result,
-    options?: CallOptions,
-  ): Promise<Result>
-
-  /** Has the provider unwrap the primary epoch's key, whatever is cached, and wipes it: is the provider there? */
-  askProvider(options?: CallOptions): Promise<void>
-
-  /** The realm keys of a version when they are cached. Throws `ERR_KEYS_UNKNOWN_VERSION`. */
-  realmKeys(version: number): RealmKeys | undefined
-
-  /** The realm keys of a version; unwraps them when they are not cached. */
-  loadRealmKeys(version: number, options?: CallOptions): Promise<RealmKeys>
-
-  /** The instant at which the provider confirmed the epoch's destruction; `undefined` when it has not. */
-  destroyedAt(epoch: number): Millis | undefined
-}
-
-/** The step that only asserts. */
-export type CheckStep = Extract<StoreStep, { readonly step: 'check' }>
 
 /** A conflict means that another process changed the ring meanwhile: so many in a row never happen by chance. */
 const MAX_ATTEMPTS = 8
@@ -97,9 +43,13 @@ interface View {
   readonly tag: Uint8Array
 }
 
+/** What the log is told of a change. */
+export type KeyEvent = Pick<AuditEvent, 'action'> & Partial<Pick<AuditEvent, 'epoch' | 'outcome'>>
+
 /** What a change wants to be written: a ring, and the keys of its newest version when that is new. */
 export interface Proposal {
   readonly ring: Ring
+  readonly event: KeyEvent
   /** Owned by whoever the proposal is given to. */
   readonly keys?: RealmKeys
 }
@@ -108,6 +58,7 @@ export class RingState implements RingAccess {
   readonly realm: Realm
   readonly store: Store
   readonly provider: GuardedProvider
+  readonly journal: Journal
   readonly #key: Uint8Array
   readonly #cache: SecretCache
   readonly #maxSecrets: number
@@ -121,6 +72,7 @@ export class RingState implements RingAccess {
     this.realm = realm
     this.store = store
     this.provider = new GuardedProvider(provider, options.timeoutMs)
+    this.journal = new Journal(realm)
     this.#key = ringRowKey(realm)
     this.#cache = new SecretCache(options)
     this.#maxSecrets = options.maxSecrets
@@ -152,6 +104,10 @@ export class RingState implements RingAccess {
     return this.#versions
   }
 
+  get rowTag(): Uint8Array {
+    return this.#current().tag.subarray(0, ROW_TAG_BYTES)
+  }
+
   row(): { readonly key: Uint8Array; readonly version: string } {
     return { key: Uint8Array.from(this.#key), version: this.#current().rowVersion }
   }
@@ -174,6 +130,13 @@ export class RingState implements RingAccess {
    */
   async change(step: (ring: Ring) => Promise<Proposal | undefined>, options: CallOptions): Promise<void> {
     await this.#changes.run('', () => this.#attempt(step, options), options.signal)
+    await this.journal.settle(options)
+  }
+
+  /** Logs that a change was refused. */
+  async logRefused(event: KeyEvent, options: CallOptions): Promise<void> {
+    const keys = await this.#newestKeys(this.ring, options)
+    await this.#log([], { ...event, outcome: 'refused' }, keys, options)
   }
 
   /** Throws `ERR_KEYS_EXISTS` when the realm has a ring. */
@@ -275,21 +238,47 @@ export class RingState implements RingAccess {
   }
 
   /** New keys are cached once their ring is in force: another process may have made others of the same version. */
-  async #write({ ring, keys }: Proposal, expected: string | null, options: CallOptions): Promise<void> {
+  async #write(
+    { ring, keys, event }: Proposal,
+    expected: string | null,
+    options: CallOptions,
+  ): Promise<void> {
     let written = false
     try {
-      const bytes = encodeRing(ring, (keys ?? (await this.#newestKeys(ring, options))).ring)
-      const [version] = await this.store.commit(
+      const newest = keys ?? (await this.#newestKeys(ring, options))
+      const bytes = encodeRing(ring, newest.ring)
+      const tag = bytes.slice(-TAG_BYTES)
+      const [version] = await this.#log(
         [{ step: 'put', table: TABLE, key: this.#key, bytes, expected }],
+        { ...event, ring: tag.subarray(0, ROW_TAG_BYTES) },
+        newest,
         options,
       )
       this.#alive()
       written = true
-      this.#apply({ ring, rowVersion: version ?? '', tag: bytes.slice(-TAG_BYTES) })
+      this.#apply({ ring, rowVersion: version ?? '', tag })
     } finally {
       if (!written) keys?.dispose()
     }
     if (keys !== undefined) this.#cache.put(realmName(keys.version), keys)
+  }
+
+  /** Commits with an entry under the keys of the ring that will be in force. */
+  async #log(
+    steps: readonly StoreStep[],
+    event: KeyEvent & Pick<AuditEvent, 'ring'>,
+    keys: RealmKeys,
+    options: CallOptions,
+  ): Promise<readonly string[]> {
+    const { version, log } = keys
+    const access = { newestVersion: version, key: () => log }
+    const said = {
+      outcome: 'done',
+      actor: options.actor ?? null,
+      timeMs: systemClock.nowMs(),
+      ...event,
+    } as const
+    return await this.journal.commit(this.store, steps, said, access, options)
   }
 
   /** Checks a row that differs from the one last read, and takes it over. */

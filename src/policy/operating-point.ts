@@ -2,7 +2,9 @@
 
 import type { ModelId, TransformId } from '../base/brand.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
+import { encodeCbor } from '../base/cbor.ts'
 import { checkInteger, checkOneOf, checkText } from '../base/check.ts'
+import { sha256 } from '../crypto/hash.ts'
 import { PolicyError } from './errors.ts'
 import { readFields, readList } from './fields.ts'
 
@@ -37,6 +39,22 @@ export interface OperatingPoint {
   /** What it was measured on, in words: data set, number of subjects, date. */
   readonly source: string
 }
+
+const IDS: WeakMap<OperatingPoint, string> = new WeakMap()
+
+/** Names a point in the log: the first 16 hexadecimal digits of a hash over what decides (SPEC §12.2). */
+export function operatingPointId(point: OperatingPoint): string {
+  let id = IDS.get(point)
+  if (id === undefined) {
+    const { model, meanHash, suite, bits, probeClass, threshold } = point
+    const bytes = encodeCbor([model, meanHash, suite, bits, probeClass, threshold])
+    id = toHex(sha256(bytes)).slice(0, ID_DIGITS)
+    IDS.set(point, id)
+  }
+  return id
+}
+
+const ID_DIGITS = 16
 
 /** What a vault expects its operating points to fit. */
 export interface OperatingContext {

@@ -24,7 +24,8 @@ export const KIND = {
   receiptRow: 11,
 } as const
 
-const TAG_BYTES = 32
+/** Length of the tag at the end of an authenticated row. */
+export const TAG_BYTES = 32
 
 /** A version of the realm keys, or an epoch. */
 export const MAX_U32 = 0xffff_ffff

@@ -6,13 +6,15 @@ import type { RecordName } from '../record/place.ts'
 import { secretKey, unfinishedKey, unfinishedStart } from '../record/place.ts'
 import { decodeUnfinishedRow, encodeUnfinishedRow, type UnfinishedRow } from '../record/unfinished-row.ts'
 import type { StoredRow, StoreStep } from '../store/store.ts'
-import type { VaultContext, VaultStore } from './context.ts'
+import type { VaultContext, VaultEvent, VaultStore } from './context.ts'
 import { VaultError } from './errors.ts'
 import { isConflict, isIndeterminate } from './outcome.ts'
 
 /** A change of a record: what to write in the references store, and what happens to wraps. */
 export interface Change {
   readonly steps: readonly StoreStep[]
+  /** What the log is told. */
+  readonly event: VaultEvent
   /** Fails the batch when the keyring is not the one that the decision rests on. */
   readonly ring: StoreStep
   /** A new wrap. */
@@ -32,7 +34,7 @@ export async function commitChange(ctx: VaultContext, change: Change): Promise<v
     if (change.unwrap !== undefined && change.unwrap.version !== null) {
       steps.push(deleteWrap(ctx, change.unwrap.name, change.unwrap.version))
     }
-    await ctx.store.commit(steps)
+    await ctx.commitLogged(steps, change.event)
     return
   }
   const { wrap, unwrap } = change
@@ -44,7 +46,7 @@ export async function commitChange(ctx: VaultContext, change: Change): Promise<v
     if (ctx.now().steadyMs - begun.steadyMs > LONGEST_MS) {
       throw new VaultError('ERR_VAULT_EXPIRED_WORK', 'the secrets store took too long', { retryable: true })
     }
-    await ctx.store.commit(steps)
+    await ctx.commitLogged(steps, change.event)
   } catch (error) {
     if (wrap !== undefined && isUndecided(ctx, error)) await discard(ctx.unabortable, wrap.name)
     throw error

@@ -7,7 +7,8 @@ import { rejectInput } from './errors.ts'
 
 const NONE: CallOptions = Object.freeze({})
 const FIELDS = ['signal', 'actor', 'operationId'] as const
-const MOST_BYTES = 128
+/** An actor stands in the log as it is. */
+const MOST_BYTES = { actor: 64, operationId: 128 } as const
 
 /**
  * A checked copy. A bad option is refused at the door, whoever the call is about: later, the refusal would tell a known
@@ -23,8 +24,8 @@ export function checkCall(options: unknown): CallOptions {
   }
 }
 
-function checkName(value: unknown, name: string): string {
-  return checkText(value, name, { maxBytes: MOST_BYTES }, rejectInput)
+function checkName(value: unknown, name: keyof typeof MOST_BYTES): string {
+  return checkText(value, name, { maxBytes: MOST_BYTES[name] }, rejectInput)
 }
 
 function checkSignal(value: unknown): AbortSignal {

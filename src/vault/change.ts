@@ -6,7 +6,7 @@ import { RecordError } from '../record/errors.ts'
 import { stateKey } from '../record/place.ts'
 import { encodeStateRow, findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
-import { PROFILE, type VaultContext } from './context.ts'
+import { PROFILE, type VaultContext, type VaultEvent } from './context.ts'
 import { VaultError } from './errors.ts'
 import { type Found, requireState, type Versioned, withSubject } from './lookup.ts'
 import { operationDigest, VERB, type Verb } from './operation.ts'
@@ -22,7 +22,7 @@ export interface Subject extends Versioned<StateRow> {
  * Finds the record, gives a repeated call its first result, and otherwise lets `change` decide, anew after each
  * conflict.
  */
-export function changeSubject<Result>(
+export async function changeSubject<Result>(
   ctx: VaultContext,
   verb: Verb,
   call: {
@@ -37,7 +37,7 @@ export function changeSubject<Result>(
     readonly repeat?: (state: StateRow, digest: Uint8Array) => Result | Promise<Result>
   },
 ): Promise<Result> {
-  return withSubject(ctx, call.subject, ctx.signal, (subject) =>
+  const result = await withSubject(ctx, call.subject, ctx.signal, (subject) =>
     ctx.decide(async () => {
       const record = await requireState(ctx, subject)
       if (verb === 'reissue' || verb === 'devices') requireFit(ctx, verb, record.row)
@@ -50,9 +50,38 @@ export function changeSubject<Result>(
       ) {
         return handlers.repeat(record.row, digest)
       }
-      return handlers.change({ ...record, digest, nowMs: ctx.now().nowMs })
+      try {
+        return await handlers.change({ ...record, digest, nowMs: ctx.now().nowMs })
+      } catch (error) {
+        if (isIllegal(error)) await ctx.commitLogged([], changeEvent(verb, record.row, 'refused'))
+        throw error
+      }
     }),
   )
+  if (ANCHORED.has(verb)) await settle(ctx)
+  return result
+}
+
+/** Verbs whose undoing by an old copy of the store must not go unnoticed: they end when they are anchored (AUDIT-23). */
+const ANCHORED: ReadonlySet<Verb> = new Set(['revoke', 'suspend', 'hold', 'erase', 'reissue'])
+
+/** Resolves when all that this process has written is integrated, signed and anchored. Throws `ERR_AUDIT_PENDING`. */
+export async function settle(ctx: VaultContext): Promise<void> {
+  await ctx.ledger.settle(ctx.signal === undefined ? {} : { signal: ctx.signal })
+}
+
+function isIllegal(error: unknown): boolean {
+  return error instanceof VaultError && error.code === 'ERR_VAULT_TRANSITION'
+}
+
+/** What the log is told of a change of a record. */
+export function changeEvent(
+  action: Verb,
+  row: Pick<StateRow, 'handle' | 'record' | 'generation' | 'basis'>,
+  outcome: 'done' | 'refused' = 'done',
+): VaultEvent {
+  const { handle, record, generation, basis } = row
+  return { action, outcome, handle, record, generation, basis: basis === null ? null : basis.kind }
 }
 
 /**

@@ -1,13 +1,20 @@
 /** What every verb of one open vault shares: configuration, stores, keys, clock, limits. @module */
 
+import type { AuditEvent } from '../audit/chain.ts'
+import { ROW_TAG_BYTES } from '../audit/entry.ts'
+import { rolledBack } from '../audit/follower.ts'
+import type { Ledger } from '../audit/ledger.ts'
 import type { Realm } from '../base/brand.ts'
+import { equalBytes } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
+import type { CallOptions } from '../base/errors.ts'
 import type { KeyedMutex } from '../base/mutex.ts'
 import { randomBytes } from '../crypto/random.ts'
 import type { AttemptPolicy, Instant } from '../policy/attempts.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
+import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import type { TemplateProfile } from '../record/reference-row.ts'
-import type { KeyForVersion } from '../record/row.ts'
+import { type KeyForVersion, TAG_BYTES } from '../record/row.ts'
 import type { Store, StoreStep } from '../store/store.ts'
 import type { Suite } from '../transform/suite.ts'
 import type { VaultKeys } from './keys.ts'
@@ -44,9 +51,23 @@ export interface VaultParts {
   readonly secrets: VaultStore
   readonly clock: Clock
   readonly realmLimit: RealmLimit
+  /** The log, as far as this process has read and written it. */
+  readonly ledger: Ledger
   /** One verb at a time and subject in this process; between processes the store decides. */
   readonly subjects: KeyedMutex
 }
+
+/** The call that a context serves. */
+export interface ServedCall extends Pick<CallOptions, 'signal' | 'actor'> {
+  /** Stops matching even when the log is at fault. */
+  readonly urgent?: boolean
+}
+
+/** What a verb tells the log; the rest is known. */
+export type VaultEvent = Pick<AuditEvent, 'action' | 'outcome'> &
+  Partial<
+    Pick<AuditEvent, 'handle' | 'record' | 'generation' | 'epoch' | 'policy' | 'basis' | 'state' | 'attempts'>
+  >
 
 /** Shared by the verbs of one vault. Internal: verbs take it as their first argument. */
 export class VaultContext {
@@ -60,28 +81,42 @@ export class VaultContext {
   readonly clock: Clock
   readonly realmLimit: RealmLimit
   readonly subjects: KeyedMutex
-  /** Ends the call that this context serves. */
-  readonly signal: AbortSignal | undefined
+  readonly ledger: Ledger
+  readonly #call: ServedCall
   /** The same without a signal: for what must end even when the caller has gone. */
   readonly unabortable: VaultContext
 
-  constructor(parts: VaultParts, call?: { readonly signal: AbortSignal; readonly base: VaultContext }) {
+  constructor(parts: VaultParts, call: ServedCall = {}, base?: VaultContext) {
+    const { signal } = call
     this.#parts = parts
+    this.#call = call
     this.settings = parts.settings
-    this.ring = call === undefined ? parts.ring : parts.ring.within(call.signal)
-    this.store = call === undefined ? parts.store : abortable(parts.store, call.signal)
-    this.secrets = call === undefined ? parts.secrets : abortable(parts.secrets, call.signal)
+    this.ring = signal === undefined ? parts.ring : parts.ring.within(signal)
+    this.store = signal === undefined ? parts.store : abortable(parts.store, signal)
+    this.secrets = signal === undefined ? parts.secrets : abortable(parts.secrets, signal)
     this.split = parts.secrets !== parts.store
     this.clock = parts.clock
     this.realmLimit = parts.realmLimit
     this.subjects = parts.subjects
-    this.signal = call?.signal
-    this.unabortable = call?.base ?? this
+    this.ledger = parts.ledger
+    this.unabortable = base ?? this
   }
 
   /** The context of one call: whatever it waits for ends with the signal. */
-  within(signal: AbortSignal | undefined): VaultContext {
-    return signal === undefined ? this : new VaultContext(this.#parts, { signal, base: this })
+  within(call: ServedCall): VaultContext {
+    const { signal, actor, urgent } = call
+    const plain = signal === undefined && actor === undefined && urgent !== true
+    return plain ? this : new VaultContext(this.#parts, call, this)
+  }
+
+  /** Ends the call that this context serves. */
+  get signal(): AbortSignal | undefined {
+    return this.#call.signal
+  }
+
+  /** True for a call that goes on although the log is at fault. */
+  get urgent(): boolean {
+    return this.#call.urgent === true
   }
 
   get realm(): Realm {
@@ -98,6 +133,22 @@ export class VaultContext {
 
   /** Keys that authenticate attempts rows; valid until the next `await`. */
   readonly limiterKey: KeyForVersion = (version) => this.ring.realmKeys(version)?.limiter
+
+  /**
+   * Commits steps together with the entry that tells of them: both, or neither and nothing has happened (AUDIT-16). Resolves with
+   * the versions of the steps.
+   */
+  async commitLogged(steps: readonly StoreStep[], event: VaultEvent): Promise<readonly string[]> {
+    const { signal, actor = null } = this.#call
+    await this.ring.load()
+    return await this.ring.journal.commit(
+      this.#parts.store,
+      steps,
+      { actor, timeMs: this.clock.nowMs(), ...event, ...rowTags(this.realm, event.handle, steps) },
+      this.ring,
+      signal === undefined ? undefined : { signal },
+    )
+  }
 
   /**
    * The step that makes a commit fail when the keyring is no longer the one in force now. Taken where a decision
@@ -117,6 +168,7 @@ export class VaultContext {
       await this.ring.refresh()
       await this.ring.load()
       try {
+        await this.#requireLog()
         return await decision()
       } catch (error) {
         if (!isConflict(error) || attempt >= MOST_TRIES) throw error
@@ -124,6 +176,57 @@ export class VaultContext {
       if (attempt > 2) await pause(attempt)
     }
   }
+
+  /** Nothing is decided beside a log at fault, or on a keyring that the log knows a newer one of. */
+  async #requireLog(): Promise<void> {
+    if (this.urgent) return
+    this.ledger.requireSound()
+    await requireNewest(this, {
+      isNewest: () => this.ledger.isLastRing(this.ring.rowTag),
+      check: this.ringStep(),
+    })
+  }
+}
+
+/**
+ * Refuses a row that is not the one that the last entry about it names. The entry may be another process's, and not read yet; and
+ * the row may be an old reading: then the commit leads to a new decision.
+ */
+export async function requireNewest(
+  ctx: VaultContext,
+  row: { readonly isNewest: () => boolean; readonly check: StoreStep },
+): Promise<void> {
+  if (ctx.urgent || row.isNewest()) return
+  await ctx.ledger.follow()
+  if (row.isNewest()) return
+  await ctx.store.commit([row.check])
+  throw rolledBack()
+}
+
+/** What the log is told of the rows that steps leave behind: the beginning of their tags. */
+function rowTags(
+  realm: Realm,
+  handle: Uint8Array | null | undefined,
+  steps: readonly StoreStep[],
+): Partial<Pick<VaultEvent, 'state' | 'attempts'>> {
+  const tags: { state?: Uint8Array; attempts?: Uint8Array } = {}
+  if (handle === undefined || handle === null) return tags
+  for (const step of steps) {
+    if (step.step !== 'put' && step.step !== 'delete') continue
+    const tag = step.step === 'put' ? rowTag(step.bytes) : NO_ROW
+    if (step.table === 'states' && equalBytes(step.key, stateKey(realm, handle))) tags.state = tag
+    if (step.table === 'attempts' && equalBytes(step.key, attemptsKey(realm, handle, SCOPE_UNBOUND))) {
+      tags.attempts = tag
+    }
+  }
+  return tags
+}
+
+const NO_ROW: Uint8Array = new Uint8Array(ROW_TAG_BYTES)
+
+/** The first 16 bytes of an authenticated row's tag. */
+export function rowTag(row: Uint8Array): Uint8Array {
+  return row.subarray(row.length - TAG_BYTES, row.length - TAG_BYTES + ROW_TAG_BYTES)
 }
 
 /** The store with the signal of one call; nothing else of the call concerns a store. */

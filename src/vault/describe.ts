@@ -51,7 +51,9 @@ export async function health(ctx: VaultContext, inFlight: number): Promise<Vault
     await ctx.store.commit([ctx.ringStep()])
   })
   const unfinished = store ? await countUnfinished(ctx) : 0
-  return { ok: keyring && store, store, keyring, inFlight, unfinished }
+  const { queued, unanchored, fault } = ctx.ledger.health()
+  const log = fault === undefined
+  return { ok: keyring && store && log, store, keyring, inFlight, unfinished, log, queued, unanchored }
 }
 
 async function succeeds(task: () => Promise<void>): Promise<boolean> {

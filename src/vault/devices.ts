@@ -12,7 +12,7 @@ import { encodeSecretRow, secretHeader } from '../record/secret-row.ts'
 import type { StateRow } from '../record/state-row.ts'
 import { sealFailure } from '../seal/errors.ts'
 import type { StoreStep } from '../store/store.ts'
-import { changedRow, changeSubject, type Subject, stateStep } from './change.ts'
+import { changedRow, changeEvent, changeSubject, type Subject, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { type Shares, withShares } from './shares.ts'
@@ -102,7 +102,10 @@ async function changeWrap(ctx: VaultContext, found: Subject, change: DeviceChang
   const devices = found.row.devices.map((known, slot) => (slot === change.slot ? change.device : known))
   const next = stateStep(ctx, found, changedRow(ctx, found, 'devices', { devices }))
   if (ctx.split) await ctx.secrets.commit([step])
-  await ctx.store.commit([next, found.found.ring, ...(ctx.split ? [] : [step])])
+  await ctx.commitLogged(
+    [next, found.found.ring, ...(ctx.split ? [] : [step])],
+    changeEvent('devices', found.row),
+  )
 }
 
 function wrapStep(ctx: VaultContext, state: StateRow, secret: StoredSecret, change: DeviceChange): StoreStep {

@@ -11,6 +11,7 @@ import { attemptsKey, type RecordName, referenceKey, SCOPE_UNBOUND, stateKey } f
 import { encodeStateRow, findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
 import { commitChange } from './batch.ts'
+import { changeEvent } from './change.ts'
 import { PROFILE, type VaultContext } from './context.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { findSubject, generationNumber, readState, recordId, subjectId, withSubject } from './lookup.ts'
@@ -89,7 +90,8 @@ async function enrollOnce(
     operations: rememberOperation([], digest && { digest, code: VERB.enroll }),
   }
   const steps = [...indexSteps(ctx, found.places, name.handle), ...recordSteps(ctx, state, template)]
-  await commitChange(ctx, { steps, ring: found.ring, wrap: { name, bytes: template.secret } })
+  const event = { ...changeEvent('enroll', state), epoch: template.epoch }
+  await commitChange(ctx, { steps, event, ring: found.ring, wrap: { name, bytes: template.secret } })
   return describeEnrolled(state)
 }
 

@@ -19,7 +19,15 @@ import type { KeyForVersion } from '../record/row.ts'
 import type { StateRow } from '../record/state-row.ts'
 import type { StoredRow, StoreStep } from '../store/store.ts'
 import { commitChange } from './batch.ts'
-import { changedRow, changeSubject, nextState, type Subject, stateStep } from './change.ts'
+import {
+  changedRow,
+  changeEvent,
+  changeSubject,
+  nextState,
+  type Subject,
+  settle,
+  stateStep,
+} from './change.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { finishRecord } from './finish.ts'
@@ -47,7 +55,9 @@ export async function erase(
     const gone = error instanceof VaultError && error.code === 'ERR_VAULT_UNKNOWN_SUBJECT'
     const before = gone && digest !== undefined ? await readBefore(ctx, digest) : undefined
     if (before === undefined) throw error
-    return await finished(ctx, before)
+    const receipt = await finished(ctx, before)
+    await settle(ctx)
+    return receipt
   }
 }
 
@@ -116,7 +126,8 @@ async function eraseOnce(
       expected: null,
     })
   }
-  await commitChange(ctx, { ...old.change, steps, ring: found.found.ring })
+  const event = changeEvent('erase', found.row)
+  await commitChange(ctx, { ...old.change, steps, event, ring: found.found.ring })
   return describeReceipt(ctx, body, signed.bytes, signed.signature)
 }
 

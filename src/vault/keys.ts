@@ -1,9 +1,10 @@
 /** The keyring as verbs use it: loaded first, then lent without a pause (SPEC §4.4). @module */
 
+import type { Journal } from '../audit/journal.ts'
 import type { Epoch, Millis } from '../base/brand.ts'
 import { KeysError } from '../keys/errors.ts'
 import type { RealmKeys } from '../keys/realm-keys.ts'
-import type { RingAccess } from '../keys/ring-state.ts'
+import type { RingAccess } from '../keys/ring-access.ts'
 import type { Store, StoreStep } from '../store/store.ts'
 
 /** A cache that keeps dropping what was just loaded is too small for the realm: after so many passes it is said. */
@@ -53,6 +54,20 @@ export class VaultKeys {
   /** The newest first. */
   get versions(): readonly number[] {
     return this.#ring.versions
+  }
+
+  get journal(): Journal {
+    return this.#ring.journal
+  }
+
+  /** The tag of the keyring's row as last read, as log entries name it. */
+  get rowTag(): Uint8Array {
+    return this.#ring.rowTag
+  }
+
+  /** The log key of a version; `undefined` when it is not loaded. */
+  key(version: number): Uint8Array | undefined {
+    return this.realmKeys(version)?.log
   }
 
   /** The step that makes a commit fail unless the ring is the one last read. */

@@ -3,7 +3,7 @@
 import type { CallOptions } from '../base/errors.ts'
 import { encodeAttemptsRow } from '../record/attempts-row.ts'
 import { attemptsKey, SCOPE_UNBOUND } from '../record/place.ts'
-import { changedRow, changeSubject, nextState, stateStep } from './change.ts'
+import { changedRow, changeEvent, changeSubject, nextState, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
 import { VaultError } from './errors.ts'
 import { readAttempts } from './lookup.ts'
@@ -25,7 +25,7 @@ export function changeState(
       repeat: () => undefined,
       change: async (found) => {
         const next = changedRow(ctx, found, verb, { state: nextState(found, verb) })
-        await ctx.store.commit([stateStep(ctx, found, next), found.found.ring])
+        await ctx.commitLogged([stateStep(ctx, found, next), found.found.ring], changeEvent(verb, next))
       },
     },
   )
@@ -57,11 +57,14 @@ export function rebind(ctx: VaultContext, subject: string, options?: CallOptions
           ctx.ring.requireRealmKeys(keyVersion).limiter,
         )
         const key = attemptsKey(ctx.realm, row.handle, SCOPE_UNBOUND)
-        await ctx.store.commit([
-          stateStep(ctx, found, changedRow(ctx, found, 'rebind', {})),
-          { step: 'put', table: 'attempts', key, bytes, expected: version },
-          found.found.ring,
-        ])
+        await ctx.commitLogged(
+          [
+            stateStep(ctx, found, changedRow(ctx, found, 'rebind', {})),
+            { step: 'put', table: 'attempts', key, bytes, expected: version },
+            found.found.ring,
+          ],
+          changeEvent('rebind', found.row),
+        )
       },
     },
   )

@@ -1,5 +1,6 @@
 /** From an external identifier to the rows of a subject (SPEC §4.5, §11.2). @module */
 
+import type { RowKind } from '../audit/last-change.ts'
 import type { Generation, RecordId, SubjectId } from '../base/brand.ts'
 import { readU32be, toBase64Url } from '../base/bytes.ts'
 import { checkSubjectText } from '../base/identifier.ts'
@@ -9,7 +10,7 @@ import { RecordError } from '../record/errors.ts'
 import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import { decodeStateRow, type StateRow } from '../record/state-row.ts'
 import type { StoredRow, StoreStep } from '../store/store.ts'
-import type { VaultContext } from './context.ts'
+import { requireNewest, rowTag, type VaultContext } from './context.ts'
 import { rejectInput, unknownSubject } from './errors.ts'
 
 /** A row and the version that a commit must still find. */
@@ -66,10 +67,9 @@ export async function readState(
   const stored = await ctx.store.get('states', stateKey(ctx.realm, handle))
   if (stored === undefined) return undefined
   await ctx.ring.load()
-  return {
-    row: decodeStateRow(stored.bytes, { realm: ctx.realm, handle }, ctx.stateKey),
-    version: stored.version,
-  }
+  const row = decodeStateRow(stored.bytes, { realm: ctx.realm, handle }, ctx.stateKey)
+  await requireLast(ctx, 'state', handle, stored)
+  return { row, version: stored.version }
 }
 
 /** The attempts row of a record's present generation. It exists as long as the record can be compared. */
@@ -79,7 +79,22 @@ export async function readAttempts(ctx: VaultContext, state: StateRow): Promise<
   if (stored === undefined) throw new RecordError('ERR_RECORD_MISSING', 'the attempts row is missing')
   await ctx.ring.load()
   const place = { realm: ctx.realm, handle, scope: SCOPE_UNBOUND, generation }
-  return { row: decodeAttemptsRow(stored.bytes, place, ctx.limiterKey), version: stored.version }
+  const row = decodeAttemptsRow(stored.bytes, place, ctx.limiterKey)
+  await requireLast(ctx, 'attempts', handle, stored)
+  return { row, version: stored.version }
+}
+
+/** A genuine row that is older than the log says is a row that somebody put back (AUDIT-21). */
+async function requireLast(
+  ctx: VaultContext,
+  kind: RowKind,
+  handle: Uint8Array,
+  { key, bytes, version }: StoredRow,
+): Promise<void> {
+  await requireNewest(ctx, {
+    isNewest: () => ctx.ledger.isLast(handle, kind, rowTag(bytes)),
+    check: { step: 'check', table: kind === 'state' ? 'states' : 'attempts', key, expected: version },
+  })
 }
 
 /** The subject's record, for verbs that manage one; throws `ERR_VAULT_UNKNOWN_SUBJECT` when there is none. */

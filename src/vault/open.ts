@@ -1,7 +1,10 @@
 /** Opening a vault: the whole configuration is checked once, then what a crash left is finished. @module */
 
+import type { Anchor } from '../audit/anchor.ts'
+import type { LogSigner } from '../audit/checkpoint.ts'
+import { Ledger } from '../audit/ledger.ts'
 import type { Realm, TransformId } from '../base/brand.ts'
-import { checkFunction, checkInteger, checkOneOf } from '../base/check.ts'
+import { checkBytes, checkFunction, checkInteger, checkObject, checkOneOf, checkText } from '../base/check.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { checkPurpose } from '../base/identifier.ts'
 import { KeyedMutex } from '../base/mutex.ts'
@@ -18,7 +21,13 @@ import { rejectConfiguration } from './errors.ts'
 import { VaultKeys } from './keys.ts'
 import { RealmLimit } from './realm-limit.ts'
 import { recover } from './recover.ts'
-import { allowHighFalseMatchRate, allowOvercomplete, revealReason, testClock } from './symbols.ts'
+import {
+  allowHighFalseMatchRate,
+  allowOvercomplete,
+  logElsewhere,
+  revealReason,
+  testClock,
+} from './symbols.ts'
 import type { VaultOptions } from './types.ts'
 import { OpenVault, type Vault } from './vault.ts'
 
@@ -35,6 +44,9 @@ const FIELDS = [
   'bits',
   'erasureBoundMs',
   'signal',
+  'logSigner',
+  'anchor',
+  logElsewhere,
   allowOvercomplete,
   allowHighFalseMatchRate,
   revealReason,
@@ -76,6 +88,7 @@ async function openChecked(options: VaultOptions, signal: AbortSignal | undefine
   if (ring.store !== store) throw rejectConfiguration('store must be the store that holds the keyring')
   const clock = chooseClock(options, [store, secrets])
   const settings = checkSettings(options, access.realm)
+  const { signer, anchor } = checkLog(options)
   const realmLimit = new RealmLimit(ring, settings.realm, clock, settings.attempts.realmPerHour)
   const ctx = new VaultContext({
     settings,
@@ -84,13 +97,45 @@ async function openChecked(options: VaultOptions, signal: AbortSignal | undefine
     secrets,
     clock,
     realmLimit,
+    ledger: new Ledger({ store, realm: settings.realm, keys: ring, journal: ring.journal, signer, anchor }),
     subjects: new KeyedMutex(),
   })
-  const call = ctx.within(signal)
-  await call.ring.refresh()
-  await call.ring.load()
-  await recover(call)
-  return ctx
+  const call = ctx.within(signal === undefined ? {} : { signal })
+  try {
+    await call.ring.refresh()
+    await call.ring.load()
+    await ctx.ledger.open(signal === undefined ? {} : { signal })
+    await recover(call)
+    return ctx
+  } catch (error) {
+    await ctx.ledger.close()
+    throw error
+  }
+}
+
+/** A vault whose log nobody signs is opened on purpose only: then another process integrates what this one queues. */
+function checkLog(options: VaultOptions): {
+  readonly signer: LogSigner | undefined
+  readonly anchor: Anchor | undefined
+} {
+  const { logSigner, anchor } = options
+  if (anchor !== undefined) {
+    checkFunction(
+      checkObject(anchor, 'anchor', rejectConfiguration)['read'],
+      'anchor.read',
+      rejectConfiguration,
+    )
+    checkFunction((anchor as Anchor).advance, 'anchor.advance', rejectConfiguration)
+  }
+  if (logSigner === undefined) {
+    if (options[logElsewhere] !== true) throw rejectConfiguration('a vault needs a logSigner')
+    return { signer: undefined, anchor }
+  }
+  const signer = checkObject(logSigner, 'logSigner', rejectConfiguration)
+  checkFunction(signer['sign'], 'logSigner.sign', rejectConfiguration)
+  checkText(signer['origin'], 'logSigner.origin', { maxBytes: 255 }, rejectConfiguration)
+  checkBytes(signer['publicKey'], 'logSigner.publicKey', 32, rejectConfiguration)
+  return { signer: logSigner, anchor }
 }
 
 function checkSettings(options: VaultOptions, realm: Realm): VaultSettings {

@@ -7,7 +7,7 @@ import { attemptsKey, type RecordName, referenceKey, SCOPE_UNBOUND } from '../re
 import type { StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
 import { commitChange } from './batch.ts'
-import { changedRow, changeSubject, nextState, type Subject, stateStep } from './change.ts'
+import { changedRow, changeEvent, changeSubject, nextState, type Subject, stateStep } from './change.ts'
 import { PROFILE, type VaultContext } from './context.ts'
 import { describeEnrolled, firstAttempts, firstDevices } from './enroll.ts'
 import { generationNumber } from './lookup.ts'
@@ -92,6 +92,7 @@ async function reissueOnce(ctx: VaultContext, found: Subject, what: Renewal): Pr
   }
   await commitChange(ctx, {
     ...old.change,
+    event: { ...changeEvent('reissue', next), epoch: template.epoch },
     steps: [stateStep(ctx, found, next), reference, await freshAttempts(ctx, next)],
     ring: found.found.ring,
     wrap: { name, bytes: template.secret },

@@ -8,7 +8,7 @@ import { referenceKey, secretKey } from '../record/place.ts'
 import type { StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
 import { type Change, commitChange } from './batch.ts'
-import { changedRow, changeSubject, nextState, type Subject, stateStep } from './change.ts'
+import { changedRow, changeEvent, changeSubject, nextState, type Subject, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput } from './errors.ts'
 import { finishRecord, finishRevoked } from './finish.ts'
@@ -47,7 +47,8 @@ export async function revoke(
         await ctx.ring.load()
         const next = changedRow(ctx, found, 'revoke', { state, reason: code, exposed, ...old.epochs() })
         const steps = [stateStep(ctx, found, next), ...old.change.steps]
-        await commitChange(ctx, { ...old.change, steps, ring: found.found.ring })
+        const event = changeEvent('revoke', next)
+        await commitChange(ctx, { ...old.change, steps, event, ring: found.found.ring })
       },
     },
   )
@@ -60,7 +61,7 @@ async function expose(ctx: VaultContext, found: Subject): Promise<void> {
   await finishOld(ctx, found.row)
   await ctx.ring.load()
   const next = changedRow(ctx, found, 'revoke', { exposed: true })
-  await ctx.store.commit([stateStep(ctx, found, next), found.found.ring])
+  await ctx.commitLogged([stateStep(ctx, found, next), found.found.ring], changeEvent('revoke', next))
 }
 
 /** What has to go with a generation, and the epochs that ever wrapped its secret. */

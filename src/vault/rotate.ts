@@ -9,7 +9,7 @@ import { readFields } from '../policy/fields.ts'
 import { isSubjectKey, referenceKey, startsWith } from '../record/place.ts'
 import { readReferenceName } from '../record/reference-row.ts'
 import { decodeSecretRow } from '../record/secret-row.ts'
-import type { StoredRow } from '../store/store.ts'
+import type { StoredRow, StoreStep } from '../store/store.ts'
 import { checkCall } from './calls.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput } from './errors.ts'
@@ -107,11 +107,11 @@ async function rotateOnce(
   await ctx.ring.loadEpoch(row.epoch)
   if (ctx.ring.primary !== primary) return rotateOnce(ctx, key, options)
   const bytes = rewrap(ctx, row, primary)
-  const steps = ctx.split ? [] : [ctx.ringStep()]
-  await ctx.secrets.commit([
-    { step: 'put', table: 'secrets', key, bytes, expected: stored.version },
-    ...steps,
-  ])
+  const put: StoreStep = { step: 'put', table: 'secrets', key, bytes, expected: stored.version }
+  const event = { action: 'rotate', outcome: 'done', record, generation, epoch: primary } as const
+  await ctx.commitLogged(ctx.split ? [] : [put, ctx.ringStep()], event)
+  // Between two stores the log knows of it first: what is not logged does not happen.
+  if (ctx.split) await ctx.secrets.commit([put])
   return { ok: true, value }
 }
 

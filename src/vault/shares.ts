@@ -70,7 +70,7 @@ export async function withShares<Result>(
   ctx: VaultContext,
   sources: Readonly<Partial<Record<ShareRole, unknown>>>,
   task: (shares: Shares) => Promise<Result>,
-  refused?: () => Result,
+  refused?: () => Promise<Result>,
 ): Promise<Result> {
   const shares = new Shares(ctx, checkSources(ctx, sources))
   try {
@@ -84,7 +84,7 @@ export async function withShares<Result>(
           await shares.ask(error)
         } catch (failure) {
           if (refused === undefined || !(failure instanceof GuiseError)) throw failure
-          return refused()
+          return await refused()
         }
       }
     }

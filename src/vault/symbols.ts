@@ -15,5 +15,11 @@ export const allowHighFalseMatchRate: unique symbol = Symbol('guise.allowHighFal
 /** Asserts that the person has just proved a second, non-biometric factor to the caller. */
 export const secondFactorConfirmed: unique symbol = Symbol('guise.secondFactorConfirmed')
 
+/**
+ * Opens a vault without `logSigner`: what it does is queued, and another process, which has the signer, integrates, signs and anchors
+ * it. Verbs that end when they are anchored wait for that process.
+ */
+export const logElsewhere: unique symbol = Symbol('guise.logElsewhere')
+
 /** For tests: replaces the clock. Refused by stores that keep anything. */
 export const testClock: unique symbol = Symbol('guise.testClock')

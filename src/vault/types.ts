@@ -1,5 +1,7 @@
 /** What callers give to a vault and get from it (SPEC §11). @module */
 
+import type { Anchor } from '../audit/anchor.ts'
+import type { LogSigner } from '../audit/checkpoint.ts'
 import type { Epoch, Generation, Millis, Realm, RecordId, SubjectId } from '../base/brand.ts'
 import type { Clock } from '../base/clock.ts'
 import type { CallOptions, GuiseError } from '../base/errors.ts'
@@ -15,6 +17,7 @@ import type {
   allowHighFalseMatchRate,
   allowOvercomplete,
   allowUnattestedCapture,
+  logElsewhere,
   revealReason,
   secondFactorConfirmed,
   testClock,
@@ -36,6 +39,11 @@ export interface VaultOptions extends CallOptions {
   readonly operatingPoints: readonly OperatingPoint[]
   readonly custody: Custody
   readonly attempts?: Partial<AttemptPolicy>
+  /** Signs the checkpoints of the realm's log. Left out only with `logElsewhere`. */
+  readonly logSigner?: LogSigner
+  /** Keeps the newest checkpoint outside the store; without one `rollbackProtection` is false. */
+  readonly anchor?: Anchor
+  readonly [logElsewhere]?: true
   /** Calls under way above which new ones reject with `ERR_VAULT_OVERLOADED`, 1 to 100,000. Default 1,024. */
   readonly maxInFlight?: number
   /** Stored bits per template. Default: the largest allowed value ≤ min(dimensions, 512). */
@@ -153,6 +161,12 @@ export interface VaultHealth {
   readonly inFlight: number
   /** Notes of work that a crash left between two stores. */
   readonly unfinished: number
+  /** False once the log was found altered: then nothing is answered any more. */
+  readonly log: boolean
+  /** Log entries that wait to be integrated. */
+  readonly queued: number
+  /** Log entries that no anchor knows of, as far as this process knows: what a rollback of the whole store could undo unnoticed. */
+  readonly unanchored: number
 }
 
 /** When the erased data cannot be recovered from any copy. */

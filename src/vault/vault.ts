@@ -41,8 +41,8 @@ import { verify } from './verify.ts'
  */
 export interface Vault extends AsyncDisposable {
   readonly realm: Realm
-  /** False: no anchor outside the store notices that a whole store was put back to an earlier time. */
-  readonly rollbackProtection: false
+  /** False without an anchor: then nothing outside the store notices that the whole store was put back to an earlier time. */
+  readonly rollbackProtection: boolean
   /** Makes the first template of a subject. `ERR_VAULT_ENROLLED` when it has a record. */
   enroll(request: EnrollRequest, options?: CallOptions): Promise<Enrolled>
   /** Enrols many, at most 64 at a time; one result for each, as they come. */
@@ -92,13 +92,14 @@ const BULK_WIDTH = 64
 
 /** The one implementation; `openVault` makes it. */
 export class OpenVault implements Vault {
-  readonly rollbackProtection = false
+  readonly rollbackProtection: boolean
   readonly #ctx: VaultContext
   readonly #running: Set<Promise<unknown>> = new Set()
   #closed = false
 
   constructor(ctx: VaultContext) {
     this.#ctx = ctx
+    this.rollbackProtection = ctx.ledger.anchors
   }
 
   get realm(): Realm {
@@ -156,7 +157,7 @@ export class OpenVault implements Vault {
   async *rotate(options?: RotateOptions): AsyncGenerator<BulkResult<RecordId>> {
     const call = checkRotate(options)
     this.#check()
-    const results = rotate(this.#ctx.within(call.signal), call)
+    const results = rotate(this.#ctx.within(call), call)
     try {
       for (;;) {
         if (this.#closed) throw closed()
@@ -199,6 +200,7 @@ export class OpenVault implements Vault {
     this.#closed = true
     await Promise.allSettled(this.#running)
     await this.#ctx.realmLimit.flush()
+    await this.#ctx.ledger.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -234,7 +236,13 @@ export class OpenVault implements Vault {
     const call = checkCall(options)
     this.#check(urgency)
     call.signal?.throwIfAborted()
-    return await this.#admit(task(this.#ctx.within(call.signal), call))
+    const { signal, actor } = call
+    const served = {
+      ...(signal === undefined ? {} : { signal }),
+      ...(actor === undefined ? {} : { actor }),
+      ...(urgency === undefined ? {} : { urgent: true }),
+    }
+    return await this.#admit(task(this.#ctx.within(served), call))
   }
 
   /** Calls that wait, for a device perhaps, must not keep anyone from ending what they wait for. */

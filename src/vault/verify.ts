@@ -8,7 +8,7 @@ import { score } from '../compare/score.ts'
 import { KeysError } from '../keys/errors.ts'
 import { attemptGate, countAnswer, type Instant } from '../policy/attempts.ts'
 import { basisCovers } from '../policy/basis.ts'
-import type { OperatingPoint } from '../policy/operating-point.ts'
+import { type OperatingPoint, operatingPointId } from '../policy/operating-point.ts'
 import { effectiveState } from '../policy/states.ts'
 import { type AttemptsRow, encodeAttemptsRow, MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
@@ -19,7 +19,8 @@ import { openCode } from '../seal/code.ts'
 import { SealError } from '../seal/errors.ts'
 import type { StoreStep } from '../store/store.ts'
 import { encodeProbe } from '../template/template.ts'
-import { PROFILE, type VaultContext } from './context.ts'
+import { changeEvent } from './change.ts'
+import { PROFILE, type VaultContext, type VaultEvent } from './context.ts'
 import {
   findSubject,
   readAttempts,
@@ -57,7 +58,7 @@ export async function verify(
         withSubject(ctx, subject, ctx.signal, (text) =>
           ctx.decide(() => verifyOnce(ctx, { subject: text, integers, point, shares }, options)),
         ),
-      () => refuse(ctx, 'holder-share'),
+      () => refuse(ctx, point, { reason: 'holder-share' }),
     ),
   )
 }
@@ -83,25 +84,26 @@ async function verifyOnce(
   question: Question,
   options: CallOptions | undefined,
 ): Promise<VerifyDecision> {
+  const { point } = question
   const { handle, ring } = await findSubject(ctx, question.subject)
   const state = await readState(ctx, handle ?? NO_HANDLE)
-  if (handle === undefined || state === undefined) return refuse(ctx, 'unknown-subject')
+  if (handle === undefined || state === undefined) return refuse(ctx, point, { reason: 'unknown-subject' })
   const now = ctx.now()
   const unfit = unfitState(state.row, now)
-  if (unfit !== undefined) return refuse(ctx, unfit)
+  if (unfit !== undefined) return refuse(ctx, point, { reason: unfit, state: state.row })
   const attempts = await readAttempts(ctx, state.row).catch(stale(ctx, { state, ring }))
   const evidence: Evidence = { state, attempts, now, ring }
   const digest = await digestOf(ctx, question, state.row, options)
   const before = digest && findOperation(evidence.attempts.row.operations, digest)
   if (before !== undefined) return answerAgain(ctx, question, evidence, before.code)
   const closed = await gate(ctx, evidence)
-  if (closed !== undefined) return closed
-  if (!(await ctx.realmLimit.enter())) return refuse(ctx, 'throttled')
+  if (closed !== undefined) return refuse(ctx, point, closed)
+  if (!(await ctx.realmLimit.enter())) return refuse(ctx, point, { reason: 'throttled', state: state.row })
   let failed = false
   try {
     const compared = await compareOnce(ctx, question, evidence)
-    if (typeof compared === 'string') return refuse(ctx, compared)
-    const decided = await answer(ctx, evidence, compared, digest)
+    if ('reason' in compared) return await refuse(ctx, point, compared)
+    const decided = await answer(ctx, question, evidence, compared, digest)
     failed = !compared.matched
     return decided
   } finally {
@@ -135,23 +137,22 @@ async function digestOf(
 }
 
 /** A refusal when the limits allow no comparison now. */
-async function gate(ctx: VaultContext, evidence: Evidence): Promise<VerifyDecision | undefined> {
+async function gate(ctx: VaultContext, evidence: Evidence): Promise<Refusal | undefined> {
   const { attempts, now } = evidence
+  const state = evidence.state.row
   const result = attemptGate(attempts.row.count, ctx.settings.attempts, now)
-  if (result.gate === 'locked') return refuse(ctx, 'locked')
-  if (result.gate === 'throttled') {
-    if (result.restart) await restartWait(ctx, evidence)
-    return refuse(ctx, 'throttled', result.waitMs)
-  }
-  return undefined
+  if (result.gate === 'locked') return { reason: 'locked', state }
+  if (result.gate !== 'throttled') return undefined
+  const steps = result.restart ? [await restartWait(ctx, evidence)] : []
+  return { reason: 'throttled', state, retryAfterMs: result.waitMs, steps }
 }
 
 /** The wall clock went back behind the last failure: the wait begins anew, so that it ends (POLICY-8). */
-async function restartWait(ctx: VaultContext, { attempts, now }: Evidence): Promise<void> {
+async function restartWait(ctx: VaultContext, { attempts, now }: Evidence): Promise<StoreStep> {
   await ctx.ring.load()
   const { origin, nowMs: lastMs, steadyMs } = now
   const count = { ...attempts.row.count, lastMs, origin, steadyMs }
-  await ctx.store.commit([attemptsStep(ctx, attempts, { ...attempts.row, count })])
+  return attemptsStep(ctx, attempts, { ...attempts.row, count })
 }
 
 /** What the code says of the probe, and the epoch that wraps its secret. */
@@ -165,7 +166,7 @@ async function compareOnce(
   ctx: VaultContext,
   question: Question,
   evidence: Evidence,
-): Promise<Compared | 'erased' | 'holder-share'> {
+): Promise<Compared | Refusal> {
   const { state } = evidence
   const name: TemplateName = state.row
   const recheck = stale(ctx, evidence)
@@ -180,15 +181,12 @@ async function compareOnce(
   try {
     const reference = decodeReferenceRow(stored.bytes, ctx.settings.profile, name)
     const secret = await readSecret(ctx, name)
-    if (secret === undefined) {
-      await ctx.store.commit([stateStep(ctx, state)])
-      return 'erased'
-    }
+    if (secret === undefined) return { reason: 'erased', state: state.row, steps: [stateStep(ctx, state)] }
     const share = question.shares.of(name)
     await ctx.ring.loadEpoch(secret.row.epoch)
     if (share !== undefined && (await isWrongShare(ctx, name, secret, share))) {
-      await ctx.store.commit([stateStep(ctx, state), evidence.ring])
-      return 'holder-share'
+      const steps = [stateStep(ctx, state), evidence.ring]
+      return { reason: 'holder-share', state: state.row, steps }
     }
     const matched = compareNow(ctx, question, { name, reference, secret, share })
     return { matched, epoch: secret.row.epoch }
@@ -241,6 +239,7 @@ function compareNow(
 /** Makes the attempt durable together with what it rests on, and only then answers (VAULT-5). */
 async function answer(
   ctx: VaultContext,
+  { point }: Question,
   evidence: Evidence,
   { matched, epoch }: Compared,
   digest: Uint8Array | undefined,
@@ -256,8 +255,8 @@ async function answer(
   steps.push(
     changed ? attemptsStep(ctx, attempts, { ...attempts.row, count, operations }) : unchanged(ctx, attempts),
   )
-  await ctx.store.commit(steps)
-  return decideNow(ctx, state.row, matched, epoch)
+  await ctx.commitLogged(steps, answerEvent(point, state.row, matched, epoch))
+  return decideNow(ctx, point, state.row, matched, epoch)
 }
 
 /**
@@ -270,16 +269,34 @@ async function answerAgain(
   evidence: Evidence,
   code: number,
 ): Promise<VerifyDecision> {
+  const { point } = question
+  const state = evidence.state.row
   const compared = await compareOnce(ctx, question, evidence)
-  if (typeof compared === 'string') return refuse(ctx, compared)
-  await ctx.store.commit([stateStep(ctx, evidence.state), evidence.ring])
-  return decideNow(ctx, evidence.state.row, code === MATCH && compared.matched, compared.epoch)
+  if ('reason' in compared) return refuse(ctx, point, compared)
+  const matched = code === MATCH && compared.matched
+  const steps = [stateStep(ctx, evidence.state), evidence.ring]
+  await ctx.commitLogged(steps, answerEvent(point, state, matched, compared.epoch))
+  return decideNow(ctx, point, state, matched, compared.epoch)
+}
+
+/** What the log is told of an answer. */
+function answerEvent(point: OperatingPoint, state: StateRow, matched: boolean, epoch: number): VaultEvent {
+  const policy = operatingPointId(point)
+  return { ...changeEvent('verify', state), outcome: matched ? 'match' : 'nonmatch', epoch, policy }
 }
 
 /** The answer as of now: the basis may have ended while stores and devices were waited for (POLICY-2). */
-function decideNow(ctx: VaultContext, state: StateRow, matched: boolean, epoch: number): VerifyDecision {
+async function decideNow(
+  ctx: VaultContext,
+  point: OperatingPoint,
+  state: StateRow,
+  matched: boolean,
+  epoch: number,
+): Promise<VerifyDecision> {
   const late = unfitState(state, ctx.now())
-  return late === undefined ? decision(state, matched, epoch) : refuse(ctx, late)
+  return late === undefined
+    ? decision(state, matched, epoch)
+    : await refuse(ctx, point, { reason: late, state })
 }
 
 function decision(state: StateRow, matched: boolean, epoch: number): VerifyDecision {
@@ -293,7 +310,21 @@ function decision(state: StateRow, matched: boolean, epoch: number): VerifyDecis
   }
 }
 
-function refuse(ctx: VaultContext, reason: RefusalReason, retryAfterMs?: number): VerifyDecision {
+/** Why nothing is compared, or told. */
+interface Refusal {
+  readonly reason: RefusalReason
+  readonly retryAfterMs?: number
+  /** Of a subject that is known. */
+  readonly state?: StateRow
+  /** What the refusal rests on, or writes. */
+  readonly steps?: readonly StoreStep[]
+}
+
+/** A refusal leaves no sooner than its entry is durable, for a known subject as for an unknown one. */
+async function refuse(ctx: VaultContext, point: OperatingPoint, refusal: Refusal): Promise<VerifyDecision> {
+  const { reason, retryAfterMs, state, steps = [] } = refusal
+  const known = state === undefined ? { action: 'verify' as const } : changeEvent('verify', state)
+  await ctx.commitLogged(steps, { ...known, outcome: 'refused', policy: operatingPointId(point) })
   if (!ctx.settings.reveal) return { outcome: 'refused' }
   return { outcome: 'refused', reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
 }

@@ -7,6 +7,7 @@ export const VAULT_FOLDERS: readonly string[] = [
   'store',
   'embedding',
   'policy',
+  'audit',
   'transform',
   'keys',
   'template',

@@ -2,6 +2,7 @@
 /// <reference types="node" />
 
 import { dirname, join } from 'node:path'
+import { logSigner } from '../../src/audit/checkpoint.ts'
 import { toHex } from '../../src/base/bytes.ts'
 import { embedding } from '../../src/embedding/embedding.ts'
 import { checkModel, type Model } from '../../src/embedding/model.ts'
@@ -66,6 +67,7 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
   const provider = localKeyProvider({ path: join(dirname(directory), 'keys'), key })
   key.fill(0)
   const keyring = await openOrCreate({ realm: REALM, provider, store })
+  const signer = await logSigner(`${REALM}.example/guise`, new Uint8Array(32).fill(6))
   const ctx = await openContext({
     keyring,
     store,
@@ -73,6 +75,7 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
     model: MODEL,
     purpose: PURPOSE,
     operatingPoints: [operatingPoint()],
+    logSigner: signer,
     custody: { profile: custody },
     // Long enough that no machine is so slow that a delay ends within a test.
     attempts: { delayMs: 3_600_000, realmPerHour: 1_000_000_000 },

@@ -1,7 +1,7 @@
 /** The audit log, slowly and from the text (SPEC §14; RFC 9162 §2.1 by its recursive definitions). @module */
 import { concat, equal, lp, Refused, u32be, utf8 } from './bytes.ts'
 import { decode, encode, type Value } from './cbor.ts'
-import { ed25519PublicKey, ed25519Sign, ed25519Verify, sha256 } from './hashes.ts'
+import { ed25519PublicKey, ed25519Sign, ed25519Verify, mac, sha256 } from './hashes.ts'
 
 /** RFC 9162 §2.1.1: the leaf hash. */
 export function leafHash(entry: Uint8Array): Uint8Array {
@@ -103,6 +103,11 @@ export function entryBytes(fields: Fields): Uint8Array {
   const place: Value[] = [1, 12, realm, writer, sequence, previous, time]
   const said: Value[] = [actor, action, handle, record, generation, outcome, epoch, policy, basis]
   return encode([...place, ...said, state, attempts, ring])
+}
+
+/** §14.6: what waits to be integrated. */
+export function queueRow(entry: Uint8Array, v: number, logKey: Uint8Array): Uint8Array {
+  return concat(u32be(v), entry, mac(logKey, concat(lp('guise/v1/queue'), u32be(v), entry)))
 }
 
 /** What the chains and the decoder look at. */

@@ -23,11 +23,12 @@ export interface RealmKeys {
   readonly limiter: Uint8Array
   readonly ring: Uint8Array
   readonly receipt: Uint8Array
+  readonly log: Uint8Array
 }
 
-/** §4.2: six keys of 32 bytes in this order. */
+/** §4.2: seven keys of 32 bytes in this order. */
 export function realmKeys(secret: Uint8Array, realm: string, v: number): RealmKeys {
-  const okm = hkdf(secret, concat(lp('guise/v1/realm-keys'), encode([realm, v])), 192)
+  const okm = hkdf(secret, concat(lp('guise/v1/realm-keys'), encode([realm, v])), 224)
   return {
     index: okm.slice(0, 32),
     custody: okm.slice(32, 64),
@@ -35,6 +36,7 @@ export function realmKeys(secret: Uint8Array, realm: string, v: number): RealmKe
     limiter: okm.slice(96, 128),
     ring: okm.slice(128, 160),
     receipt: okm.slice(160, 192),
+    log: okm.slice(192, 224),
   }
 }
 

@@ -2,6 +2,7 @@
 import { allowUnattestedCapture } from 'guise'
 import { describe, expect, test } from 'vitest'
 import { basis, face, faceOf, MODEL, PURPOSE, sample, testVault } from '../support/vault.ts'
+import { entryBytes, queueRow } from './audit.ts'
 import { hex, u32be } from './bytes.ts'
 import { fuse, integers, meanHash, unit } from './embedding.ts'
 import { ed25519PublicKey } from './hashes.ts'
@@ -232,12 +233,30 @@ test('what the reference wrote, the vault reads: the person matches, another doe
     key: Uint8Array,
     bytes: Uint8Array,
   ) => ({ step: 'put', table, key, bytes, expected: null }) as const
+  const stateRow = rows.encodeMacRow(keys.state, rows.STATE_CONTEXT, state)
+  const attemptsRow = rows.encodeMacRow(keys.limiter, rows.ATTEMPTS_CONTEXT, attempts)
+  const entry = entryBytes({
+    realm,
+    writer: bytesFor('writer', 16),
+    sequence: 0,
+    previous: new Uint8Array(32),
+    time: now,
+    actor: null,
+    action: 0,
+    handle,
+    record,
+    generation,
+    outcome: 0,
+    epoch: 1,
+    policy: null,
+    basis: 0,
+    state: stateRow.slice(-32, -16),
+    attempts: attemptsRow.slice(-32, -16),
+    ring: null,
+  })
   await store.commit([
-    put(
-      'attempts',
-      rows.attemptsKey(realm, handle, 1),
-      rows.encodeMacRow(keys.limiter, rows.ATTEMPTS_CONTEXT, attempts),
-    ),
+    { step: 'append', table: 'queue', bytes: queueRow(entry, 1, keys.log) },
+    put('attempts', rows.attemptsKey(realm, handle, 1), attemptsRow),
     put(
       'references',
       rows.referenceKey(realm, record),
@@ -248,7 +267,7 @@ test('what the reference wrote, the vault reads: the person matches, another doe
       rows.secretKey(realm, record, generation),
       rows.encodeSealedRow(wrapHeader, sealOuter(epochKey, wrapHeader, slot, bytesFor('outer', 24))),
     ),
-    put('states', rows.stateKey(realm, handle), rows.encodeMacRow(keys.state, rows.STATE_CONTEXT, state)),
+    put('states', rows.stateKey(realm, handle), stateRow),
     put(
       'index',
       rows.indexKey(realm, 1, tag),

@@ -7,6 +7,7 @@ import {
   createKeyring,
   embedding,
   expectMatch,
+  logSigner,
   memoryStore,
   openVault,
   type SampleInput,
@@ -63,6 +64,7 @@ async function vaultFor(custody: Custody): Promise<Vault> {
     purpose,
     operatingPoints,
     custody,
+    logSigner: await logSigner('clinic.example/guise', new Uint8Array(32).fill(5)),
     [allowHighFalseMatchRate]: true,
   })
 }

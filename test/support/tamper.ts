@@ -13,7 +13,7 @@ import { holderShare } from 'guise/holder'
 import { toHex } from '../../src/base/bytes.ts'
 import { allowHighFalseMatchRate, revealReason } from '../../src/vault/symbols.ts'
 import { onlyRow, typedCode } from './rows.ts'
-import { basis, MODEL, memoryProvider, PURPOSE, point, sample } from './vault.ts'
+import { basis, MODEL, memoryProvider, PURPOSE, point, SIGNER, sample } from './vault.ts'
 
 export interface Lie {
   readonly table: Table
@@ -85,6 +85,7 @@ export async function world(seed: number): Promise<World> {
     model: MODEL,
     purpose: PURPOSE,
     operatingPoints: [point()],
+    logSigner: SIGNER,
     custody: { profile: seed % 3 === 2 ? 'holder' : 'operator' },
     [revealReason]: true,
     [allowHighFalseMatchRate]: true,

@@ -8,6 +8,8 @@ import {
   embedding,
   type KeyProvider,
   type Keyring,
+  type LocalLogSigner,
+  logSigner,
   type Model,
   memoryStore,
   type OperatingPoint,
@@ -135,6 +137,9 @@ export function manualClock(
   }
 }
 
+/** Signs the logs of tests. */
+export const SIGNER: LocalLogSigner = await logSigner('test.example/guise', new Uint8Array(32).fill(5))
+
 export interface TestVault {
   readonly vault: Vault
   readonly keyring: Keyring
@@ -162,6 +167,7 @@ export async function testVault(
       purpose: PURPOSE,
       operatingPoints: [point(model, rest.bits ?? 128)],
       custody: { profile: 'operator' },
+      logSigner: SIGNER,
       [revealReason]: true,
       [allowHighFalseMatchRate]: true,
       ...(clock === undefined ? {} : { [testClock]: clock }),

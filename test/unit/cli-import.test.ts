@@ -1,5 +1,13 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { allowUnattestedCapture, embedding, type Model, openKeyring, openVault, revealReason } from 'guise'
+import {
+  allowUnattestedCapture,
+  embedding,
+  logSigner,
+  type Model,
+  openKeyring,
+  openVault,
+  revealReason,
+} from 'guise'
 import { lmdbStore } from 'guise/lmdb'
 import { localKeyProvider } from 'guise/node'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -115,6 +123,7 @@ async function verifyAll(store: string, point = 'point.json', mean?: Float32Arra
     purpose: 'login',
     operatingPoints: [decodeOperatingPoint(readFileSync(at(point), 'utf8'))],
     custody: { profile: 'operator' },
+    logSigner: await logSigner('clinic.example/guise', KEY),
     [allowHighFalseMatchRate]: true,
     [revealReason]: true,
   })

@@ -85,7 +85,16 @@ test('a vault says where it belongs, and what works', async () => {
     '[Vault]',
     false,
   ])
-  expect(await vault.health()).toEqual({ ok: true, store: true, keyring: true, inFlight: 0, unfinished: 0 })
+  expect(await vault.health()).toEqual({
+    ok: true,
+    store: true,
+    keyring: true,
+    inFlight: 0,
+    unfinished: 0,
+    log: true,
+    queued: 0,
+    unanchored: 1,
+  })
   store.fault = {
     before: (call) => {
       if (call.name === 'commit') throw new StoreError('ERR_STORE_FAILED', 'made by a test')

@@ -12,7 +12,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { allowHighFalseMatchRate } from '../../src/vault/symbols.ts'
 import { type Fault, hookedStore, typedCode } from '../support/rows.ts'
-import { basis, MODEL, memoryProvider, PURPOSE, point, sample } from '../support/vault.ts'
+import { basis, MODEL, memoryProvider, PURPOSE, point, SIGNER, sample } from '../support/vault.ts'
 
 type Run = (vault: Vault, options: CallOptions) => Promise<unknown>
 
@@ -87,6 +87,7 @@ async function world(verb: Verb, split: boolean, provider: KeyProvider = memoryP
     purpose: PURPOSE,
     operatingPoints: [point()],
     custody: { profile: 'operator' },
+    logSigner: SIGNER,
     [revealReason]: true,
     [allowHighFalseMatchRate]: true,
   })
@@ -193,7 +194,7 @@ async function faultAt(verb: Verb, split: boolean, make: MakeFault, at: number):
   const options = { operationId: 'once', ...(signal === undefined ? {} : { signal }) }
   const code = await typedCode(verb.run(made.vault, options))
   arm(made, {})
-  expect(code).toMatch(/^(resolved|ERR_STORE_|ERR_VAULT_UNFINISHED)/)
+  expect(code).toMatch(/^(resolved|ERR_STORE_|ERR_VAULT_UNFINISHED|ERR_AUDIT_PENDING)/)
   const first = await verb.run(made.vault, { operationId: 'once' })
   expect(await verb.run(made.vault, { operationId: 'once' })).toEqual(first)
   const described = await made.vault.describe('anna')
@@ -239,6 +240,7 @@ describe('a provider that fails at its n-th call', () => {
         purpose: PURPOSE,
         operatingPoints: [point()],
         custody: { profile: 'operator' },
+        logSigner: SIGNER,
         [allowHighFalseMatchRate]: true,
       })
     const first = await open()
@@ -270,7 +272,7 @@ describe('an abort at any point', () => {
       controller.abort(reason)
       const result = await settled
       if (result !== 'done' && result !== reason) {
-        expect((result as { code?: string }).code).toBe('ERR_VAULT_UNFINISHED')
+        expect((result as { code?: string }).code).toMatch(/^ERR_(VAULT_UNFINISHED|AUDIT_PENDING)$/)
       }
       await verb.run(made.vault, { operationId: 'once' })
       expect((await made.vault.describe('anna'))?.state).toBe(verb.state)

@@ -1,0 +1,286 @@
+/** Following a log in a store: what was integrated, then what waits in the queue, each entry once (SPEC §14.7). @module */
+
+import type { Realm } from '../base/brand.ts'
+import { equalBytes, joinBytes, toHex } from '../base/bytes.ts'
+import { type CallOptions, GuiseError } from '../base/errors.ts'
+import type { Store, StoredRow } from '../store/store.ts'
+import { WriterChains } from './chains.ts'
+import { type AuditEntry, decodeEntry } from './entry.ts'
+import { AuditError } from './errors.ts'
+import type { Queued } from './journal.ts'
+import { LastChanges } from './last-change.ts'
+import { damaged, decodeHead, decodePage, headKey, type LogHead, PAGE_ENTRIES, pageKey } from './log-rows.ts'
+import { entryStart, isGenuine, type LogKeys, readQueueRow } from './queue.ts'
+import { Frontier, hashLeaf } from './tree.ts'
+
+/** An entry that is read, and waits to be integrated. */
+export interface Waiting {
+  readonly name: string
+  readonly bytes: Uint8Array
+  readonly leaf: Uint8Array
+  /** Of its row in the queue. */
+  readonly key: Uint8Array
+  readonly version: string
+}
+
+/** What a reader of the log has made of it. */
+export interface Following {
+  readonly frontier: Frontier
+  readonly chains: WriterChains
+  readonly changes: LastChanges
+  /** First bytes of the tag of the keyring's row; `undefined` when no entry told of it. */
+  ring: Uint8Array | undefined
+}
+
+/** Of every table, a place that nothing follows. */
+const START: Uint8Array = new Uint8Array(1)
+/** How many entries are read before others get a turn. */
+const TURN_ENTRIES = 256
+/** A log that others write to is read again when it grew meanwhile; a gap may have been filled by then. */
+const MOST_PASSES = 64
+
+export class Follower implements Following {
+  readonly changes: LastChanges = new LastChanges()
+  readonly chains: WriterChains = new WriterChains()
+  /** Entries of the queue in the order in which they are to be integrated, by writer and number. */
+  readonly waiting: Map<string, Waiting> = new Map()
+  ring: Uint8Array | undefined
+  frontier: Frontier = new Frontier()
+  /** Version of the head's row. */
+  headVersion: string | null = null
+  /** Rows of the queue that look like this realm's and that no holder of its keys wrote. */
+  strange = 0
+  readonly #store: Pick<Store, 'get' | 'scan'>
+  readonly #realm: Realm
+  readonly #keys: LogKeys
+  readonly #start: Uint8Array
+  /** Entries of this process that are durable and were not met in the queue yet. */
+  readonly #own: Map<string, Queued & { readonly serial: number }> = new Map()
+  #serial = 0
+  readonly #ownByVersion: Map<string, Queued> = new Map()
+  #cursor: Uint8Array = START
+  #untilTurn = TURN_ENTRIES
+
+  constructor(store: Pick<Store, 'get' | 'scan'>, realm: Realm, keys: LogKeys) {
+    this.#store = store
+    this.#realm = realm
+    this.#keys = keys
+    this.#start = entryStart(realm)
+  }
+
+  /** Integrated entries that were read. */
+  get size(): number {
+    return this.frontier.size
+  }
+
+  /** Entries that are known and not integrated. */
+  get queued(): number {
+    return this.waiting.size + this.#own.size
+  }
+
+  /** An entry of this process became durable. */
+  kept(entry: Queued): void {
+    if (this.chains.follow(entry) !== 'next') return
+    this.#own.set(nameOf(entry), { ...entry, serial: ++this.#serial })
+    this.#ownByVersion.set(entry.version, entry)
+    this.#apply(entry.said)
+  }
+
+  /** Reads all that is new. Throws an `AuditError` for what should not be there, or should be. */
+  async follow(options?: CallOptions): Promise<void> {
+    const serial = this.#serial
+    let again = false
+    for (let pass = 1; ; pass++) {
+      await this.#readHead(options)
+      const whole = await this.#readQueue(options)
+      const head = await this.#store.get('log', headKey(this.#realm), options)
+      const moved = (head?.version ?? null) !== this.headVersion
+      if (!moved && whole && !this.#lacks(serial)) return
+      if (pass === MOST_PASSES || (!moved && again)) throw missing()
+      if (moved) continue
+      // Before anything is said to be missing the whole queue is read once more.
+      again = true
+      this.#cursor = START
+    }
+  }
+
+  /** True when an entry that was durable when the reading began stands nowhere. */
+  #lacks(serial: number): boolean {
+    const [first] = this.#own.values()
+    return first !== undefined && first.serial <= serial
+  }
+
+  /** What waited is integrated: the sequencer of this process did it. */
+  integrated(entries: readonly Waiting[], frontier: Frontier, headVersion: string): void {
+    for (const { name } of entries) this.waiting.delete(name)
+    this.frontier = frontier
+    this.headVersion = headVersion
+  }
+
+  async #readHead(options?: CallOptions): Promise<void> {
+    const row = await this.#store.get('log', headKey(this.#realm), options)
+    if ((row?.version ?? null) === this.headVersion) return
+    if (row === undefined) throw rolledBack()
+    const head = await this.#openHead(row, options)
+    if (head.size < this.size) throw rolledBack()
+    await this.#readPages(head, options)
+    if (!equalBytes(this.frontier.root(), head.root)) throw damaged()
+    this.headVersion = row.version
+  }
+
+  async #openHead(row: StoredRow, options?: CallOptions): Promise<LogHead> {
+    const head = decodeHead(row.bytes, this.#realm)
+    const key = await this.#key(head.version, options)
+    if (key === undefined || !head.isGenuine(key)) throw damaged()
+    return head
+  }
+
+  async #readPages({ size }: LogHead, options?: CallOptions): Promise<void> {
+    while (this.size < size) {
+      const index = this.size
+      const page = await this.#store.get('log', pageKey(this.#realm, index), options)
+      const entries = page === undefined ? [] : decodePage(page.bytes)
+      const from = index % PAGE_ENTRIES
+      const to = Math.min(entries.length, from + size - index)
+      if (to <= from) throw damaged(index)
+      for (const entry of entries.slice(from, to)) this.#takeLogged(Uint8Array.from(entry))
+      await this.#giveTurn(to - from)
+    }
+  }
+
+  #takeLogged(bytes: Uint8Array): void {
+    const index = this.size
+    const [first] = this.waiting.values()
+    // What is integrated is, as a rule, what waits longest.
+    if (first !== undefined && equalBytes(first.bytes, bytes)) {
+      this.waiting.delete(first.name)
+      this.frontier.append(first.leaf)
+      return
+    }
+    const leaf = hashLeaf(bytes)
+    const entry = readEntry(bytes, this.#realm, index)
+    const name = nameOf(entry)
+    const before = this.waiting.get(name) ?? this.#own.get(name)
+    if (before === undefined) this.#takeNew(entry, leaf, index)
+    else if (!equalBytes(before.leaf, leaf)) throw damaged(index)
+    this.waiting.delete(name)
+    this.#forgetOwn(name)
+    this.frontier.append(leaf)
+  }
+
+  #takeNew(entry: Read, leaf: Uint8Array, index: number): void {
+    const place = this.chains.follow({ ...entry, leaf })
+    if (place === 'gap') throw missing(index)
+    if (place === 'known')
+      throw new AuditError('ERR_AUDIT_DUPLICATION', 'a place in a writer’s chain occurs twice', { index })
+    this.#apply(entry)
+  }
+
+  /** False when some of a writer's entries are missing: they may have been integrated meanwhile. */
+  async #readQueue(options?: CallOptions): Promise<boolean> {
+    for await (const row of this.#store.scan('queue', this.#cursor, options)) {
+      if (!(await this.#takeQueued(row, options))) return false
+      // The least key behind this one.
+      this.#cursor = joinBytes(row.key, START)
+      await this.#giveTurn(1)
+    }
+    return true
+  }
+
+  async #takeQueued({ key, bytes, version }: StoredRow, options?: CallOptions): Promise<boolean> {
+    const row = readQueueRow(bytes)
+    if (row === undefined || !startsWith(row.entry, this.#start)) return true
+    const own = this.#ownByVersion.get(version)
+    if (own !== undefined && equalBytes(own.bytes, row.entry)) {
+      const name = nameOf(own)
+      this.#forgetOwn(name)
+      this.waiting.set(name, { name, bytes: own.bytes, leaf: own.leaf, key, version })
+      return true
+    }
+    const logKey = await this.#key(row.version, options)
+    if (logKey === undefined || !isGenuine(row, logKey)) {
+      this.strange += 1
+      return true
+    }
+    const entry = readEntry(row.entry, this.#realm)
+    const leaf = hashLeaf(row.entry)
+    const place = this.chains.follow({ ...entry, leaf })
+    if (place === 'gap') return false
+    const name = nameOf(entry)
+    if (place === 'next') {
+      this.#apply(entry)
+      this.waiting.set(name, { name, bytes: Uint8Array.from(row.entry), leaf, key, version })
+    } else if (!this.waiting.has(name)) this.strange += 1
+    return true
+  }
+
+  #forgetOwn(name: string): void {
+    const own = this.#own.get(name)
+    if (own === undefined) return
+    this.#own.delete(name)
+    this.#ownByVersion.delete(own.version)
+  }
+
+  #apply({ handle, state, attempts, ring }: Queued['said']): void {
+    if (handle !== null && state !== null) this.changes.set(handle, 'state', state)
+    if (handle !== null && attempts !== null) this.changes.set(handle, 'attempts', attempts)
+    if (ring !== null) this.ring = Uint8Array.from(ring)
+  }
+
+  /** A key of the log; another process may have made its version since the ring was read. */
+  async #key(version: number, options?: CallOptions): Promise<Uint8Array | undefined> {
+    const known = this.#keys.key(version)
+    if (known !== undefined) return known
+    await this.#keys.load(options)
+    const loaded = this.#keys.key(version)
+    if (loaded !== undefined) return loaded
+    await this.#keys.refresh(options)
+    await this.#keys.load(options)
+    return this.#keys.key(version)
+  }
+
+  async #giveTurn(entries: number): Promise<void> {
+    this.#untilTurn -= entries
+    if (this.#untilTurn > 0) return
+    this.#untilTurn = TURN_ENTRIES
+    await new Promise((resolve) => setTimeout(resolve, 0))
+  }
+}
+
+/** Makes the error of a log or a row that is older than what is known. */
+export function rolledBack(): AuditError {
+  return new AuditError('ERR_AUDIT_ROLLBACK', 'the store holds an older state than its log or anchor knows')
+}
+
+function missing(index?: number): AuditError {
+  return new AuditError('ERR_AUDIT_DELETION', 'an entry of a writer is missing', {
+    ...(index === undefined ? {} : { index }),
+  })
+}
+
+type Read = Queued['said'] & {
+  readonly writer: string
+  readonly sequence: number
+  readonly previous: Uint8Array
+  readonly timeMs: number
+}
+
+function readEntry(bytes: Uint8Array, realm: Realm, index?: number): Read {
+  let entry: AuditEntry
+  try {
+    entry = decodeEntry(bytes)
+  } catch (error) {
+    if (error instanceof GuiseError) throw damaged(index)
+    throw error
+  }
+  if (entry.realm !== realm) throw damaged(index)
+  return { ...entry, writer: toHex(entry.writer) }
+}
+
+function nameOf({ writer, sequence }: { readonly writer: string; readonly sequence: number }): string {
+  return `${writer}:${sequence}`
+}
+
+function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
+  return bytes.length >= start.length && start.every((byte, index) => bytes[index] === byte)
+}

@@ -1,0 +1,157 @@
+/** The journal: entries of this process, one writer for each commit under way (SPEC §14.6). @module */
+
+import type { Realm } from '../base/brand.ts'
+import { toHex } from '../base/bytes.ts'
+import { type CallOptions, GuiseError } from '../base/errors.ts'
+import { randomBytes } from '../crypto/random.ts'
+import type { Store, StoreStep } from '../store/store.ts'
+import type { AuditEvent } from './chain.ts'
+import { type AuditEntry, encodeEntry } from './entry.ts'
+import { encodeQueueRow, type LogKeys } from './queue.ts'
+import { HASH_BYTES, hashLeaf } from './tree.ts'
+
+/** An entry that is in the queue, as whoever wrote it knows it. */
+export interface Queued {
+  readonly writer: string
+  readonly sequence: number
+  readonly previous: Uint8Array
+  readonly leaf: Uint8Array
+  readonly bytes: Uint8Array
+  readonly said: Pick<AuditEntry, 'handle' | 'state' | 'attempts' | 'ring'>
+  readonly timeMs: number
+  /** The version of its row in the queue. */
+  readonly version: string
+}
+
+/** What happened, and when. */
+export type TimedEvent = AuditEvent & { readonly timeMs: number }
+
+/** Told of every entry of this process that became durable, and asked when a caller waits for what follows. */
+export interface JournalListener {
+  kept(entry: Queued): void
+  /** Resolves when all that was kept so far is integrated, signed and anchored. */
+  settle(options: CallOptions): Promise<void>
+}
+
+/** A writer that has nothing under way: what it writes next is numbered and linked to what it wrote last. */
+interface Lane {
+  readonly writer: Uint8Array
+  readonly name: string
+  sequence: number
+  previous: Uint8Array
+  usedMs: number
+}
+
+/** Readers forget writers that are silent for long: a lane goes before that. */
+const IDLE_MS = 3_600_000
+const MOST_IDLE = 4096
+
+/** The entries of one process and realm. */
+export class Journal {
+  readonly #realm: Realm
+  readonly #idle: Lane[] = []
+  readonly #listeners: Set<JournalListener> = new Set()
+
+  constructor(realm: Realm) {
+    this.#realm = realm
+  }
+
+  /** Tells a listener of what is kept from now on. */
+  listen(listener: JournalListener): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** Resolves when everything kept so far is integrated, signed and anchored, as far as somebody here does that. */
+  async settle(options: CallOptions = {}): Promise<void> {
+    await Promise.all([...this.#listeners].map((listener) => listener.settle(options)))
+  }
+
+  /**
+   * Commits steps together with the entry that tells of them: both or neither. The keys must be loaded. Its number is used
+   * again when the commit is refused, and its writer given up when nobody knows.
+   */
+  async commit(
+    store: Pick<Store, 'commit'>,
+    steps: readonly StoreStep[],
+    event: TimedEvent,
+    keys: Pick<LogKeys, 'newestVersion' | 'key'>,
+    options?: CallOptions,
+  ): Promise<readonly string[]> {
+    const { timeMs } = event
+    const lane = this.#take(timeMs)
+    const { writer, sequence, previous, name } = lane
+    const { handle = null, state = null, attempts = null, ring = null } = event
+    const bytes = encodeEntry({
+      ...NOTHING_SAID,
+      ...event,
+      realm: this.#realm,
+      writer,
+      sequence,
+      previous,
+    })
+    const version = keys.newestVersion
+    const row = encodeQueueRow(bytes, version, keys.key(version) as Uint8Array)
+    let versions: readonly string[]
+    try {
+      versions = await store.commit([...steps, { step: 'append', table: 'queue', bytes: row }], options)
+    } catch (error) {
+      if (wasRefused(error, options)) this.#idle.push(lane)
+      throw error
+    }
+    const leaf = hashLeaf(bytes)
+    lane.sequence = sequence + 1
+    lane.previous = leaf
+    this.#idle.push(lane)
+    const said = { handle, state, attempts, ring }
+    const queued: Queued = {
+      writer: name,
+      sequence,
+      previous,
+      leaf,
+      bytes,
+      said,
+      timeMs,
+      version: versions.at(-1) as string,
+    }
+    for (const listener of this.#listeners) listener.kept(queued)
+    return versions.slice(0, -1)
+  }
+
+  /** The lane used last, so that few are in use; a new one when all have something under way. */
+  #take(nowMs: number): Lane {
+    const lane = this.#idle.pop()
+    if (lane !== undefined && nowMs - lane.usedMs < IDLE_MS && nowMs >= lane.usedMs) {
+      lane.usedMs = nowMs
+      return lane
+    }
+    if (this.#idle.length > MOST_IDLE) this.#idle.length = 0
+    const writer = randomBytes(16)
+    return {
+      writer,
+      name: toHex(writer),
+      sequence: 0,
+      previous: new Uint8Array(HASH_BYTES),
+      usedMs: nowMs,
+    }
+  }
+}
+
+const NOTHING_SAID = {
+  actor: null,
+  handle: null,
+  record: null,
+  generation: null,
+  epoch: null,
+  policy: null,
+  basis: null,
+  state: null,
+  attempts: null,
+  ring: null,
+} as const
+
+/** True when nothing was written: every error of a store but one says so, and so does an abort that came in time. */
+function wasRefused(error: unknown, options: CallOptions | undefined): boolean {
+  if (error instanceof GuiseError) return error.code !== 'ERR_STORE_INDETERMINATE'
+  return options?.signal?.aborted === true && error === options.signal.reason
+}

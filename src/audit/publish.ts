@@ -1,0 +1,137 @@
+/** From a durable head to an anchored checkpoint (SPEC §14.7, AUDIT-20). @module */
+
+import type { Realm } from '../base/brand.ts'
+import { equalBytes } from '../base/bytes.ts'
+import { type CallOptions, GuiseError } from '../base/errors.ts'
+import type { Store } from '../store/store.ts'
+import type { Anchor } from './anchor.ts'
+import { forked } from './anchor.ts'
+import { type Checkpoint, type LogSigner, openWith, readCheckpoint, signCheckpoint } from './checkpoint.ts'
+import { AuditError } from './errors.ts'
+import { rolledBack } from './follower.ts'
+import { checkpointKey, type LogHead } from './log-rows.ts'
+import { bytesOf, KEY_TYPE, keyHashOf } from './note.ts'
+import { verifyConsistency } from './proof.ts'
+import { storedHashes } from './stored-hashes.ts'
+import { openTree } from './tree.ts'
+
+/** Where checkpoints come from and where they go. */
+export interface PublisherParts {
+  readonly store: Pick<Store, 'get' | 'commit'>
+  readonly realm: Realm
+  readonly signer: LogSigner | undefined
+  readonly anchor: Anchor | undefined
+}
+
+/** Signs heads and anchors what was signed; only ever forward. */
+export class Publisher {
+  readonly #parts: PublisherParts
+  #checkpoint: Checkpoint | undefined
+  #anchored = 0
+
+  constructor(parts: PublisherParts) {
+    this.#parts = parts
+  }
+
+  /** Entries that the anchor knows of, as far as this process knows. */
+  get anchored(): number {
+    return this.#anchored
+  }
+
+  /** The newest checkpoint that was signed or met. */
+  get checkpoint(): Checkpoint | undefined {
+    return this.#checkpoint
+  }
+
+  /** Reads what the anchor keeps, before the log is read: the log may only be newer. */
+  async readAnchor(options?: CallOptions): Promise<Checkpoint | undefined> {
+    const kept = await this.#parts.anchor?.read(options)
+    return kept && this.#genuine(kept)
+  }
+
+  /** Throws `ERR_AUDIT_ROLLBACK` or `ERR_AUDIT_FORK` unless the log continues what was anchored. */
+  async requireContinues(kept: Checkpoint, head: LogHead, options?: CallOptions): Promise<void> {
+    if (kept.size > head.size) throw rolledBack()
+    const proof = await this.consistency(kept.size, head.size, options)
+    try {
+      verifyConsistency(kept, head, proof)
+    } catch (error) {
+      if (error instanceof AuditError) throw forked()
+      throw error
+    }
+    this.#anchored = Math.max(this.#anchored, kept.size)
+  }
+
+  /** The proof that the log of `from` entries begins the one of `to`. */
+  async consistency(from: number, to: number, options?: CallOptions): Promise<readonly Uint8Array[]> {
+    const tree = await openTree(storedHashes(this.#parts.store, this.#parts.realm, options), to)
+    return await tree.consistency(from, to)
+  }
+
+  /** Signs a durable head, stores the checkpoint, and anchors it. Without a signer it takes what others signed. */
+  async publish(head: LogHead, options: CallOptions = {}): Promise<void> {
+    const checkpoint = await this.#sign(head, options)
+    if (checkpoint === undefined || this.#parts.anchor === undefined) return
+    if (checkpoint.size > this.#anchored || this.#anchored === 0) await this.#advance(checkpoint, options)
+  }
+
+  async #sign(head: LogHead, options: CallOptions): Promise<Checkpoint | undefined> {
+    const { store, realm, signer } = this.#parts
+    const key = checkpointKey(realm)
+    for (;;) {
+      if (this.#checkpoint !== undefined && this.#checkpoint.size >= head.size) return this.#checkpoint
+      const row = await store.get('log', key, options)
+      const known = row && this.#genuine(readCheckpoint(TEXT.decode(row.bytes)))
+      if (known !== undefined && known.size >= head.size) {
+        if (known.size === head.size && !equalBytes(known.root, head.root)) throw forked()
+        this.#checkpoint = known
+        return known
+      }
+      if (signer === undefined || head.size === 0) return known
+      const next = await signCheckpoint(signer, head, options)
+      try {
+        const bytes = bytesOf(next.note)
+        await store.commit(
+          [{ step: 'put', table: 'log', key, bytes, expected: row?.version ?? null }],
+          options,
+        )
+        this.#checkpoint = next
+        return next
+      } catch (error) {
+        // Another process was first: its checkpoint may do.
+        if (!(error instanceof GuiseError) || error.code !== 'ERR_STORE_CONFLICT') throw error
+      }
+    }
+  }
+
+  async #advance(checkpoint: Checkpoint, options: CallOptions): Promise<void> {
+    const anchor = this.#parts.anchor as Anchor
+    const consistency = (from: number, to: number) => this.consistency(from, to, options)
+    try {
+      await anchor.advance(checkpoint, { ...options, consistency })
+      this.#anchored = checkpoint.size
+    } catch (error) {
+      if (!(error instanceof AuditError) || error.code !== 'ERR_AUDIT_ROLLBACK') throw error
+      // Another process may have anchored a longer log: whoever follows it finds it so.
+      throw new AuditError('ERR_AUDIT_ANCHOR', 'the anchor knows a longer log', {
+        cause: error,
+        retryable: true,
+      })
+    }
+  }
+
+  /** A checkpoint that the log's own key signed; without the signer nobody here can tell. */
+  #genuine(checkpoint: Checkpoint): Checkpoint {
+    const { signer } = this.#parts
+    if (signer === undefined) return checkpoint
+    const { origin: name, publicKey } = signer
+    return openWith(checkpoint.note, {
+      name,
+      type: KEY_TYPE.log,
+      publicKey,
+      keyHash: keyHashOf(name, KEY_TYPE.log, publicKey),
+    })
+  }
+}
+
+const TEXT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
