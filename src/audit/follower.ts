@@ -1,12 +1,13 @@
 /** Following a log in a store: what was integrated, then what waits in the queue, each entry once (SPEC §14.7). @module */
 
 import type { Realm } from '../base/brand.ts'
-import { equalBytes, joinBytes, toHex } from '../base/bytes.ts'
+import { copyPublic, equalBytes, joinBytes, toHex } from '../base/bytes.ts'
 import { type CallOptions, GuiseError } from '../base/errors.ts'
 import type { Store, StoredRow } from '../store/store.ts'
 import { WriterChains } from './chains.ts'
 import { type AuditEntry, decodeEntry } from './entry.ts'
 import { AuditError } from './errors.ts'
+import { Fifo } from './fifo.ts'
 import type { Queued } from './journal.ts'
 import { LastChanges } from './last-change.ts'
 import { damaged, decodeHead, decodePage, headKey, type LogHead, PAGE_ENTRIES, pageKey } from './log-rows.ts'
@@ -15,7 +16,8 @@ import { Frontier, hashLeaf } from './tree.ts'
 
 /** An entry that is read, and waits to be integrated. */
 export interface Waiting {
-  readonly name: string
+  readonly writer: string
+  readonly sequence: number
   readonly bytes: Uint8Array
   readonly leaf: Uint8Array
   /** Of its row in the queue. */
@@ -32,6 +34,7 @@ export interface Following {
   ring: Uint8Array | undefined
 }
 
+const NOTHING_MET: ReadonlySet<string> = new Set()
 /** Of every table, a place that nothing follows. */
 const START: Uint8Array = new Uint8Array(1)
 /** How many entries are read before others get a turn. */
@@ -42,8 +45,8 @@ const MOST_PASSES = 64
 export class Follower implements Following {
   readonly changes: LastChanges = new LastChanges()
   readonly chains: WriterChains = new WriterChains()
-  /** Entries of the queue in the order in which they are to be integrated, by writer and number. */
-  readonly waiting: Map<string, Waiting> = new Map()
+  /** Entries of the queue, in the order in which they are to be integrated. */
+  readonly #waiting: Fifo<Waiting> = new Fifo()
   ring: Uint8Array | undefined
   frontier: Frontier = new Frontier()
   /** Version of the head's row. */
@@ -57,7 +60,8 @@ export class Follower implements Following {
   /** Entries of this process that are durable and were not met in the queue yet. */
   readonly #own: Map<string, Queued & { readonly serial: number }> = new Map()
   #serial = 0
-  readonly #ownByVersion: Map<string, Queued> = new Map()
+  /** Rows that were met before and may be met again, while the queue is read once more from its beginning. */
+  #met: ReadonlySet<string> = new Set()
   #cursor: Uint8Array = START
   #untilTurn = TURN_ENTRIES
 
@@ -75,14 +79,18 @@ export class Follower implements Following {
 
   /** Entries that are known and not integrated. */
   get queued(): number {
-    return this.waiting.size + this.#own.size
+    return this.#waiting.size + this.#own.size
+  }
+
+  /** The entries that are to be integrated next, at most so many. */
+  oldest(most: number): readonly Waiting[] {
+    return this.#waiting.first(most)
   }
 
   /** An entry of this process became durable. */
   kept(entry: Queued): void {
     if (this.chains.follow(entry) !== 'next') return
-    this.#own.set(nameOf(entry), { ...entry, serial: ++this.#serial })
-    this.#ownByVersion.set(entry.version, entry)
+    this.#own.set(entry.version, { ...entry, serial: ++this.#serial })
     this.#apply(entry.said)
   }
 
@@ -95,12 +103,14 @@ export class Follower implements Following {
       const whole = await this.#readQueue(options)
       const head = await this.#store.get('log', headKey(this.#realm), options)
       const moved = (head?.version ?? null) !== this.headVersion
+      this.#met = NOTHING_MET
       if (!moved && whole && !this.#lacks(serial)) return
       if (pass === MOST_PASSES || (!moved && again)) throw missing()
       if (moved) continue
       // Before anything is said to be missing the whole queue is read once more.
       again = true
       this.#cursor = START
+      this.#met = new Set(this.#waiting.first(Number.POSITIVE_INFINITY).map(nameOf))
     }
   }
 
@@ -112,7 +122,7 @@ export class Follower implements Following {
 
   /** What waited is integrated: the sequencer of this process did it. */
   integrated(entries: readonly Waiting[], frontier: Frontier, headVersion: string): void {
-    for (const { name } of entries) this.waiting.delete(name)
+    this.#waiting.drop(entries.length)
     this.frontier = frontier
     this.headVersion = headVersion
   }
@@ -143,37 +153,45 @@ export class Follower implements Following {
       const from = index % PAGE_ENTRIES
       const to = Math.min(entries.length, from + size - index)
       if (to <= from) throw damaged(index)
-      for (const entry of entries.slice(from, to)) this.#takeLogged(Uint8Array.from(entry))
+      for (const entry of entries.slice(from, to)) this.#takeLogged(entry)
       await this.#giveTurn(to - from)
     }
   }
 
   #takeLogged(bytes: Uint8Array): void {
     const index = this.size
-    const [first] = this.waiting.values()
     // What is integrated is, as a rule, what waits longest.
+    const first = this.#waiting.peek()
     if (first !== undefined && equalBytes(first.bytes, bytes)) {
-      this.waiting.delete(first.name)
+      this.#waiting.drop(1)
       this.frontier.append(first.leaf)
       return
     }
     const leaf = hashLeaf(bytes)
     const entry = readEntry(bytes, this.#realm, index)
-    const name = nameOf(entry)
-    const before = this.waiting.get(name) ?? this.#own.get(name)
-    if (before === undefined) this.#takeNew(entry, leaf, index)
-    else if (!equalBytes(before.leaf, leaf)) throw damaged(index)
-    this.waiting.delete(name)
-    this.#forgetOwn(name)
+    const place = this.chains.follow({ ...entry, leaf })
+    if (place === 'gap') throw missing(index)
+    if (place === 'next') this.#apply(entry)
+    else this.#takeKnown(entry, leaf, index)
     this.frontier.append(leaf)
   }
 
-  #takeNew(entry: Read, leaf: Uint8Array, index: number): void {
-    const place = this.chains.follow({ ...entry, leaf })
-    if (place === 'gap') throw missing(index)
-    if (place === 'known')
+  /** An entry that was read or written here before it was integrated by somebody else. */
+  #takeKnown(entry: Read, leaf: Uint8Array, index: number): void {
+    const same = (one: Waiting | Queued): boolean =>
+      one.sequence === entry.sequence && one.writer === entry.writer
+    let before: Waiting | Queued | undefined = this.#waiting.take(same)
+    if (before === undefined) {
+      for (const own of this.#own.values()) {
+        if (!same(own)) continue
+        before = own
+        this.#own.delete(own.version)
+        break
+      }
+    }
+    if (before === undefined)
       throw new AuditError('ERR_AUDIT_DUPLICATION', 'a place in a writer’s chain occurs twice', { index })
-    this.#apply(entry)
+    if (!equalBytes(before.leaf, leaf)) throw damaged(index)
   }
 
   /** False when some of a writer's entries are missing: they may have been integrated meanwhile. */
@@ -190,11 +208,11 @@ export class Follower implements Following {
   async #takeQueued({ key, bytes, version }: StoredRow, options?: CallOptions): Promise<boolean> {
     const row = readQueueRow(bytes)
     if (row === undefined || !startsWith(row.entry, this.#start)) return true
-    const own = this.#ownByVersion.get(version)
+    const own = this.#own.get(version)
     if (own !== undefined && equalBytes(own.bytes, row.entry)) {
-      const name = nameOf(own)
-      this.#forgetOwn(name)
-      this.waiting.set(name, { name, bytes: own.bytes, leaf: own.leaf, key, version })
+      this.#own.delete(version)
+      const { writer, sequence, leaf } = own
+      this.#waiting.add({ writer, sequence, bytes: own.bytes, leaf, key, version })
       return true
     }
     const logKey = await this.#key(row.version, options)
@@ -206,19 +224,12 @@ export class Follower implements Following {
     const leaf = hashLeaf(row.entry)
     const place = this.chains.follow({ ...entry, leaf })
     if (place === 'gap') return false
-    const name = nameOf(entry)
     if (place === 'next') {
       this.#apply(entry)
-      this.waiting.set(name, { name, bytes: Uint8Array.from(row.entry), leaf, key, version })
-    } else if (!this.waiting.has(name)) this.strange += 1
+      const { writer, sequence } = entry
+      this.#waiting.add({ writer, sequence, bytes: copyPublic(row.entry), leaf, key, version })
+    } else if (!this.#met.has(nameOf(entry))) this.strange += 1
     return true
-  }
-
-  #forgetOwn(name: string): void {
-    const own = this.#own.get(name)
-    if (own === undefined) return
-    this.#own.delete(name)
-    this.#ownByVersion.delete(own.version)
   }
 
   #apply({ handle, state, attempts, ring }: Queued['said']): void {

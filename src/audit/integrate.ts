@@ -39,10 +39,7 @@ export async function integrateSome(
   follower: Follower,
   options?: CallOptions,
 ): Promise<boolean> {
-  const entries: Waiting[] = []
-  for (const entry of follower.waiting.values()) {
-    if (entries.push(entry) === MOST_ENTRIES) break
-  }
+  const entries = follower.oldest(MOST_ENTRIES)
   if (entries.length === 0) return false
   const size = follower.size
   const place = hashesOf(size)

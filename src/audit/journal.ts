@@ -1,13 +1,14 @@
 /** The journal: entries of this process, one writer for each commit under way (SPEC §14.6). @module */
 
 import type { Realm } from '../base/brand.ts'
-import { toHex } from '../base/bytes.ts'
+import { copyPublic, toHex } from '../base/bytes.ts'
 import { type CallOptions, GuiseError } from '../base/errors.ts'
 import { randomBytes } from '../crypto/random.ts'
 import type { Store, StoreStep } from '../store/store.ts'
 import type { AuditEvent } from './chain.ts'
-import { type AuditEntry, encodeEntry } from './entry.ts'
-import { encodeQueueRow, type LogKeys } from './queue.ts'
+import type { AuditEntry } from './entry.ts'
+import { EntryWriter, MOST_WRITTEN_BYTES } from './entry-writer.ts'
+import { ENTRY_AT, type LogKeys, sealQueueRow } from './queue.ts'
 import { HASH_BYTES, hashLeaf } from './tree.ts'
 
 /** An entry that is in the queue, as whoever wrote it knows it. */
@@ -48,12 +49,13 @@ const MOST_IDLE = 4096
 
 /** The entries of one process and realm. */
 export class Journal {
-  readonly #realm: Realm
+  readonly #entries: EntryWriter
+  readonly #room: Uint8Array = new Uint8Array(ENTRY_AT + MOST_WRITTEN_BYTES + 32)
   readonly #idle: Lane[] = []
   readonly #listeners: Set<JournalListener> = new Set()
 
   constructor(realm: Realm) {
-    this.#realm = realm
+    this.#entries = new EntryWriter(realm)
   }
 
   /** Tells a listener of what is kept from now on. */
@@ -82,16 +84,28 @@ export class Journal {
     const lane = this.#take(timeMs)
     const { writer, sequence, previous, name } = lane
     const { handle = null, state = null, attempts = null, ring = null } = event
-    const bytes = encodeEntry({
-      ...NOTHING_SAID,
-      ...event,
-      realm: this.#realm,
+    const room = this.#room
+    const end = this.#entries.write(room, ENTRY_AT, {
       writer,
       sequence,
       previous,
+      timeMs,
+      actor: event.actor ?? null,
+      action: event.action,
+      handle,
+      record: event.record ?? null,
+      generation: event.generation ?? null,
+      outcome: event.outcome,
+      epoch: event.epoch ?? null,
+      policy: event.policy ?? null,
+      basis: event.basis ?? null,
+      state,
+      attempts,
+      ring,
     })
     const version = keys.newestVersion
-    const row = encodeQueueRow(bytes, version, keys.key(version) as Uint8Array)
+    const row = copyPublic(sealQueueRow(room, end, version, keys.key(version) as Uint8Array))
+    const bytes = row.subarray(ENTRY_AT, end)
     let versions: readonly string[]
     try {
       versions = await store.commit([...steps, { step: 'append', table: 'queue', bytes: row }], options)
@@ -136,19 +150,6 @@ export class Journal {
     }
   }
 }
-
-const NOTHING_SAID = {
-  actor: null,
-  handle: null,
-  record: null,
-  generation: null,
-  epoch: null,
-  policy: null,
-  basis: null,
-  state: null,
-  attempts: null,
-  ring: null,
-} as const
 
 /** True when nothing was written: every error of a store but one says so, and so does an abort that came in time. */
 function wasRefused(error: unknown, options: CallOptions | undefined): boolean {

@@ -205,7 +205,7 @@ export class Ledger implements JournalListener {
           if (!hasCode(error, 'ERR_STORE_CONFLICT')) throw error
           this.#dueMs = LATER_MS + (randomBytes(1)[0] as number)
           await this.#follower.follow()
-          return this.#follower.waiting.size > 0
+          return this.#follower.queued > 0
         }
       }),
     )

@@ -1,6 +1,6 @@
 /** Rows of the queue: entries under a tag, until they are integrated (SPEC §14.6). @module */
 
-import { fixedLabel, joinBytes, readU32be, u32be } from '../base/bytes.ts'
+import { fixedLabel, readU32be, u32be } from '../base/bytes.ts'
 import { encodeCbor } from '../base/cbor.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { mac, verifyMac } from '../crypto/kdf.ts'
@@ -17,13 +17,19 @@ export interface LogKeys {
 }
 
 const LABEL = 'guise/v1/queue'
-const VERSION_BYTES = 4
 const TAG_BYTES = 32
 
-/** The row's bytes. */
-export function encodeQueueRow(entry: Uint8Array, version: number, key: Uint8Array): Uint8Array {
-  const head = u32be(version)
-  return joinBytes(head, entry, mac(key, [fixedLabel(LABEL), head, entry]))
+/** Where the entry begins in a row. */
+export const ENTRY_AT = 4
+
+/** Completes a row whose entry stands at `ENTRY_AT` and ends at `end`; a window on `room`. */
+export function sealQueueRow(room: Uint8Array, end: number, version: number, key: Uint8Array): Uint8Array {
+  room[0] = version >>> 24
+  room[1] = version >>> 16
+  room[2] = version >>> 8
+  room[3] = version
+  room.set(mac(key, [fixedLabel(LABEL), room.subarray(0, end)]), end)
+  return room.subarray(0, end + TAG_BYTES)
 }
 
 /** A row of the queue as it was read: nothing of it is authentic before `isGenuine`. */
@@ -35,10 +41,10 @@ export interface QueueRow {
 
 /** Cuts a row; `undefined` when it is none. */
 export function readQueueRow(row: Uint8Array): QueueRow | undefined {
-  if (row.length <= VERSION_BYTES + TAG_BYTES) return undefined
+  if (row.length <= ENTRY_AT + TAG_BYTES) return undefined
   return {
     version: readU32be(row),
-    entry: row.subarray(VERSION_BYTES, row.length - TAG_BYTES),
+    entry: row.subarray(ENTRY_AT, row.length - TAG_BYTES),
     tag: row.subarray(row.length - TAG_BYTES),
   }
 }

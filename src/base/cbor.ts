@@ -1,7 +1,7 @@
 /** Deterministic CBOR: one encoding per value, and a decoder that takes no other (RFC 8949 §4.2.1). @module */
 
 import { encode, encodeInto, Tokenizer, Type } from 'cborg'
-import { utf8Length } from './bytes.ts'
+import { copyPublic, utf8Length } from './bytes.ts'
 import type { Reject } from './errors.ts'
 
 /**
@@ -36,7 +36,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  */
 export function encodeCbor(value: CborValue): Uint8Array {
   if (mostBytes(value, 0) <= SHARED_BYTES) {
-    return shared.slice(0, encodeInto(value, shared).written)
+    return copyPublic(shared.subarray(0, encodeInto(value, shared).written))
   }
   // On Node the codec answers with a window on a pool that it shares with others.
   return new Uint8Array(encode(value))

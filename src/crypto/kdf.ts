@@ -80,11 +80,11 @@ export function hmacSha512(key: Uint8Array, message: Input): Uint8Array<ArrayBuf
   return primitives().extract(key, message)
 }
 
-/** The first 32 bytes of HMAC-SHA-512, off-heap. Throws as `hkdfExtract`. */
+/** A tag: the first 32 bytes of HMAC-SHA-512. Tags are public, so this is an ordinary array. Throws as `hkdfExtract`. */
 export function mac(key: Uint8Array, message: Input): Uint8Array<ArrayBuffer> {
   checkInput(key, 'key')
   checkInput(message, 'message')
-  return primitives().extract(key, message, MAC_BYTES)
+  return primitives().extract(key, message, new Uint8Array(MAC_BYTES))
 }
 
 /**

@@ -62,9 +62,14 @@ export class Primitives {
     return this.#scratch.stack
   }
 
-  /** HKDF-Extract with SHA-512, which is HMAC-SHA-512(salt, ikm): 64 bytes, or the first `length` of them. */
-  extract(salt: Uint8Array, ikm: Input, length: number = PRK_BYTES): Uint8Array<ArrayBuffer> {
-    return this.#run([salt, ikm], PRK_BYTES, length, (raw, [saltAt, ikmAt], prk, out) => {
+  /** HKDF-Extract with SHA-512, which is HMAC-SHA-512(salt, ikm): 64 bytes, or the first of them. */
+  extract(
+    salt: Uint8Array,
+    ikm: Input,
+    output: number | Uint8Array<ArrayBuffer> = PRK_BYTES,
+  ): Uint8Array<ArrayBuffer> {
+    const length = typeof output === 'number' ? output : output.length
+    return this.#run([salt, ikm], PRK_BYTES, output, (raw, [saltAt, ikmAt], prk, out) => {
       const status = raw._crypto_kdf_hkdf_sha512_extract(prk, saltAt, salt.length, ikmAt, lengthOf(ikm))
       raw.HEAPU8.copyWithin(out, prk, prk + length)
       return status

@@ -2,6 +2,7 @@
 /// <reference types="node" />
 
 import { getLastVersion, open, type RootDatabase } from 'lmdb'
+import { copyPublic } from '../base/bytes.ts'
 import { checkInteger, checkObject, checkText } from '../base/check.ts'
 import { systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
@@ -349,7 +350,11 @@ class LmdbTable implements EnvironmentTable {
     const shared = this.#database.getBinaryFast(key)
     if (shared === undefined) return undefined
     const version = String(getLastVersion())
-    return { key, bytes: new Uint8Array(shared.buffer, shared.byteOffset, shared.length).slice(), version }
+    return {
+      key,
+      bytes: copyPublic(new Uint8Array(shared.buffer, shared.byteOffset, shared.length)),
+      version,
+    }
   }
 
   matches(key: Uint8Array, expected: string | null): boolean {

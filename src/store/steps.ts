@@ -1,5 +1,6 @@
 /** Checks and copies what enters a store, before anything happens (SPEC §10.1, STORE-6). @module */
 
+import { copyPublic } from '../base/bytes.ts'
 import { checkBytes, checkObject, checkOneOf, checkText } from '../base/check.ts'
 import { rejectInput, StoreError } from './errors.ts'
 import {
@@ -42,7 +43,7 @@ export function ownTable(value: unknown, name = 'table'): Table {
 
 /** A copy of a key of 1 to 256 bytes; `minBytes` is 0 for the start of a scan. */
 export function ownKey(value: unknown, name = 'key', minBytes = 1): Uint8Array {
-  return new Uint8Array(checkBytes(value, name, [minBytes, MAX_KEY_BYTES], rejectInput))
+  return copyPublic(checkBytes(value, name, [minBytes, MAX_KEY_BYTES], rejectInput))
 }
 
 /** The bytes of a key as a text of the same order: one UTF-16 unit a byte. */
@@ -85,7 +86,7 @@ function ownStep(value: unknown, name: string): OwnedStep {
 }
 
 function ownBytes(value: unknown, name: string): Uint8Array {
-  return new Uint8Array(checkBytes(value, `${name}.bytes`, [0, MAX_ROW_BYTES], rejectInput))
+  return copyPublic(checkBytes(value, `${name}.bytes`, [0, MAX_ROW_BYTES], rejectInput))
 }
 
 function ownExpected(value: unknown, name: string, kind: OwnedStep['step']): string | null {

@@ -3,6 +3,7 @@
 import type { AuditEvent } from '../audit/chain.ts'
 import { ROW_TAG_BYTES } from '../audit/entry.ts'
 import { rolledBack } from '../audit/follower.ts'
+import type { TimedEvent } from '../audit/journal.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
@@ -65,9 +66,7 @@ export interface ServedCall extends Pick<CallOptions, 'signal' | 'actor'> {
 
 /** What a verb tells the log; the rest is known. */
 export type VaultEvent = Pick<AuditEvent, 'action' | 'outcome'> &
-  Partial<
-    Pick<AuditEvent, 'handle' | 'record' | 'generation' | 'epoch' | 'policy' | 'basis' | 'state' | 'attempts'>
-  >
+  Partial<Pick<AuditEvent, 'handle' | 'record' | 'generation' | 'epoch' | 'policy' | 'basis'>>
 
 /** Shared by the verbs of one vault. Internal: verbs take it as their first argument. */
 export class VaultContext {
@@ -144,10 +143,30 @@ export class VaultContext {
     return await this.ring.journal.commit(
       this.#parts.store,
       steps,
-      { actor, timeMs: this.clock.nowMs(), ...event, ...rowTags(this.realm, event.handle, steps) },
+      this.#timed(event, actor, steps),
       this.ring,
       signal === undefined ? undefined : { signal },
     )
+  }
+
+  /** The event with all that is known of it, field by field: spread, it would cost as much as its tag. */
+  #timed(event: VaultEvent, actor: string | null, steps: readonly StoreStep[]): TimedEvent {
+    const { state, attempts } = rowTags(this.realm, event.handle, steps)
+    return {
+      actor,
+      timeMs: this.clock.nowMs(),
+      action: event.action,
+      outcome: event.outcome,
+      handle: event.handle ?? null,
+      record: event.record ?? null,
+      generation: event.generation ?? null,
+      epoch: event.epoch ?? null,
+      policy: event.policy ?? null,
+      basis: event.basis ?? null,
+      state: state ?? null,
+      attempts: attempts ?? null,
+      ring: null,
+    }
   }
 
   /**
@@ -208,7 +227,7 @@ function rowTags(
   realm: Realm,
   handle: Uint8Array | null | undefined,
   steps: readonly StoreStep[],
-): Partial<Pick<VaultEvent, 'state' | 'attempts'>> {
+): { readonly state?: Uint8Array; readonly attempts?: Uint8Array } {
   const tags: { state?: Uint8Array; attempts?: Uint8Array } = {}
   if (handle === undefined || handle === null) return tags
   for (const step of steps) {
