@@ -11,5 +11,6 @@ export {
   importEmbeddings,
 } from './intake/import.ts'
 export { type LocalKeyOptions, type LocalKeyProvider, localKeyProvider } from './keys/local.ts'
+export { type AcceptAnchorOptions, acceptAnchor } from './vault/accept-anchor.ts'
 export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
 export type { Fault, FaultKind } from './vault/fsck-fault.ts'

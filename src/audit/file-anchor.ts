@@ -42,6 +42,37 @@ async function advance(path: string, next: Checkpoint, options: CallOptions = {}
   })
 }
 
+/** What the file keeps. Throws `ERR_AUDIT_ANCHOR` when there is no such file. */
+export function keptInFile(path: string): Checkpoint {
+  const kept = readKept(path)
+  if (kept === undefined) throw anchorFault('there is no such anchor')
+  return kept
+}
+
+/**
+ * Puts another checkpoint in the place of the one that is kept, whichever is newer. What was kept goes into a file beside the anchor, together
+ * with the statement that accounts for it; resolves with its path.
+ */
+export async function replaceFileAnchor(
+  path: string,
+  next: Checkpoint,
+  statement: string,
+  options: CallOptions = {},
+): Promise<string> {
+  const checked = checkCheckpoint(next)
+  const aside = `${path}.accepted-${checked.size}`
+  await withFileLock(`${path}.lock`, options.signal, () => {
+    const kept = readKept(path)
+    try {
+      replace(aside, `${kept?.note ?? ''}\n${statement}`)
+      replace(path, checked.note)
+    } catch (error) {
+      throw anchorFault('the anchor cannot be written', { cause: error, retryable: true })
+    }
+  })
+  return aside
+}
+
 function readKept(path: string): Checkpoint | undefined {
   let bytes: Uint8Array
   try {

@@ -25,24 +25,37 @@ export interface Waiting {
   readonly version: string
 }
 
-/** What a reader of the log has made of it. */
-export interface Following {
-  readonly frontier: Frontier
-  readonly chains: WriterChains
-  readonly changes: LastChanges
-  /** First bytes of the tag of the keyring's row; `undefined` when no entry told of it. */
-  ring: Uint8Array | undefined
+/** An entry that is known and not integrated. */
+export interface Ahead {
+  readonly writer: string
+  readonly sequence: number
+  readonly leaf: Uint8Array
 }
 
+/** Where a reading of the log stands. */
+export interface Captured {
+  readonly frontier: Frontier
+  /** First bytes of the tag of the keyring's row; `undefined` when no entry told of it. */
+  readonly ring: Uint8Array | undefined
+  readonly chains: readonly (readonly [writer: string, next: number, leaf: Uint8Array, seenMs: number])[]
+  /** Entries that the chains count and the frontier does not. */
+  readonly ahead: readonly Ahead[]
+}
+
+/** What stands for the version of a row that was not read. */
+const AHEAD = 'ahead '
+const UNREAD = { bytes: new Uint8Array(0) } as const
 const NOTHING_MET: ReadonlySet<string> = new Set()
 /** Of every table, a place that nothing follows. */
 const START: Uint8Array = new Uint8Array(1)
 /** How many entries are read before others get a turn. */
 const TURN_ENTRIES = 256
+/** So many rows of the queue are held at once. */
+const MOST_ROWS = 4096
 /** A log that others write to is read again when it grew meanwhile; a gap may have been filled by then. */
 const MOST_PASSES = 64
 
-export class Follower implements Following {
+export class Follower {
   readonly changes: LastChanges = new LastChanges()
   readonly chains: WriterChains = new WriterChains()
   /** Entries of the queue, in the order in which they are to be integrated. */
@@ -58,7 +71,7 @@ export class Follower implements Following {
   readonly #keys: LogKeys
   readonly #start: Uint8Array
   /** Entries of this process that are durable and were not met in the queue yet. */
-  readonly #own: Map<string, Queued & { readonly serial: number }> = new Map()
+  readonly #own: Map<string, Ahead & Pick<Queued, 'bytes'> & { readonly serial: number }> = new Map()
   #serial = 0
   /** Rows that were met before and may be met again, while the queue is read once more from its beginning. */
   #met: ReadonlySet<string> = new Set()
@@ -100,13 +113,11 @@ export class Follower implements Following {
     let again = false
     for (let pass = 1; ; pass++) {
       await this.#readHead(options)
-      const whole = await this.#readQueue(options)
-      const head = await this.#store.get('log', headKey(this.#realm), options)
-      const moved = (head?.version ?? null) !== this.headVersion
+      const read = await this.#readQueue(options)
       this.#met = NOTHING_MET
-      if (!moved && whole && !this.#lacks(serial)) return
-      if (pass === MOST_PASSES || (!moved && again)) throw missing()
-      if (moved) continue
+      if (read === 'whole' && !this.#lacks(serial)) return
+      if (pass === MOST_PASSES || (read !== 'moved' && again)) throw missing()
+      if (read === 'moved') continue
       // Before anything is said to be missing the whole queue is read once more.
       again = true
       this.#cursor = START
@@ -118,6 +129,27 @@ export class Follower implements Following {
   #lacks(serial: number): boolean {
     const [first] = this.#own.values()
     return first !== undefined && first.serial <= serial
+  }
+
+  /** Where the reading stands: all of it at one instant, but for the changes, which may run ahead. */
+  capture(): Captured {
+    const ahead = [...this.#waiting.first(Number.POSITIVE_INFINITY), ...this.#own.values()]
+    return {
+      frontier: this.frontier.clone(),
+      ring: this.ring,
+      chains: [...this.chains.export()],
+      ahead: ahead.map(({ writer, sequence, leaf }) => ({ writer, sequence, leaf })),
+    }
+  }
+
+  /** Goes on from what was captured; the changes are filled in by whoever calls. */
+  restore({ frontier, ring, chains, ahead }: Captured): void {
+    this.frontier = frontier
+    this.ring = ring
+    for (const link of chains) this.chains.import(...link)
+    for (const [i, entry] of ahead.entries()) {
+      this.#own.set(`${AHEAD}${i}`, { ...entry, ...UNREAD, serial: this.#serial })
+    }
   }
 
   /** What waited is integrated: the sequencer of this process did it. */
@@ -178,31 +210,34 @@ export class Follower implements Following {
 
   /** An entry that was read or written here before it was integrated by somebody else. */
   #takeKnown(entry: Read, leaf: Uint8Array, index: number): void {
-    const same = (one: Waiting | Queued): boolean =>
-      one.sequence === entry.sequence && one.writer === entry.writer
-    let before: Waiting | Queued | undefined = this.#waiting.take(same)
-    if (before === undefined) {
-      for (const own of this.#own.values()) {
-        if (!same(own)) continue
-        before = own
-        this.#own.delete(own.version)
-        break
-      }
-    }
+    const same = isEntry(entry)
+    let before: Ahead | undefined = this.#waiting.take(same)
+    before ??= this.#takeOwn(same)
     if (before === undefined)
       throw new AuditError('ERR_AUDIT_DUPLICATION', 'a place in a writer’s chain occurs twice', { index })
     if (!equalBytes(before.leaf, leaf)) throw damaged(index)
   }
 
-  /** False when some of a writer's entries are missing: they may have been integrated meanwhile. */
-  async #readQueue(options?: CallOptions): Promise<boolean> {
-    for await (const row of this.#store.scan('queue', this.#cursor, options)) {
-      if (!(await this.#takeQueued(row, options))) return false
-      // The least key behind this one.
-      this.#cursor = joinBytes(row.key, START)
-      await this.#giveTurn(1)
+  /**
+   * Takes what waits in the queue, as long as the log does not grow: an entry that was integrated meanwhile comes before what
+   * still waits, and must be read before it. A `gap` when some of a writer's entries are missing.
+   */
+  async #readQueue(options?: CallOptions): Promise<'whole' | 'gap' | 'moved'> {
+    for (;;) {
+      const rows: StoredRow[] = []
+      for await (const row of this.#store.scan('queue', this.#cursor, options)) {
+        if (rows.push(row) === MOST_ROWS) break
+      }
+      const head = await this.#store.get('log', headKey(this.#realm), options)
+      if ((head?.version ?? null) !== this.headVersion) return 'moved'
+      for (const row of rows) {
+        if (!(await this.#takeQueued(row, options))) return 'gap'
+        // The least key behind this one.
+        this.#cursor = joinBytes(row.key, START)
+        await this.#giveTurn(1)
+      }
+      if (rows.length < MOST_ROWS) return 'whole'
     }
-    return true
   }
 
   async #takeQueued({ key, bytes, version }: StoredRow, options?: CallOptions): Promise<boolean> {
@@ -224,12 +259,28 @@ export class Follower implements Following {
     const leaf = hashLeaf(row.entry)
     const place = this.chains.follow({ ...entry, leaf })
     if (place === 'gap') return false
-    if (place === 'next') {
-      this.#apply(entry)
-      const { writer, sequence } = entry
-      this.#waiting.add({ writer, sequence, bytes: copyPublic(row.entry), leaf, key, version })
-    } else if (!this.#met.has(nameOf(entry))) this.strange += 1
+    if (place === 'next') this.#apply(entry)
+    else if (!this.#isAhead(entry, leaf)) {
+      if (!this.#met.has(nameOf(entry))) this.strange += 1
+      return true
+    }
+    const { writer, sequence } = entry
+    this.#waiting.add({ writer, sequence, bytes: copyPublic(row.entry), leaf, key, version })
     return true
+  }
+
+  /** True for a row of the queue that is known already, here or from a snapshot, and was not met in the queue yet. */
+  #isAhead(entry: Read, leaf: Uint8Array): boolean {
+    return this.#takeOwn((one) => isEntry(entry)(one) && equalBytes(one.leaf, leaf)) !== undefined
+  }
+
+  #takeOwn(fits: (one: Ahead) => boolean): Ahead | undefined {
+    for (const [version, own] of this.#own) {
+      if (!fits(own)) continue
+      this.#own.delete(version)
+      return own
+    }
+    return undefined
   }
 
   #apply({ handle, state, attempts, ring }: Queued['said']): void {
@@ -286,6 +337,10 @@ function readEntry(bytes: Uint8Array, realm: Realm, index?: number): Read {
   }
   if (entry.realm !== realm) throw damaged(index)
   return { ...entry, writer: toHex(entry.writer) }
+}
+
+function isEntry({ writer, sequence }: Ahead | Read): (one: Ahead) => boolean {
+  return (one) => one.sequence === sequence && one.writer === writer
 }
 
 function nameOf({ writer, sequence }: { readonly writer: string; readonly sequence: number }): string {

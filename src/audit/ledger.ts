@@ -14,6 +14,7 @@ import type { Journal, JournalListener, Queued } from './journal.ts'
 import type { RowKind } from './last-change.ts'
 import { Publisher } from './publish.ts'
 import type { LogKeys } from './queue.ts'
+import { isDue, readSnapshot, writeSnapshot } from './snapshot.ts'
 
 /** What a ledger is made of. */
 export interface LedgerParts {
@@ -55,6 +56,8 @@ export class Ledger implements JournalListener {
   readonly #publishings: Turns = new Turns()
   #timer: ReturnType<typeof setTimeout> | undefined
   #dueMs = SOON_MS
+  #snapshotSize = 0
+  #snapshotting: Promise<void> = Promise.resolve()
   #busy = false
   #closed = false
 
@@ -80,6 +83,8 @@ export class Ledger implements JournalListener {
   /** Reads the whole log and compares it with the anchor. Throws `ERR_AUDIT_ROLLBACK`, `ERR_AUDIT_FORK` and what a reader finds. */
   async open(options: CallOptions = {}): Promise<void> {
     const kept = await this.#publisher.readAnchor(options)
+    await readSnapshot(this.#parts, this.#follower, options)
+    this.#snapshotSize = this.#follower.size
     await this.follow()
     if (kept !== undefined) await this.#publisher.requireContinues(kept, this.#head(), options)
     try {
@@ -162,6 +167,7 @@ export class Ledger implements JournalListener {
     } catch {
       // What waits stays in the queue; whoever opens the realm next integrates it.
     } finally {
+      await this.#snapshotting
       this.#unlisten()
     }
   }
@@ -191,6 +197,17 @@ export class Ledger implements JournalListener {
       // One commit after another until nothing waits.
     }
     await this.#publish()
+    if (this.signs && isDue(this.#follower, this.#snapshotSize)) this.#snapshot()
+  }
+
+  /** In the background: whoever opens the realm next is spared the entries until here. */
+  #snapshot(): void {
+    this.#snapshotSize = this.#follower.size
+    // One that fails, or that another process was writing as well, is no loss: the log itself is there.
+    this.#snapshotting = writeSnapshot(this.#parts, this.#follower).then(
+      () => undefined,
+      () => undefined,
+    )
   }
 
   /** One commit's worth; true while there is more. */

@@ -5,12 +5,18 @@ import type { CallOptions } from '../base/errors.ts'
 import { checkRealm } from '../base/identifier.ts'
 import type { Store } from '../store/store.ts'
 import { type Checkpoint, readCheckpoint } from './checkpoint.ts'
+import { type AuditEntry, decodeEntry } from './entry.ts'
 import { rejectInput } from './errors.ts'
 import { exportLog } from './export.ts'
 import { checkpointKey, damaged, decodePage, PAGE_ENTRIES, pageKey } from './log-rows.ts'
 import type { InclusionProof } from './proof.ts'
 import { storedHashes } from './stored-hashes.ts'
 import { openTree } from './tree.ts'
+
+/** An entry and the proof that it is in the log: `verifyInclusion(entry, proof, logKey)`. */
+export interface EntryProof extends InclusionProof {
+  readonly entry: Uint8Array
+}
 
 /** Reads a log without deciding whether it is genuine: that is what its proofs and its export are for. */
 export interface StoredLog {
@@ -22,6 +28,14 @@ export interface StoredLog {
   inclusion(index: number, options?: CallOptions): Promise<InclusionProof>
   /** The proof that the log of `from` entries begins the one of `to`. */
   consistency(from: number, to: number, options?: CallOptions): Promise<readonly Uint8Array[]>
+  /**
+   * The newest entry that `fits`, with its proof; `undefined` when none of the last `most` entries under the newest checkpoint does.
+   */
+  prove(
+    fits: (entry: AuditEntry) => boolean,
+    most: number,
+    options?: CallOptions,
+  ): Promise<EntryProof | undefined>
   /** The stream that `verifyLog` reads, up to the newest checkpoint. Throws `ERR_AUDIT_INPUT` before the first. */
   export(options?: CallOptions): AsyncIterable<Uint8Array>
 }
@@ -71,6 +85,26 @@ class RowsOfLog implements StoredLog {
 
   async consistency(from: number, to: number, options?: CallOptions): Promise<readonly Uint8Array[]> {
     return await (await this.#tree(to, options)).consistency(from, to)
+  }
+
+  async prove(
+    fits: (entry: AuditEntry) => boolean,
+    most: number,
+    options?: CallOptions,
+  ): Promise<EntryProof | undefined> {
+    const size = (await this.checkpoint(options))?.size ?? 0
+    const from = Math.max(0, size - most)
+    let page: readonly Uint8Array[] = []
+    for (let index = size - 1; index >= from; index--) {
+      const place = index % PAGE_ENTRIES
+      if (page.length === 0 || place === PAGE_ENTRIES - 1) page = await this.#page(index, options)
+      const entry = page[place]
+      if (entry === undefined) throw damaged(index)
+      if (fits(decodeEntry(entry))) {
+        return { entry: Uint8Array.from(entry), ...(await this.inclusion(index, options)) }
+      }
+    }
+    return undefined
   }
 
   async *export(options?: CallOptions): AsyncGenerator<Uint8Array, void> {

@@ -1,21 +1,28 @@
-/** `guise audit verify`: checks an exported log from its bytes alone (SPEC §14.4). @module */
+/** `guise audit`: exports a realm's log, and checks an export from its bytes alone (SPEC §14.4). @module */
 /// <reference types="node" />
 
-import { accessSync, createReadStream, readFileSync } from 'node:fs'
+import { accessSync, createReadStream, createWriteStream, readFileSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
 import { AuditError } from '../audit/errors.ts'
 import { fileAnchor } from '../audit/file-anchor.ts'
+import { storedLog } from '../audit/stored-log.ts'
 import { type VerifiedLog, verifyLog } from '../audit/verify.ts'
 import { toHex } from '../base/bytes.ts'
 import { count, exitCode, type Io, Progress, runCommand, UsageError } from './io.ts'
 import { needed } from './secret.ts'
 
 const usage = `
-Usage: guise audit verify --log FILE --key KEY [options]
+Usage: guise audit export --realm NAME --store DIR --log FILE
+       guise audit verify --log FILE --key KEY [options]
 
-Reads an exported log once, from its beginning, and recomputes everything: signature, root, every writer's chain.
+export writes the log of a realm, up to its newest signed checkpoint, into a file that must not exist. It needs no key.
+
+verify reads an exported log once, from its beginning, and recomputes everything: signature, root, every writer's chain.
 Prints what holds, or the first fault. Needs neither a store nor a secret.
 
+  --realm NAME       the realm, for export
+  --store DIR        its LMDB store, for export
   --log FILE         the export
   --key KEY          verifier key of the log, name+hash+key; get it from the log's operator, not with the export
 
@@ -28,6 +35,8 @@ Exit codes: 0 the log holds, 1 it does not, or could not be read, 2 wrong usage.
 `
 
 const OPTIONS = {
+  realm: { type: 'string' },
+  store: { type: 'string' },
   log: { type: 'string' },
   key: { type: 'string' },
   checkpoint: { type: 'string', multiple: true },
@@ -45,10 +54,19 @@ export function auditCommand(argv: readonly string[], io: Io): Promise<number> {
       return exitCode.ok
     }
     const [verb, ...rest] = positionals
-    if (verb !== 'verify')
+    if (verb !== 'verify' && verb !== 'export')
       throw new UsageError(verb === undefined ? 'a verb is missing' : 'the verb is unknown')
     if (rest.length > 0) throw new UsageError('too many arguments')
     const log = needed(values.log, '--log')
+    if (verb === 'export') {
+      return await exportStore(
+        needed(values.realm, '--realm'),
+        needed(values.store, '--store'),
+        log,
+        values.json,
+        io,
+      )
+    }
     const logKey = needed(values.key, '--key')
     const olderCheckpoints = (values.checkpoint ?? []).map((path) => readFileSync(path, 'utf8'))
     // An anchor that is missing anchors nothing: a mistyped path must not look like one that agrees.
@@ -74,6 +92,27 @@ export function auditCommand(argv: readonly string[], io: Io): Promise<number> {
       return exitCode.failure
     }
   })
+}
+
+async function exportStore(realm: string, path: string, log: string, json: boolean, io: Io): Promise<number> {
+  // A store that is looked for is not made on the way.
+  accessSync(path)
+  const { lmdbStore } = await import('../store/lmdb.ts')
+  const store = await lmdbStore({ path })
+  try {
+    const stored = storedLog(store, realm)
+    const checkpoint = await stored.checkpoint()
+    if (checkpoint === undefined) {
+      io.err('the realm has no signed checkpoint: no vault with its log key was open on it\n')
+      return exitCode.failure
+    }
+    await pipeline(stored.export(), createWriteStream(log, { flags: 'wx' }))
+    const { origin, size } = checkpoint
+    io.out(json ? `${JSON.stringify({ origin, size })}\n` : `${origin}: ${count(size)} entries\n`)
+    return exitCode.ok
+  } finally {
+    await store.close()
+  }
 }
 
 /** Opens the file when its first piece is asked for: a stream that nobody reads fails behind everybody's back. */

@@ -15,7 +15,8 @@ Commands
   fsck        read every row of a realm and say what does not fit together
   backup      copy the stores of a vault while it is at work
   restore     put such a copy into new directories
-  audit       verify an exported audit log
+  audit       export a log from a store, verify an exported one
+  anchor      accept a store whose log is not the anchored one
 
 guise <command> --help says more. Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
@@ -31,6 +32,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['backup', async (): Promise<Command> => (await import('./backup.ts')).backupCommand],
   ['restore', async (): Promise<Command> => (await import('./backup.ts')).restoreCommand],
   ['audit', async (): Promise<Command> => (await import('./audit.ts')).auditCommand],
+  ['anchor', async (): Promise<Command> => (await import('./anchor.ts')).anchorCommand],
   ['fsck', async (): Promise<Command> => (await import('./fsck.ts')).fsckCommand],
 ])
 

@@ -198,8 +198,7 @@ export class VaultContext {
 
   /** Nothing is decided beside a log at fault, or on a keyring that the log knows a newer one of. */
   async #requireLog(): Promise<void> {
-    if (this.urgent) return
-    this.ledger.requireSound()
+    if (!this.urgent) this.ledger.requireSound()
     await requireNewest(this, {
       isNewest: () => this.ledger.isLastRing(this.ring.rowTag),
       check: this.ringStep(),
@@ -215,10 +214,14 @@ export async function requireNewest(
   ctx: VaultContext,
   row: { readonly isNewest: () => boolean; readonly check: StoreStep },
 ): Promise<void> {
-  if (ctx.urgent || row.isNewest()) return
+  if (row.isNewest()) return
+  const { fault } = ctx.ledger.health()
+  if (ctx.urgent && fault !== undefined) return
   await ctx.ledger.follow()
   if (row.isNewest()) return
   await ctx.store.commit([row.check])
+  // Whoever stops matching writes over what somebody put back.
+  if (ctx.urgent) return
   throw rolledBack()
 }
 

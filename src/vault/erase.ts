@@ -1,7 +1,8 @@
 /** Erase: code, wraps, attempts and the mapping from the identifier go; a signed receipt says when (SPEC §11.3). @module */
 
+import { storedLog } from '../audit/stored-log.ts'
 import type { Millis } from '../base/brand.ts'
-import { fromBase64, wipe } from '../base/bytes.ts'
+import { equalBytes, fromBase64, wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { checkSubjectText } from '../base/identifier.ts'
 import { keyPairEd25519 } from '../crypto/sign.ts'
@@ -44,21 +45,35 @@ export async function erase(
 ): Promise<ErasureReceipt> {
   const digest = await eraseDigest(ctx, subject, options)
   try {
-    return await changeSubject(
+    const receipt = await changeSubject(
       ctx,
       'erase',
       // The tombstone remembers no operation: the receipt stands for it.
       { subject, options: undefined },
       { change: (found) => eraseOnce(ctx, found, digest) },
     )
+    return await withProof(ctx, receipt)
   } catch (error) {
     const gone = error instanceof VaultError && error.code === 'ERR_VAULT_UNKNOWN_SUBJECT'
     const before = gone && digest !== undefined ? await readBefore(ctx, digest) : undefined
     if (before === undefined) throw error
     const receipt = await finished(ctx, before)
     await settle(ctx)
-    return receipt
+    return await withProof(ctx, receipt)
   }
+}
+
+/** How far back in the log the entry of an erasure is looked for. */
+const MOST_ENTRIES = 100_000
+
+/** The receipt with the proof that the log tells of it. */
+async function withProof(ctx: VaultContext, receipt: ErasureReceipt): Promise<ErasureReceipt> {
+  const record = fromBase64(receipt.record) as Uint8Array
+  const audit = await storedLog(ctx.store, ctx.realm).prove(
+    (entry) => entry.action === 'erase' && entry.record !== null && equalBytes(entry.record, record),
+    MOST_ENTRIES,
+  )
+  return audit === undefined ? receipt : { ...receipt, audit }
 }
 
 /** Bound to the subject's tag, because the handle is not to be found after the erasure. */

@@ -104,6 +104,8 @@ async function reissueOnce(ctx: VaultContext, found: Subject, what: Renewal): Pr
 async function freshAttempts(ctx: VaultContext, state: StateRow): Promise<StoreStep> {
   const key = attemptsKey(ctx.realm, state.handle, SCOPE_UNBOUND)
   const stored = await ctx.store.get('attempts', key)
+  // What others counted is read first: their entry stands before this one.
+  if (stored !== undefined) await ctx.ledger.follow()
   await ctx.ring.load()
   const bytes = firstAttempts(state, ctx.ring.requireRealmKeys(state.keyVersion).limiter)
   return { step: 'put', table: 'attempts', key, bytes, expected: stored?.version ?? null }

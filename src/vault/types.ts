@@ -2,6 +2,7 @@
 
 import type { Anchor } from '../audit/anchor.ts'
 import type { LogSigner } from '../audit/checkpoint.ts'
+import type { EntryProof } from '../audit/stored-log.ts'
 import type { Epoch, Generation, Millis, Realm, RecordId, SubjectId } from '../base/brand.ts'
 import type { Clock } from '../base/clock.ts'
 import type { CallOptions, GuiseError } from '../base/errors.ts'
@@ -184,6 +185,8 @@ export interface ErasureReceipt {
   /** The signed statement (SPEC §11.3) and its Ed25519 signature under the realm's receipt key. */
   readonly statement: Uint8Array
   readonly signature: Uint8Array
+  /** The log's entry of the erasure and the proof of it, in the answer to the erasure itself. */
+  readonly audit?: EntryProof
 }
 
 /** A second factor, asserted at the call site. */
