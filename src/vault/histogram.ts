@@ -15,7 +15,7 @@ export interface ScoreHistogram {
 }
 
 /** Comparisons in a window. */
-export const SCORE_WINDOW = 1000
+const SCORE_WINDOW = 1000
 /** A count below it is not shown. */
 const LEAST = 10
 /** A bin of 0.05 is about the spread of strangers' similarities at 512 bits, 1 / √512: nothing finer is told apart. */

@@ -100,7 +100,7 @@ export function openMeter(given: unknown): Meter | undefined {
 }
 
 /** Calls an adapter now; neither what it throws nor a promise of its that fails is anybody's concern. */
-async function tell(task: () => unknown): Promise<void> {
+export async function tell(task: () => unknown): Promise<void> {
   try {
     await task()
   } catch {
