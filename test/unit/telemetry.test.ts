@@ -198,7 +198,8 @@ test('several adapters are told, whatever one of them does', async () => {
   const bad = (): never => {
     throw new Error('broken')
   }
-  const all = everyTelemetry({ count: bad, record: () => Promise.reject(new Error('broken')) }, good)
+  const late = (): unknown => Promise.reject(new Error('broken'))
+  const all = everyTelemetry({ count: bad, record: late }, good)
   all.count('a', 1, {})
   all.record('b', 1, {})
   all.histogram?.('c', HISTOGRAM, {})
