@@ -90,6 +90,8 @@ export interface Vault extends AsyncDisposable {
 }
 
 const BULK_WIDTH = 64
+/** Let in however many calls are under way. */
+const URGENT: ReadonlySet<Verb> = new Set(['suspend', 'hold', 'revoke', 'health'])
 
 /** The one implementation; `openVault` makes it. */
 export class OpenVault implements Vault {
@@ -108,7 +110,7 @@ export class OpenVault implements Vault {
   }
 
   enroll(request: EnrollRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#run('enroll', options, (ctx, call) => enroll(ctx, request, call), { request })
+    return this.#run('enroll', options, (ctx, call) => enroll(ctx, request, call), request)
   }
 
   enrollMany(
@@ -120,7 +122,7 @@ export class OpenVault implements Vault {
   }
 
   verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision> {
-    return this.#run('verify', options, (ctx, call) => verify(ctx, request, call), { request })
+    return this.#run('verify', options, (ctx, call) => verify(ctx, request, call), request)
   }
 
   activate(subject: string, options?: CallOptions): Promise<void> {
@@ -128,9 +130,7 @@ export class OpenVault implements Vault {
   }
 
   suspend(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run('suspend', options, (ctx, call) => changeState(ctx, 'suspend', subject, call), {
-      urgent: true,
-    })
+    return this.#run('suspend', options, (ctx, call) => changeState(ctx, 'suspend', subject, call))
   }
 
   resume(subject: string, options?: CallOptions): Promise<void> {
@@ -138,9 +138,7 @@ export class OpenVault implements Vault {
   }
 
   hold(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run('hold', options, (ctx, call) => changeState(ctx, 'hold', subject, call), {
-      urgent: true,
-    })
+    return this.#run('hold', options, (ctx, call) => changeState(ctx, 'hold', subject, call))
   }
 
   release(subject: string, options?: CallOptions): Promise<void> {
@@ -152,11 +150,11 @@ export class OpenVault implements Vault {
   }
 
   revoke(subject: string, reason: RevocationReason, options?: CallOptions): Promise<void> {
-    return this.#run('revoke', options, (ctx, call) => revoke(ctx, subject, reason, call), { urgent: true })
+    return this.#run('revoke', options, (ctx, call) => revoke(ctx, subject, reason, call))
   }
 
   reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#run('reissue', options, (ctx, call) => reissue(ctx, request, call), { request })
+    return this.#run('reissue', options, (ctx, call) => reissue(ctx, request, call), request)
   }
 
   async *rotate(options?: RotateOptions): AsyncGenerator<BulkResult<RecordId>> {
@@ -165,7 +163,7 @@ export class OpenVault implements Vault {
     let fault: { readonly error: unknown } | undefined
     try {
       call = checkRotate(options)
-      this.#check(false)
+      this.#check('rotate')
       yield* this.#steps(rotate(this.#ctx.within(call), call))
     } catch (error) {
       fault = { error }
@@ -211,7 +209,7 @@ export class OpenVault implements Vault {
   }
 
   health(options?: CallOptions): Promise<VaultHealth> {
-    return this.#run('health', options, (ctx) => health(ctx, this.#running.size), { urgent: true })
+    return this.#run('health', options, (ctx) => health(ctx, this.#running.size))
   }
 
   async close(): Promise<void> {
@@ -231,26 +229,26 @@ export class OpenVault implements Vault {
   }
 
   /**
-   * Runs a call if its options are sound and the vault is open and, unless the call is urgent, not overloaded. Bad options
+   * Runs a call if its options are sound and the vault is open and, unless the verb is urgent, not overloaded. Bad options
    * are no reason to leave the samples of a request behind.
    */
   async #run<Result>(
     verb: Verb,
     options: CallOptions | undefined,
     task: (ctx: VaultContext, call: CallOptions) => Promise<Result>,
-    { urgent = false, request }: { readonly urgent?: boolean; readonly request?: unknown } = {},
+    request?: unknown,
   ): Promise<Result> {
     const end = this.#ctx.settings.meter?.begin(verb)
     let call: CallOptions | undefined
     try {
       call = checkCall(options)
-      this.#check(urgent)
+      this.#check(verb)
       call.signal?.throwIfAborted()
       const { signal, actor } = call
       const served = {
         ...(signal === undefined ? {} : { signal }),
         ...(actor === undefined ? {} : { actor }),
-        ...(urgent ? { urgent } : {}),
+        ...(URGENT.has(verb) ? { urgent: true } : {}),
       }
       const result = await this.#admit(task(this.#ctx.within(served), call))
       end?.(result)
@@ -263,9 +261,9 @@ export class OpenVault implements Vault {
   }
 
   /** Calls that wait, for a device perhaps, must not keep anyone from ending what they wait for. */
-  #check(urgent: boolean): void {
+  #check(verb: Verb): void {
     if (this.#closed) throw closed()
-    if (!urgent && this.#running.size >= this.#ctx.settings.maxInFlight) {
+    if (!URGENT.has(verb) && this.#running.size >= this.#ctx.settings.maxInFlight) {
       throw new VaultError('ERR_VAULT_OVERLOADED', 'too many calls are under way', { retryable: true })
     }
   }
