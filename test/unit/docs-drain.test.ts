@@ -7,7 +7,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { openKeyring } from 'guise'
+import { logElsewhere, openKeyring, type VaultOptions } from 'guise'
 import { lmdbStore } from 'guise/lmdb'
 import { localKeyProvider, vaultStatus } from 'guise/node'
 import ts from 'typescript'
@@ -107,7 +107,12 @@ async function missing(folder: string, people: readonly number[]): Promise<{ los
   const store = await lmdbStore({ path: join(folder, 'vault') })
   const keyring = await openKeyring({ realm: 'clinic', provider, store })
   const { open } = await testVault({ realm: 'unused' })
-  const vault = await open({ keyring, store, model: MODEL, operatingPoints: [point(MODEL)] })
+  const where = { keyring, store, model: MODEL, operatingPoints: [point(MODEL)] }
+  const vault = await open({
+    ...where,
+    logSigner: undefined,
+    [logElsewhere]: true,
+  } as unknown as Partial<VaultOptions>)
   let lost = 0
   for (const person of people) {
     if ((await vault.describe(`person ${person}`))?.state !== 'active') lost++
