@@ -46,6 +46,7 @@ export { TransformError } from './transform/errors.ts'
 export { type ErasureStatement, verifyErasureReceipt } from './vault/erasure-receipt.ts'
 export { VaultError } from './vault/errors.ts'
 export { expectMatch } from './vault/expect-match.ts'
+export type { ScoreHistogram } from './vault/histogram.ts'
 export { openVault } from './vault/open.ts'
 export {
   allowHighFalseMatchRate,
@@ -55,6 +56,7 @@ export {
   revealReason,
   secondFactorConfirmed,
 } from './vault/symbols.ts'
+export type { Telemetry, TelemetryAttributes } from './vault/telemetry.ts'
 export type {
   AddDeviceRequest,
   BulkResult,

@@ -1,4 +1,4 @@
-/** What needs Node, or an operator: keys in a directory, embeddings in files, fsck. @module */
+/** What needs Node, or an operator: keys in a directory, embeddings in files, fsck, status. @module */
 
 export { fileAnchor } from './audit/file-anchor.ts'
 export type { Dataset, LabelledVector, ReadOptions } from './dataset/dataset.ts'
@@ -14,3 +14,11 @@ export { type LocalKeyOptions, type LocalKeyProvider, localKeyProvider } from '.
 export { type AcceptAnchorOptions, acceptAnchor } from './vault/accept-anchor.ts'
 export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
 export type { Fault, FaultKind } from './vault/fsck-fault.ts'
+export {
+  type EpochUse,
+  type Notice,
+  type NoticeKind,
+  type StatusOptions,
+  type VaultStatus,
+  vaultStatus,
+} from './vault/status.ts'

@@ -12,6 +12,7 @@ Commands
   keys        make and rotate the keyring of a realm
   calibrate   from labelled embeddings to an operating point
   import      bring existing embeddings into a vault
+  status      count people, keys and unfinished work of a realm, and say what is due
   fsck        read every row of a realm and say what does not fit together
   backup      copy the stores of a vault while it is at work
   restore     put such a copy into new directories
@@ -33,6 +34,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['restore', async (): Promise<Command> => (await import('./backup.ts')).restoreCommand],
   ['audit', async (): Promise<Command> => (await import('./audit.ts')).auditCommand],
   ['anchor', async (): Promise<Command> => (await import('./anchor.ts')).anchorCommand],
+  ['status', async (): Promise<Command> => (await import('./status.ts')).statusCommand],
   ['fsck', async (): Promise<Command> => (await import('./fsck.ts')).fsckCommand],
 ])
 

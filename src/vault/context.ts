@@ -21,6 +21,7 @@ import type { Suite } from '../transform/suite.ts'
 import type { VaultKeys } from './keys.ts'
 import { isConflict } from './outcome.ts'
 import type { RealmLimit } from './realm-limit.ts'
+import type { Meter } from './telemetry.ts'
 
 /** Codes of custody profiles in rows (SPEC §4.3). */
 export const PROFILE = { operator: 0, quorum: 1, holder: 2, 'quorum+holder': 3 } as const
@@ -36,6 +37,8 @@ export interface VaultSettings {
   readonly erasureBoundMs: number
   readonly maxInFlight: number
   readonly reveal: boolean
+  /** Told of calls and conflicts, when the operator wants to know. */
+  readonly meter: Meter | undefined
 }
 
 /** What verbs need of a store. */
@@ -191,6 +194,7 @@ export class VaultContext {
         return await decision()
       } catch (error) {
         if (!isConflict(error) || attempt >= MOST_TRIES) throw error
+        this.settings.meter?.conflict()
       }
       if (attempt > 2) await pause(attempt)
     }

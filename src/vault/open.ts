@@ -28,6 +28,7 @@ import {
   revealReason,
   testClock,
 } from './symbols.ts'
+import { openMeter } from './telemetry.ts'
 import type { VaultOptions } from './types.ts'
 import { OpenVault, type Vault } from './vault.ts'
 
@@ -43,6 +44,7 @@ const FIELDS = [
   'maxInFlight',
   'bits',
   'erasureBoundMs',
+  'telemetry',
   'signal',
   'logSigner',
   'anchor',
@@ -167,6 +169,7 @@ function checkSettings(options: VaultOptions, realm: Realm): VaultSettings {
     ),
     maxInFlight: checkInteger(options.maxInFlight ?? 1024, 'maxInFlight', [1, 100_000], rejectConfiguration),
     reveal: options[revealReason] === true,
+    meter: openMeter(options.telemetry),
   }
 }
 

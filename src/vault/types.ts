@@ -23,6 +23,7 @@ import type {
   secondFactorConfirmed,
   testClock,
 } from './symbols.ts'
+import type { Telemetry } from './telemetry.ts'
 
 /** Who must take part before a template can be compared: the vault alone, or also the person's device. */
 export type Custody = { readonly profile: 'operator' } | { readonly profile: 'holder' }
@@ -51,6 +52,8 @@ export interface VaultOptions extends CallOptions {
   readonly bits?: Bits
   /** How long the realm takes at most to destroy an epoch after an erasure, in milliseconds. Default 30 days. */
   readonly erasureBoundMs?: number
+  /** Told how calls end and how long they take, never of whom. Default: nobody. */
+  readonly telemetry?: Telemetry
   readonly [allowOvercomplete]?: true
   readonly [allowHighFalseMatchRate]?: true
   readonly [revealReason]?: true

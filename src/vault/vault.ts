@@ -15,6 +15,7 @@ import { reissue } from './reissue.ts'
 import { revoke } from './revoke.ts'
 import { checkRotate, rotate } from './rotate.ts'
 import { disposeReachable } from './sample.ts'
+import type { Verb } from './telemetry.ts'
 import type {
   AddDeviceRequest,
   BulkResult,
@@ -89,6 +90,8 @@ export interface Vault extends AsyncDisposable {
 }
 
 const BULK_WIDTH = 64
+/** Let in however many calls are under way. */
+const URGENT: ReadonlySet<Verb> = new Set(['suspend', 'hold', 'revoke', 'health'])
 
 /** The one implementation; `openVault` makes it. */
 export class OpenVault implements Vault {
@@ -107,7 +110,7 @@ export class OpenVault implements Vault {
   }
 
   enroll(request: EnrollRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#runSampled(request, options, (ctx, call) => enroll(ctx, request, call))
+    return this.#run('enroll', options, (ctx, call) => enroll(ctx, request, call), request)
   }
 
   enrollMany(
@@ -119,49 +122,63 @@ export class OpenVault implements Vault {
   }
 
   verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision> {
-    return this.#runSampled(request, options, (ctx, call) => verify(ctx, request, call))
+    return this.#run('verify', options, (ctx, call) => verify(ctx, request, call), request)
   }
 
   activate(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, (ctx, call) => changeState(ctx, 'activate', subject, call))
+    return this.#run('activate', options, (ctx, call) => changeState(ctx, 'activate', subject, call))
   }
 
   suspend(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, (ctx, call) => changeState(ctx, 'suspend', subject, call), 'urgent')
+    return this.#run('suspend', options, (ctx, call) => changeState(ctx, 'suspend', subject, call))
   }
 
   resume(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, (ctx, call) => changeState(ctx, 'resume', subject, call))
+    return this.#run('resume', options, (ctx, call) => changeState(ctx, 'resume', subject, call))
   }
 
   hold(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, (ctx, call) => changeState(ctx, 'hold', subject, call), 'urgent')
+    return this.#run('hold', options, (ctx, call) => changeState(ctx, 'hold', subject, call))
   }
 
   release(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, (ctx, call) => changeState(ctx, 'release', subject, call))
+    return this.#run('release', options, (ctx, call) => changeState(ctx, 'release', subject, call))
   }
 
   rebind(subject: string, options?: CallOptions): Promise<void> {
-    return this.#run(options, (ctx, call) => rebind(ctx, subject, call))
+    return this.#run('rebind', options, (ctx, call) => rebind(ctx, subject, call))
   }
 
   revoke(subject: string, reason: RevocationReason, options?: CallOptions): Promise<void> {
-    return this.#run(options, (ctx, call) => revoke(ctx, subject, reason, call), 'urgent')
+    return this.#run('revoke', options, (ctx, call) => revoke(ctx, subject, reason, call))
   }
 
   reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#runSampled(request, options, (ctx, call) => reissue(ctx, request, call))
+    return this.#run('reissue', options, (ctx, call) => reissue(ctx, request, call), request)
   }
 
   async *rotate(options?: RotateOptions): AsyncGenerator<BulkResult<RecordId>> {
-    const call = checkRotate(options)
-    this.#check()
-    const results = rotate(this.#ctx.within(call), call)
+    const end = this.#ctx.settings.meter?.begin('rotate')
+    let call: RotateOptions | undefined
+    let fault: { readonly error: unknown } | undefined
+    try {
+      call = checkRotate(options)
+      this.#check('rotate')
+      yield* this.#steps(rotate(this.#ctx.within(call), call))
+    } catch (error) {
+      fault = { error }
+      throw error
+    } finally {
+      // Also when the consumer stops early.
+      end?.(fault?.error, fault !== undefined, call?.signal)
+    }
+  }
+
+  /** Only a step is under way, not the time that the consumer takes between two. */
+  async *#steps<Item>(results: AsyncGenerator<Item>): AsyncGenerator<Item> {
     try {
       for (;;) {
         if (this.#closed) throw closed()
-        // Only a step is under way, not the time that the consumer takes between two.
         const step = await this.#admit(results.next())
         if (step.done === true) return
         yield step.value
@@ -172,27 +189,27 @@ export class OpenVault implements Vault {
   }
 
   erase(subject: string, options?: CallOptions): Promise<ErasureReceipt> {
-    return this.#run(options, (ctx, call) => erase(ctx, subject, call))
+    return this.#run('erase', options, (ctx, call) => erase(ctx, subject, call))
   }
 
   renewReceipt(receipt: ErasureReceipt, options?: CallOptions): Promise<ErasureReceipt> {
-    return this.#run(options, (ctx) => renewReceipt(ctx, receipt))
+    return this.#run('renewReceipt', options, (ctx) => renewReceipt(ctx, receipt))
   }
 
   addDevice(request: AddDeviceRequest, options?: CallOptions): Promise<string> {
-    return this.#run(options, (ctx, call) => addDevice(ctx, request, call))
+    return this.#run('addDevice', options, (ctx, call) => addDevice(ctx, request, call))
   }
 
   removeDevice(request: RemoveDeviceRequest, options?: CallOptions): Promise<void> {
-    return this.#run(options, (ctx, call) => removeDevice(ctx, request, call))
+    return this.#run('removeDevice', options, (ctx, call) => removeDevice(ctx, request, call))
   }
 
   describe(subject: string, options?: CallOptions): Promise<SubjectDescription | undefined> {
-    return this.#run(options, (ctx) => describe(ctx, subject))
+    return this.#run('describe', options, (ctx) => describe(ctx, subject))
   }
 
   health(options?: CallOptions): Promise<VaultHealth> {
-    return this.#run(options, (ctx) => health(ctx, this.#running.size), 'urgent')
+    return this.#run('health', options, (ctx) => health(ctx, this.#running.size))
   }
 
   async close(): Promise<void> {
@@ -211,52 +228,55 @@ export class OpenVault implements Vault {
     return '[Vault]'
   }
 
-  /** Runs a call that takes samples: bad options are no reason to leave them behind. */
-  async #runSampled<Result>(
-    request: unknown,
+  /**
+   * Runs a call if its options are sound and the vault is open and, unless the verb is urgent, not overloaded. Bad options
+   * are no reason to leave the samples of a request behind.
+   */
+  async #run<Result>(
+    verb: Verb,
     options: CallOptions | undefined,
     task: (ctx: VaultContext, call: CallOptions) => Promise<Result>,
+    request?: unknown,
   ): Promise<Result> {
-    let call: CallOptions
+    const end = this.#ctx.settings.meter?.begin(verb)
+    let call: CallOptions | undefined
     try {
       call = checkCall(options)
+      this.#check(verb)
+      call.signal?.throwIfAborted()
+      const { signal, actor } = call
+      const served = {
+        ...(signal === undefined ? {} : { signal }),
+        ...(actor === undefined ? {} : { actor }),
+        ...(URGENT.has(verb) ? { urgent: true } : {}),
+      }
+      const result = await this.#admit(task(this.#ctx.within(served), call))
+      end?.(result)
+      return result
     } catch (error) {
-      disposeReachable(request)
+      if (call === undefined) disposeReachable(request)
+      end?.(error, true, call?.signal)
       throw error
     }
-    return await this.#run(call, task)
-  }
-
-  /** Runs a call if its options are sound and the vault is open and, unless the call is urgent, not overloaded. */
-  async #run<Result>(
-    options: CallOptions | undefined,
-    task: (ctx: VaultContext, call: CallOptions) => Promise<Result>,
-    urgency?: 'urgent',
-  ): Promise<Result> {
-    const call = checkCall(options)
-    this.#check(urgency)
-    call.signal?.throwIfAborted()
-    const { signal, actor } = call
-    const served = {
-      ...(signal === undefined ? {} : { signal }),
-      ...(actor === undefined ? {} : { actor }),
-      ...(urgency === undefined ? {} : { urgent: true }),
-    }
-    return await this.#admit(task(this.#ctx.within(served), call))
   }
 
   /** Calls that wait, for a device perhaps, must not keep anyone from ending what they wait for. */
-  #check(urgency?: 'urgent'): void {
+  #check(verb: Verb): void {
     if (this.#closed) throw closed()
-    if (urgency === undefined && this.#running.size >= this.#ctx.settings.maxInFlight) {
+    if (!URGENT.has(verb) && this.#running.size >= this.#ctx.settings.maxInFlight) {
       throw new VaultError('ERR_VAULT_OVERLOADED', 'too many calls are under way', { retryable: true })
     }
   }
 
   /** Counts a call as under way until it ends. */
   #admit<Result>(call: Promise<Result>): Promise<Result> {
+    const { meter } = this.#ctx.settings
     this.#running.add(call)
-    return call.finally(() => this.#running.delete(call))
+    meter?.inFlight(1)
+    return call.finally(() => {
+      this.#running.delete(call)
+      meter?.inFlight(-1)
+    })
   }
 }
 

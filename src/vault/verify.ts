@@ -21,6 +21,7 @@ import type { StoreStep } from '../store/store.ts'
 import { encodeProbe } from '../template/template.ts'
 import { changeEvent } from './change.ts'
 import { PROFILE, type VaultContext, type VaultEvent } from './context.ts'
+import { scoreBin } from './histogram.ts'
 import {
   findSubject,
   readAttempts,
@@ -105,6 +106,7 @@ async function verifyOnce(
     if ('reason' in compared) return await refuse(ctx, point, compared)
     const decided = await answer(ctx, question, evidence, compared, digest)
     failed = !compared.matched
+    ctx.settings.meter?.compared(question.point.probeClass, compared.bin)
     return decided
   } finally {
     ctx.realmLimit.leave(failed)
@@ -159,6 +161,8 @@ async function restartWait(ctx: VaultContext, { attempts, now }: Evidence): Prom
 interface Compared {
   readonly matched: boolean
   readonly epoch: number
+  /** Of the histogram: all that is kept of the score. */
+  readonly bin: number
 }
 
 /** Reads, opens and compares. Refuses when the wrap is gone, as an erasure leaves it, or when the share is wrong. */
@@ -188,8 +192,8 @@ async function compareOnce(
       const steps = [stateStep(ctx, state), evidence.ring]
       return { reason: 'holder-share', state: state.row, steps }
     }
-    const matched = compareNow(ctx, question, { name, reference, secret, share })
-    return { matched, epoch: secret.row.epoch }
+    const compared = compareNow(ctx, question, { name, reference, secret, share })
+    return { ...compared, epoch: secret.row.epoch }
   } catch (error) {
     return await recheck(error)
   }
@@ -221,14 +225,15 @@ function compareNow(
     readonly secret: StoredSecret
     readonly share: Uint8Array | undefined
   },
-): boolean {
+): Pick<Compared, 'matched' | 'bin'> {
   const { profile, suite } = ctx.settings
   return withRecordSecret(ctx, parts.name, parts.secret.row, parts.share, (recordSecret) =>
     openCode(recordSecret, parts.reference.header, parts.reference, profile.bits / 8, (code, rotationKey) => {
       const probe = encodeProbe(question.integers, suite, profile.bits, rotationKey)
       try {
         const { sum, energy } = score(code, probe)
-        return accepts(sum, energy, profile.bits, question.point.threshold)
+        const matched = accepts(sum, energy, profile.bits, question.point.threshold)
+        return { matched, bin: scoreBin(sum, energy, profile.bits) }
       } finally {
         probe.wipe()
       }

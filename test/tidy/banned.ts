@@ -21,7 +21,9 @@ const IMPORTS: readonly ImportRule[] = [
 ]
 
 /** What a browser loads: nothing behind these may import a Node module. */
-const BROWSER_ENTRIES = ['index', 'holder', 'evaluate', 'audit', 'testing'].map((name) => `src/${name}.ts`)
+const BROWSER_ENTRIES = ['index', 'holder', 'evaluate', 'audit', 'otel', 'testing'].map(
+  (name) => `src/${name}.ts`,
+)
 
 export function importFaults(tree: Tree): string[] {
   return sources(tree).flatMap((path) =>

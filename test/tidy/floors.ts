@@ -19,6 +19,7 @@ export const FLOORS: ReadonlyMap<string, number> = new Map([
   ['vault', 8],
   ['evaluate', 9],
   ['intake', 9],
+  ['telemetry', 9],
   ['cli', 10],
 ])
 
@@ -30,6 +31,7 @@ export const ENTRIES: readonly string[] = [
   'holder',
   'evaluate',
   'audit',
+  'otel',
   'testing',
 ].map((name) => `src/${name}.ts`)
 

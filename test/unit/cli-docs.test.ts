@@ -10,6 +10,7 @@ import { fsckCommand } from '../../src/cli/fsck.ts'
 import { importCommand } from '../../src/cli/import.ts'
 import type { Io } from '../../src/cli/io.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
+import { statusCommand } from '../../src/cli/status.ts'
 import { syntheticPeople } from '../../src/dataset/synthetic.ts'
 import { examplesIn } from '../tidy/readme.ts'
 import { ran, temporaryFolder } from './cli-support.ts'
@@ -23,6 +24,7 @@ const COMMANDS = new Map<string, Command>([
   ['import', importCommand],
   ['keys', keysCommand],
   ['restore', restoreCommand],
+  ['status', statusCommand],
 ])
 const D = 64
 const folder = temporaryFolder()
@@ -101,5 +103,5 @@ test.each(texts)(
 
 test('the texts hold shell lines', () => {
   const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(18)
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(28)
 })

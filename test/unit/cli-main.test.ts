@@ -57,12 +57,15 @@ test('an unknown command is wrong usage', async () => {
   expect(err).toMatch(/^unknown command\n\nUsage: guise/)
 })
 
-test.each(['demo', 'audit', 'keys', 'calibrate', 'import'])('%s --help prints its usage', async (name) => {
-  const { code, out, err } = await main(name, '--help')
-  expect([code, err]).toEqual([0, ''])
-  expect(out).toMatch(new RegExp(`^Usage: guise ${name} `))
-  expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120)
-})
+test.each(['demo', 'audit', 'keys', 'calibrate', 'import', 'fsck', 'status'])(
+  '%s --help prints its usage',
+  async (name) => {
+    const { code, out, err } = await main(name, '--help')
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toMatch(new RegExp(`^Usage: guise ${name} `))
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120)
+  },
+)
 
 test('the words after the command are its own, and its code is the exit code', async () => {
   expect(await main('keys', 'rotate')).toMatchObject({ code: 2, out: '' })

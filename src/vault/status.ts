@@ -1,0 +1,209 @@
+/** Status: how many people, keys and unfinished works a realm has, counted row by row; writes nothing (SPEC §11.10). @module */
+
+import type { Millis, Realm } from '../base/brand.ts'
+import { systemClock } from '../base/clock.ts'
+import type { CallOptions } from '../base/errors.ts'
+import { realmPrefix } from '../base/identifier.ts'
+import { type EpochInfo, type Keyring, ringAccess } from '../keys/keyring.ts'
+import { effectiveState, STATES, type State } from '../policy/states.ts'
+import { isSubjectKey, startsWith } from '../record/place.ts'
+import { decodeSecretRow } from '../record/secret-row.ts'
+import { decodeStateRow } from '../record/state-row.ts'
+import type { Store, StoredRow, Table } from '../store/store.ts'
+import { rejectConfiguration } from './errors.ts'
+import { kindOf } from './fsck-fault.ts'
+import { VaultKeys } from './keys.ts'
+
+/** An epoch, and how many wraps say that they are under it. */
+export interface EpochUse extends EpochInfo {
+  readonly wraps: number
+}
+
+/**
+ * - `unreadable`: state rows or wraps that cannot be read; `fsck` names them
+ * - `closed-epoch`: wraps under an epoch that is not open: nobody can match
+ * - `key-age`: new wraps are made under an epoch that is older than its time, or soon will be
+ * - `old-epochs`: wraps under an epoch that is not the primary one any more
+ * - `people`: as many people as some laws make their own rules for, or soon so many
+ * - `unfinished`: work between two stores that a crash left, or that is under way
+ */
+export type NoticeKind = 'unreadable' | 'closed-epoch' | 'key-age' | 'old-epochs' | 'people' | 'unfinished'
+
+/** One thing that an operator should know. */
+export interface Notice {
+  readonly kind: NoticeKind
+  /** `fault`: something does not work, or is overdue. */
+  readonly level: 'fault' | 'warning' | 'note'
+  readonly text: string
+}
+
+/** What a realm holds. */
+export interface VaultStatus {
+  /** False when a notice is a fault. */
+  readonly ok: boolean
+  readonly realm: Realm
+  /** When the count began. */
+  readonly at: Millis
+  readonly epochs: readonly EpochUse[]
+  /** Records by state as of `at`; `erased` counts what erasures leave. */
+  readonly states: Readonly<Record<State, number>>
+  /** Records whose code is kept: neither revoked nor erased. One a subject. */
+  readonly people: number
+  readonly unfinished: number
+  readonly unreadable: number
+  readonly notices: readonly Notice[]
+}
+
+export interface StatusOptions extends Pick<CallOptions, 'signal'> {
+  readonly keyring: Keyring
+  /** The store that holds the keyring. */
+  readonly store: Store
+  /** Where wraps lie when they have a store of their own. */
+  readonly secrets?: Store
+  /** Told now and then how many rows have been read. */
+  readonly onProgress?: (rows: number) => void
+}
+
+/** SP 800-57 part 1: at most two years in which a symmetric key encrypts or wraps anything new. */
+const ORIGINATOR_MS: number = 2 * 365 * 86_400_000
+/** China's Order 19 of 2025: a filing within 30 working days from this stock of faces on. */
+const FILING_PEOPLE = 100_000
+const SOON_AGE = 0.8
+const SOON_PEOPLE = 0.9
+const PROGRESS_ROWS = 256
+const RECORD_BYTES = 16
+const NOTE_BYTES = 52
+
+/**
+ * Counts a realm. Vaults may be at work meanwhile: then the counts are of no single instant. Opens no template; which epoch
+ * wraps what is taken from the rows as they say, which `fsck` proves. Throws `KeysError`, `StoreError`.
+ *
+ * @example
+ * ```ts
+ * const { people, notices } = await vaultStatus({ keyring, store })
+ * ```
+ */
+export async function vaultStatus(options: StatusOptions): Promise<VaultStatus> {
+  const { keyring, store, secrets = store, signal } = options
+  const access = ringAccess(keyring)
+  if (access.store !== store) throw rejectConfiguration('store must be the store that holds the keyring')
+  const ring = new VaultKeys(access, signal)
+  await ring.refresh()
+  await ring.load()
+  const at = systemClock.nowMs() as Millis
+  const count = new Count(access.realm, ring, at)
+  let rows = 0
+  for await (const [table, row] of realmRows({ store, secrets, realm: access.realm, signal })) {
+    if (++rows % PROGRESS_ROWS === 0) options.onProgress?.(rows)
+    await count.add(table, row)
+  }
+  const epochs = keyring.epochs.map((info) => ({ ...info, wraps: count.wraps.get(info.epoch) ?? 0 }))
+  const { states, unfinished, unreadable } = count
+  const people = Object.values(states).reduce((sum, one) => sum + one) - states.revoked - states.erased
+  const counted = { realm: access.realm, at, epochs, states, people, unfinished, unreadable }
+  const notices = noticesOf(counted, keyring)
+  return { ok: notices.every(({ level }) => level !== 'fault'), ...counted, notices }
+}
+
+async function* realmRows(where: {
+  readonly store: Store
+  readonly secrets: Store
+  readonly realm: Realm
+  readonly signal: AbortSignal | undefined
+}): AsyncGenerator<readonly [Table, StoredRow]> {
+  const prefix = realmPrefix(where.realm)
+  const call = where.signal === undefined ? {} : { signal: where.signal }
+  for (const table of ['states', 'secrets'] as const) {
+    const store = table === 'states' ? where.store : where.secrets
+    for await (const row of store.scan(table, prefix, call)) {
+      if (!startsWith(row.key, prefix)) break
+      yield [table, row]
+    }
+  }
+}
+
+/** Counts rows one by one. */
+class Count {
+  readonly states: Record<State, number> = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<
+    State,
+    number
+  >
+  readonly wraps = new Map<number, number>()
+  unfinished = 0
+  unreadable = 0
+  readonly #realm: Realm
+  readonly #ring: VaultKeys
+  readonly #at: number
+  readonly #prefixBytes: number
+
+  constructor(realm: Realm, ring: VaultKeys, at: number) {
+    this.#realm = realm
+    this.#ring = ring
+    this.#at = at
+    this.#prefixBytes = realmPrefix(realm).length
+  }
+
+  async add(table: Table, { key, bytes }: StoredRow): Promise<void> {
+    const realm = this.#realm
+    const inner = key.slice(this.#prefixBytes)
+    if (!isSubjectKey(realm, key)) {
+      if (inner.length === NOTE_BYTES) this.unfinished += 1
+      return
+    }
+    await this.#ring.load()
+    try {
+      if (table === 'states') {
+        const state = decodeStateRow(bytes, { realm, handle: inner }, (v) => this.#ring.realmKeys(v)?.state)
+        this.states[effectiveState(state.state, state.basis, this.#at)] += 1
+        return
+      }
+      const [record, generation] = [inner.slice(0, RECORD_BYTES), inner.slice(RECORD_BYTES)]
+      const { epoch } = decodeSecretRow(bytes, { realm, record, generation })
+      this.wraps.set(epoch, (this.wraps.get(epoch) ?? 0) + 1)
+    } catch (error) {
+      // Throws whatever says nothing of the row.
+      kindOf(error)
+      this.unreadable += 1
+    }
+  }
+}
+
+/** What the counts mean for an operator. */
+export function noticesOf(
+  counted: Omit<VaultStatus, 'ok' | 'notices'>,
+  keyring: Pick<Keyring, 'minAccepted'>,
+): readonly Notice[] {
+  const notices: Notice[] = []
+  const add = (level: Notice['level'], kind: NoticeKind, text: string): void =>
+    void notices.push({ kind, level, text })
+  const { epochs, people, unfinished, unreadable, at } = counted
+  if (unreadable > 0) add('fault', 'unreadable', `${unreadable} rows cannot be read: guise fsck names them`)
+  for (const { epoch, status, wraps, createdAt } of epochs) {
+    const age = (at - createdAt) / ORIGINATOR_MS
+    if (wraps > 0 && (epoch < keyring.minAccepted || status === 'disabled' || status === 'destroyed')) {
+      add(
+        'fault',
+        'closed-epoch',
+        `${wraps} wraps under epoch ${epoch}, which is not open: they cannot match`,
+      )
+    } else if (wraps > 0 && status !== 'primary') {
+      add('note', 'old-epochs', `${wraps} wraps under epoch ${epoch}: rotate moves those of lower epochs`)
+    }
+    if (status === 'primary' && age >= SOON_AGE) {
+      const late = age >= 1
+      const text = `epoch ${epoch} has wrapped for ${Math.floor(age * 100)} % of two years: add, promote, rotate`
+      add(late ? 'fault' : 'warning', 'key-age', text)
+    }
+  }
+  if (people >= FILING_PEOPLE * SOON_PEOPLE) {
+    add('warning', 'people', `${people} people: from ${FILING_PEOPLE} on some laws ask for a filing`)
+  }
+  if (unfinished > 0) {
+    add(
+      'note',
+      'unfinished',
+      `${unfinished} notes of work between two stores: the next opening finishes them`,
+    )
+  }
+  return notices
+}
