@@ -170,8 +170,8 @@ class Trials {
 
   #work(directory: string): readonly string[] {
     const { before, rounds, early } = this.#options
-    const early_ = early === true ? ['early'] : []
-    return [process.execPath, this.#child, directory, String(before + rounds), ...early_]
+    const control = early === true ? ['early'] : []
+    return [process.execPath, this.#child, directory, String(before + rounds), ...control]
   }
 }
 
