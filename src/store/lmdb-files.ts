@@ -99,9 +99,9 @@ export async function prepareDirectory(
 export function checkFiles(directory: string): void {
   const opened: number[] = []
   try {
-    accessSync(directory, constants.W_OK)
     const lock = join(directory, LOCK_FILE)
     if (existsSync(lock)) accessSync(lock, constants.R_OK | constants.W_OK)
+    else accessSync(directory, constants.W_OK)
     const data = join(directory, DATA_FILE)
     if (!existsSync(data)) return
     for (let i = 0; i < FILES_OPENED; i++) opened.push(openSync(data, 'r+'))
@@ -128,8 +128,9 @@ function readMeta(file: number, at: number): number {
   return words[META.pageSize] ?? 0
 }
 
-function foreignFile(): StoreError {
-  return new StoreError('ERR_STORE_UNSUPPORTED', 'the files are not those of a store of this version')
+function foreignFile(options: { readonly cause?: unknown } = {}): StoreError {
+  const why = 'the files are not those of a store of this version'
+  return new StoreError('ERR_STORE_UNSUPPORTED', why, options)
 }
 
 const LOCK_FILE = 'lock.mdb'
@@ -155,13 +156,7 @@ export function openFailure(error: unknown): StoreError {
     return new StoreError('ERR_STORE_READONLY', 'the directory of the store cannot be written', options)
   }
   if (isFull(code)) return new StoreError('ERR_STORE_FULL', 'no room on the volume of the store', options)
-  if (UNREADABLE.has(code)) {
-    return new StoreError(
-      'ERR_STORE_UNSUPPORTED',
-      'the files are not those of a store of this version',
-      options,
-    )
-  }
+  if (UNREADABLE.has(code)) return foreignFile(options)
   return new StoreError('ERR_STORE_FAILED', 'the store cannot be opened', options)
 }
 
