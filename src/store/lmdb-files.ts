@@ -2,13 +2,17 @@
 /// <reference types="node" />
 
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
+  fstatSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readSync,
   realpathSync,
   rmSync,
   statfsSync,
@@ -85,6 +89,58 @@ export async function prepareDirectory(
   }
 }
 
+/**
+ * Refuses what LMDB would fail to open: when it does, lmdb 3.5.6 uses memory that it has freed, which mostly ends the process. So what
+ * can be known before is looked at before: that the files may be written, that as many can be opened as LMDB opens, and that the data
+ * file begins like one. The lock file is not opened here, for closing it would let go of the locks of another thread.
+ *
+ * @throws {StoreError} `ERR_STORE_UNSUPPORTED`, `ERR_STORE_READONLY`, `ERR_STORE_FAILED`.
+ */
+export function checkFiles(directory: string): void {
+  const opened: number[] = []
+  try {
+    const lock = join(directory, LOCK_FILE)
+    if (existsSync(lock)) accessSync(lock, constants.R_OK | constants.W_OK)
+    else accessSync(directory, constants.W_OK)
+    const data = join(directory, DATA_FILE)
+    if (!existsSync(data)) return
+    for (let i = 0; i < FILES_OPENED; i++) opened.push(openSync(data, 'r+'))
+    const [file] = opened
+    if (file !== undefined && fstatSync(file).size > 0) checkPages(file)
+  } finally {
+    for (const file of opened) closeSync(file)
+  }
+}
+
+/** Both meta pages of `MDB_DATA_VERSION` 2: magic number and version behind the page's header, the page size behind them. */
+function checkPages(file: number): void {
+  const pageBytes = readMeta(file, 0)
+  if (pageBytes < 512 || pageBytes > 65_536) throw foreignFile()
+  readMeta(file, pageBytes)
+}
+
+/** Checks one meta page and gives the page size that it names. Numbers are in the order of the machine. */
+function readMeta(file: number, at: number): number {
+  const words = new Uint32Array(META.words)
+  const length = readSync(file, words, 0, words.byteLength, at)
+  const known = words[META.magic] === MAGIC && words[META.version] === DATA_VERSION
+  if (length < words.byteLength || !known) throw foreignFile()
+  return words[META.pageSize] ?? 0
+}
+
+function foreignFile(options: { readonly cause?: unknown } = {}): StoreError {
+  const why = 'the files are not those of a store of this version'
+  return new StoreError('ERR_STORE_UNSUPPORTED', why, options)
+}
+
+const LOCK_FILE = 'lock.mdb'
+/** The lock file, the data file twice, once more to look at it, and some that the process needs meanwhile. */
+const FILES_OPENED = 6
+const MAGIC = 0xbeefc0de
+const DATA_VERSION = 2
+/** Places in words of four bytes. */
+const META = { magic: 6, version: 7, pageSize: 12, words: 42 } as const
+
 /** Bytes that an unprivileged process may still write on the volume of `directory`. */
 export function freeBytes(directory: string): number {
   const volume = statfsSync(directory)
@@ -100,13 +156,7 @@ export function openFailure(error: unknown): StoreError {
     return new StoreError('ERR_STORE_READONLY', 'the directory of the store cannot be written', options)
   }
   if (isFull(code)) return new StoreError('ERR_STORE_FULL', 'no room on the volume of the store', options)
-  if (UNREADABLE.has(code)) {
-    return new StoreError(
-      'ERR_STORE_UNSUPPORTED',
-      'the files are not those of a store of this version',
-      options,
-    )
-  }
+  if (UNREADABLE.has(code)) return foreignFile(options)
   return new StoreError('ERR_STORE_FAILED', 'the store cannot be opened', options)
 }
 
@@ -154,10 +204,17 @@ export function makeDirectory(path: string): void {
   for (const directory of missing) flush(dirname(directory))
 }
 
+/** More than a new store needs until it is linked into place. */
+const NEW_STORE_BYTES = 1_048_576
+
 async function createDataFile(
   directory: string,
   create: (directory: string) => Promise<void>,
 ): Promise<void> {
+  // A table that LMDB cannot write would end like a store that it cannot open: see `checkFiles`.
+  if (freeBytes(directory) < NEW_STORE_BYTES) {
+    throw new StoreError('ERR_STORE_FULL', 'no room on the volume of the store')
+  }
   const aside = mkdtempSync(join(directory, 'new-'))
   try {
     await create(aside)

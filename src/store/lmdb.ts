@@ -9,7 +9,15 @@ import type { CallOptions } from '../base/errors.ts'
 import { rejectInput, StoreError } from './errors.ts'
 import { makeCopy } from './lmdb-backup.ts'
 import type { Environment, EnvironmentTable, TransactionFailure } from './lmdb-environment.ts'
-import { errorCode, FILE_MODE, freeBytes, isFull, openFailure, prepareDirectory } from './lmdb-files.ts'
+import {
+  checkFiles,
+  errorCode,
+  FILE_MODE,
+  freeBytes,
+  isFull,
+  openFailure,
+  prepareDirectory,
+} from './lmdb-files.ts'
 import { CommitGroups, decideChecks } from './lmdb-group.ts'
 import { ownKey, ownSteps, ownTable } from './steps.ts'
 import { type Store, type StoredRow, type StoreStep, TABLES, type Table } from './store.ts'
@@ -217,6 +225,7 @@ const BINARY = { encoding: 'binary', keyEncoding: 'binary' } as const
  * the process reaches the unused parts of pages.
  */
 function openEnvironment(directory: string, mapSizeBytes: number): LmdbEnvironment {
+  checkFiles(directory)
   const root = open<unknown, Uint8Array>({
     ...BINARY,
     path: directory,

@@ -42,16 +42,11 @@ async function work(
   acknowledge: (token: string) => void,
 ): Promise<void> {
   const random = seeded(options.seed * WORKERS + worker)
-  const counter = await store.get('states', counterKey(worker))
-  let version = counter?.version ?? null
-  const first = readCounter(counter) + 1
+  const counter = await counterOf(store, worker)
+  let version = counter.version
+  const first = counter.batch + 1
   for (let batch = first; batch < first + options.rounds; batch++) {
-    const removed = batch > KEPT ? await removals(store, worker, batch - KEPT) : []
-    const steps: StoreStep[] = [
-      { step: 'put', table: 'states', key: counterKey(worker), bytes: numberBytes(batch), expected: version },
-      ...additions(worker, batch),
-      ...removed,
-    ]
+    const steps = await batchSteps(store, worker, batch, version)
     const committed = store.commit(steps)
     if (options.early) await new Promise((resolve) => setImmediate(resolve))
     if (options.early) acknowledge(`${worker}:${batch}`)
@@ -59,6 +54,30 @@ async function work(
     if (!options.early) acknowledge(`${worker}:${batch}`)
     if (random() < 0.1) await new Promise((resolve) => setTimeout(resolve, random() * 4))
   }
+}
+
+/** What moves a worker from batch − 1 to `batch`; `version` is that of its counter row. */
+export async function batchSteps(
+  store: Store,
+  worker: number,
+  batch: number,
+  version: string | null,
+): Promise<readonly StoreStep[]> {
+  const removed = batch > KEPT ? await removals(store, worker, batch - KEPT) : []
+  return [
+    { step: 'put', table: 'states', key: counterKey(worker), bytes: numberBytes(batch), expected: version },
+    ...additions(worker, batch),
+    ...removed,
+  ]
+}
+
+/** The counter of a worker: the number of its last batch, and the version of the row. */
+export async function counterOf(
+  store: Store,
+  worker: number,
+): Promise<{ readonly batch: number; readonly version: string | null }> {
+  const row = await store.get('states', counterKey(worker))
+  return { batch: readCounter(row), version: row?.version ?? null }
 }
 
 function additions(worker: number, batch: number): readonly StoreStep[] {

@@ -1,5 +1,5 @@
 /** What the LMDB store does to the process it lives in. @module */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -22,6 +22,27 @@ test('a loop of checks lets the timers of the process run', async () => {
     expect(ticks).toBeGreaterThan(10)
   } finally {
     await store.close()
+    await rm(path, { recursive: true })
+  }
+})
+
+test.each<[string, (data: Buffer) => Uint8Array]>([
+  ['of other bytes', (data) => data.map((byte) => byte ^ 0xff)],
+  ['of another version', (data) => data.fill(9, 28, 32)],
+  ['without a page size', (data) => data.fill(0, 48, 52)],
+  ['whose second page is not one', (data) => data.fill(0, 4096, 8192)],
+  ['that ends within its first page', (data) => data.subarray(0, 100)],
+])('a data file %s is refused, and the process lives', async (_, damage) => {
+  const path = await mkdtemp(join(tmpdir(), 'guise-lmdb-'))
+  try {
+    await (await lmdbStore({ path })).close()
+    const file = join(path, 'data.mdb')
+    const good = await readFile(file)
+    await writeFile(file, damage(Buffer.from(good)))
+    await expect(lmdbStore({ path })).rejects.toMatchObject({ code: 'ERR_STORE_UNSUPPORTED' })
+    await writeFile(file, good)
+    await (await lmdbStore({ path })).close()
+  } finally {
     await rm(path, { recursive: true })
   }
 })

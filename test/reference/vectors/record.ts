@@ -184,7 +184,7 @@ function ringFields(): shapes.Fields {
   }
 }
 
-function macRows(): MacRow[] {
+export function macRows(): MacRow[] {
   const { keys, REALM, handle } = person
   const state = stateFields()
   const attempts = attemptsFields()
