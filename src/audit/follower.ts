@@ -315,9 +315,11 @@ export function rolledBack(): AuditError {
 }
 
 function missing(index?: number): AuditError {
-  return new AuditError('ERR_AUDIT_DELETION', 'an entry of a writer is missing', {
-    ...(index === undefined ? {} : { index }),
-  })
+  return new AuditError(
+    'ERR_AUDIT_DELETION',
+    'an entry of a writer is missing',
+    index === undefined ? {} : { index },
+  )
 }
 
 type Read = Queued['said'] & {

@@ -129,25 +129,30 @@ export class Ledger implements JournalListener {
   }
 
   async settle({ signal }: CallOptions): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined
+    let end: (() => void) | undefined
     const limit = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new AuditError('ERR_AUDIT_ANCHOR', 'no answer in time', { retryable: true })),
-        SETTLE_MS,
-      )
-      signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+      const late = (): void => reject(noAnswer())
+      const timer = setTimeout(late, SETTLE_MS)
+      signal?.addEventListener('abort', late)
+      end = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', late)
+      }
     })
+    // Whoever loses the race is not heard.
     limit.catch(() => undefined)
+    const settled = this.#settled()
+    settled.catch(() => undefined)
     try {
-      signal?.throwIfAborted()
-      await Promise.race([this.#settled(), limit])
+      if (signal?.aborted === true) throw noAnswer()
+      await Promise.race([settled, limit])
     } catch (cause) {
       throw new AuditError('ERR_AUDIT_PENDING', 'done, and not integrated, signed and anchored yet', {
         cause,
         retryable: true,
       })
     } finally {
-      clearTimeout(timer)
+      end?.()
     }
   }
 
@@ -280,6 +285,11 @@ export class Ledger implements JournalListener {
     this.#busy = waits && this.signs
     this.#arm(waits && this.signs ? this.#dueMs : IDLE_MS)
   }
+}
+
+/** Makes the error of a log or an anchor that keeps a caller waiting for too long, or for longer than it wants to wait. */
+function noAnswer(): AuditError {
+  return new AuditError('ERR_AUDIT_ANCHOR', 'no answer in time', { retryable: true })
 }
 
 const LASTING: ReadonlySet<string> = new Set([

@@ -103,9 +103,11 @@ export function encodeBlock(hashes: readonly Uint8Array[]): Uint8Array {
 
 /** Makes the error of rows of the log that are not those that were written. */
 export function damaged(index?: number): AuditError {
-  return new AuditError('ERR_AUDIT_EDIT', 'a row of the log is not the one that was written', {
-    ...(index === undefined ? {} : { index }),
-  })
+  return new AuditError(
+    'ERR_AUDIT_EDIT',
+    'a row of the log is not the one that was written',
+    index === undefined ? {} : { index },
+  )
 }
 
 function numbered(realm: Realm, kind: number, number: number): Uint8Array {

@@ -122,12 +122,10 @@ function checkLog(options: VaultOptions): {
 } {
   const { logSigner, anchor } = options
   if (anchor !== undefined) {
-    checkFunction(
-      checkObject(anchor, 'anchor', rejectConfiguration)['read'],
-      'anchor.read',
-      rejectConfiguration,
-    )
-    checkFunction((anchor as Anchor).advance, 'anchor.advance', rejectConfiguration)
+    const methods = checkObject(anchor, 'anchor', rejectConfiguration)
+    for (const method of ['read', 'advance']) {
+      checkFunction(methods[method], `anchor.${method}`, rejectConfiguration)
+    }
   }
   if (logSigner === undefined) {
     if (options[logElsewhere] !== true) throw rejectConfiguration('a vault needs a logSigner')

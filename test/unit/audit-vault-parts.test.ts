@@ -1,5 +1,5 @@
 /** Parts of the vault's log that no vault shows alone: the entry writer, the map of last changes, chains, turns, fifo. @module */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { WriterChains } from '../../src/audit/chains.ts'
 import { ACTIONS, type AuditEntry, BASIS_KINDS, encodeEntry, OUTCOMES } from '../../src/audit/entry.ts'
