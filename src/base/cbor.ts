@@ -30,7 +30,7 @@ const TOKENIZER_OPTIONS = {
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * The one deterministic encoding of `value`, in a new buffer owned by the caller. The codec keeps copies that
+ * The one deterministic encoding of `value`: bytes of the caller's own, as a window on a larger buffer. The codec keeps copies that
  * nobody wipes, and short results lie on the ordinary heap: secrets do not belong into CBOR. Throws `TypeError`
  * when `value` is not a `CborValue`.
  */

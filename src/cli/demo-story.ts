@@ -4,6 +4,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { logSigner } from '../audit/checkpoint.ts'
+import { fileAnchor } from '../audit/file-anchor.ts'
 import { concatBytes, wipe } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import { randomBytes } from '../crypto/random.ts'
@@ -18,6 +19,7 @@ import { allowHighFalseMatchRate } from '../vault/symbols.ts'
 import type { EnrollRequest, ErasureReceipt, VaultOptions } from '../vault/types.ts'
 import { Needles, scanFolder } from './byte-scan.ts'
 import type { Cast, OnStep, Person } from './demo-cast.ts'
+import { putBack, verifyAll as verifyLogOf } from './demo-log.ts'
 import { enrollment, type Finding, Outcomes, PURPOSE, present, type Stage } from './demo-stage.ts'
 import { oldCopyWithNewKeys, revokeAndReissue, steal } from './demo-theft.ts'
 import { count } from './io.ts'
@@ -51,6 +53,8 @@ export async function* tellStory(cast: Cast, onStep: OnStep): AsyncGenerator<Fin
       operatingPoints: [operatingPoint],
       custody: { profile: 'operator' },
       logSigner: signer,
+      // Beside the store here; in truth where the store's backups do not reach.
+      anchor: fileAnchor(join(folder, 'anchor')),
       // Everybody is also attacked once: more failures an hour than a realm usually bears.
       attempts: { realmPerHour: 1_000_000 },
       ...(cast.falseMatchRate > HIGHEST_FALSE_MATCH_RATE && { [allowHighFalseMatchRate]: true }),
@@ -80,12 +84,14 @@ async function* chapters(stage: Stage): AsyncGenerator<Finding> {
   yield await verifyAll(stage)
   const loot = yield* steal(stage, victims)
   yield* revokeAndReissue(stage, loot)
+  yield await putBack(stage, loot)
   const receipts: ErasureReceipt[] = []
   for (const { id } of leavers) receipts.push(await stage.vault.erase(id))
   const staying = people.slice(0, -leavers.length)
   yield await rotate(stage, staying.length, staying.slice(victims.length).slice(-THEFTS))
   yield await oldCopyWithNewKeys(stage, loot)
   yield await confirmErasure(stage, receipts)
+  yield await verifyLogOf(stage)
   yield await scanDisk(stage)
 }
 

@@ -17,6 +17,7 @@ import type { Store } from '../store/store.ts'
 import type { VaultContext } from '../vault/context.ts'
 import { requireState, withSubject } from '../vault/lookup.ts'
 import { openContext } from '../vault/open.ts'
+import { logElsewhere } from '../vault/symbols.ts'
 import type { VaultOptions } from '../vault/types.ts'
 import { readSecret, withRecordSecret } from '../vault/wrap.ts'
 
@@ -33,18 +34,33 @@ export async function copyFiles(folder: string, target: string): Promise<void> {
   }
 }
 
-/** Opens a copied store with some provider directory and some key, as a vault would, and closes it again. */
+/** What a thief opens a vault with: neither the log's key nor the anchor. */
+function thievish({ logSigner: _, anchor: __, ...rest }: VaultOptions): VaultOptions {
+  return { ...rest, [logElsewhere]: true }
+}
+
+/**
+ * Opens a copied store with some provider directory and some key, as a vault would, and closes it again. An `owner` has the log's
+ * key and the anchor.
+ */
 export async function withCopy<Result>(
   copy: { readonly store: string; readonly keys: string; readonly key: Uint8Array },
   options: VaultOptions,
   task: (ctx: VaultContext) => Promise<Result>,
+  who: 'thief' | 'owner' = 'thief',
 ): Promise<Result> {
+  const opening = who === 'owner' ? options : thievish(options)
   const provider = localKeyProvider({ path: copy.keys, key: copy.key })
   const store = await lmdbStore({ path: copy.store })
   try {
     const keyring = await openKeyring({ realm: options.keyring.realm, provider, store })
     try {
-      return await task(await openContext({ ...options, keyring, store }))
+      const ctx = await openContext({ ...opening, keyring, store })
+      try {
+        return await task(ctx)
+      } finally {
+        await ctx.ledger.close()
+      }
     } finally {
       keyring.close()
     }

@@ -54,12 +54,16 @@ describe('encodings of RFC 8949 appendix A', () => {
     expect(decodeCbor(bytes, 64, reject)).toEqual(value)
   })
 
-  test('every encoding is a buffer of its own', () => {
-    for (const value of [1, ['realm', 1], ['x'.repeat(300), new Uint8Array(300)]]) {
-      const bytes = encodeCbor(value)
+  test('no encoding shares a byte with another', () => {
+    const values = [1, ['realm', 1], ['x'.repeat(300), new Uint8Array(300)], 'x'.repeat(3000), 2]
+    const encoded = values.map((value) => encodeCbor(value))
+    const before = encoded.map((bytes) => toHex(bytes))
+    for (const [i, bytes] of encoded.entries()) {
       expect(bytes.constructor).toBe(Uint8Array)
-      expect(bytes.buffer.byteLength).toBe(bytes.length)
+      bytes.fill(0xff)
+      for (const [j, other] of encoded.entries()) if (j > i) expect(toHex(other)).toBe(before[j])
     }
+    expect(encodeCbor(1)).toEqual(Uint8Array.of(1))
   })
 
   test('byte strings in the result are copies, also out of a Buffer', () => {

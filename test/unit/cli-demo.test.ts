@@ -78,7 +78,9 @@ describe('with synthetic people', () => {
     expect(story).toMatchObject({ synthetic: true, people: 60, seed: 'demo', ok: true })
     expect(story.findings.every(({ figures }) => Object.keys(figures).length > 0)).toBe(true)
     expect(story.findings.map(({ step }) => step)).toEqual(
-      'calibrate enroll verify thief thief revoke reissue revoke thief rotate rotate erase scan'.split(' '),
+      'calibrate enroll verify thief thief revoke reissue revoke thief rollback rotate rotate erase log scan'.split(
+        ' ',
+      ),
     )
   })
 
