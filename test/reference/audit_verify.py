@@ -2,6 +2,7 @@
 """Verifies an exported audit log, from the text of SPEC.md chapter 14 alone, with one library: Ed25519.
 
 Usage: audit_verify.py EXPORT VERIFIERKEY [CHECKPOINT...]
+       audit_verify.py --proofs PROOFS VERIFIERKEY
        audit_verify.py --vectors test/vectors/audit.json
 Ends with 0 when the log holds, 1 when it does not.
 """
@@ -48,6 +49,62 @@ class Tree:
         for left in reversed(self.stack[:-1]):
             value = node(left, value)
         return value
+
+
+def check_inclusion(value, index, size, proof, expected):
+    """RFC 9162 section 2.1.3.2."""
+    if index >= size:
+        raise Fault("index")
+    fn, sn = index, size - 1
+    for step in proof:
+        if sn == 0:
+            raise Fault("too long")
+        if fn & 1 or fn == sn:
+            value = node(step, value)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            value = node(value, step)
+        fn, sn = fn >> 1, sn >> 1
+    if sn != 0 or value != expected:
+        raise Fault("inclusion")
+
+
+def check_consistency(first, first_root, second, second_root, proof):
+    """RFC 9162 section 2.1.4.2."""
+    if first == 0 or first == second:
+        if proof or (first == second and first_root != second_root):
+            raise Fault("consistency")
+        return
+    if not proof or first > second:
+        raise Fault("consistency")
+    path = list(proof)
+    if first & (first - 1) == 0:
+        path.insert(0, first_root)
+    fn, sn = first - 1, second - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = path[0]
+    for step in path[1:]:
+        if sn == 0:
+            raise Fault("too long")
+        if fn & 1 or fn == sn:
+            fr, sr = node(step, fr), node(step, sr)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = node(sr, step)
+        fn, sn = fn >> 1, sn >> 1
+    if sn != 0 or fr != first_root or sr != second_root:
+        raise Fault("consistency")
+
+
+def refused(check, *arguments):
+    try:
+        check(*arguments)
+    except Fault:
+        return True
+    return False
 
 
 def item(data, at):
@@ -237,6 +294,21 @@ def vectors(path):
     tree = Tree()
     for vector in (v for v in found["positive"] if v["kind"] == "tree"):
         assert tree.size == vector["size"] and tree.root().hex() == vector["root"]
+        roots = [Tree().root()]
+        grown = Tree()
+        for entry in entries[: tree.size]:
+            grown.append(leaf(entry))
+            roots.append(grown.root())
+        for index, hashes in enumerate(vector["inclusion"]):
+            proof = [bytes.fromhex(value) for value in hashes]
+            check_inclusion(leaf(entries[index]), index, tree.size, proof, tree.root())
+            assert refused(check_inclusion, leaf(entries[index]), index, tree.size, proof + [roots[0]], tree.root())
+            assert refused(check_inclusion, leaf(b"other"), index, tree.size, proof, tree.root())
+        for first, hashes in enumerate(vector["consistency"]):
+            proof = [bytes.fromhex(value) for value in hashes]
+            check_consistency(first, roots[first], tree.size, tree.root(), proof)
+            if 0 < first < tree.size:
+                assert refused(check_consistency, first, roots[first - 1], tree.size, tree.root(), proof)
         if tree.size < len(entries):
             tree.append(leaf(entries[tree.size]))
     calls = {
@@ -253,10 +325,27 @@ def vectors(path):
     print(f"{len(found['positive'])} positive, {len(found['negative'])} negative vectors agree")
 
 
+def proofs(path, key):
+    with open(path, encoding="utf-8") as file:
+        found = json.load(file)
+    for proof in found["inclusion"]:
+        size, root = read_note(proof["checkpoint"], key)
+        value = leaf(bytes.fromhex(proof["entry"]))
+        hashes = [bytes.fromhex(text) for text in proof["hashes"]]
+        check_inclusion(value, proof["index"], size, hashes, root)
+        assert size == 1 or refused(check_inclusion, value, (proof["index"] + 1) % size, size, hashes, root)
+    for proof in found["consistency"]:
+        (first, older), (second, newer) = read_note(proof["older"], key), read_note(proof["newer"], key)
+        check_consistency(first, older, second, newer, [bytes.fromhex(text) for text in proof["hashes"]])
+    print(f"{len(found['inclusion'])} inclusion and {len(found['consistency'])} consistency proofs hold")
+
+
 if __name__ == "__main__":
     try:
         if sys.argv[1] == "--vectors":
             vectors(sys.argv[2])
+        elif sys.argv[1] == "--proofs":
+            proofs(sys.argv[2], sys.argv[3])
         else:
             with open(sys.argv[1], "rb") as source:
                 exported = source.read()
