@@ -13,8 +13,19 @@ import type { Table } from '../store/store.ts'
  * - `orphan`: a row that belongs to nobody
  * - `sealed`: a wrap or a code does not open
  * - `epoch`: a wrap's epoch is unknown, disabled, too old or destroyed
+ * - `old`: a genuine state or attempts row that is not the one that the log names last: somebody put it back
+ * - `log`: the log does not hold; `row` is empty
  */
-export type FaultKind = 'damaged' | 'forged' | 'misplaced' | 'missing' | 'orphan' | 'sealed' | 'epoch'
+export type FaultKind =
+  | 'damaged'
+  | 'forged'
+  | 'misplaced'
+  | 'missing'
+  | 'orphan'
+  | 'sealed'
+  | 'epoch'
+  | 'old'
+  | 'log'
 
 /** One thing that does not fit. */
 export interface Fault {

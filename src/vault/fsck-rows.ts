@@ -1,5 +1,6 @@
 /** What is wrong with single rows of a realm, and with those that they belong together with (SPEC §11.8). @module */
 
+import type { RowKind } from '../audit/last-change.ts'
 import type { Realm } from '../base/brand.ts'
 import { equalBytes, readU32be, toHex } from '../base/bytes.ts'
 import { realmPrefix } from '../base/identifier.ts'
@@ -13,6 +14,7 @@ import { decodeSecretRow } from '../record/secret-row.ts'
 import { decodeStateRow, type StateRow } from '../record/state-row.ts'
 import { decodeUnfinishedRow } from '../record/unfinished-row.ts'
 import type { StoredRow, Table } from '../store/store.ts'
+import { rowTag } from './context.ts'
 import { type Fault, type FaultKind, kindOf } from './fsck-fault.ts'
 import { type FsckPlace, templateFaults } from './fsck-template.ts'
 
@@ -91,6 +93,7 @@ export class FsckRows {
     if (handle.length !== HANDLE_BYTES) return [this.#fault('orphan', 'states', key)]
     const { realm } = this
     const state = decodeStateRow(bytes, { realm, handle }, this.#stateKey)
+    if (!(await this.#isLast('state', handle, bytes))) return [this.#fault('old', 'states', key)]
     if (state.state === 'erased') return []
     const name = String.fromCharCode(...handle)
     if (!this.#seen.has(name)) this.#unnamed.add(name)
@@ -108,10 +111,20 @@ export class FsckRows {
     await this.#place.ring.load()
     try {
       decodeAttemptsRow(stored.bytes, { realm, handle, scope: SCOPE_UNBOUND, generation }, this.#limiterKey)
-      return []
+      const last = await this.#isLast('attempts', handle, stored.bytes)
+      return last ? [] : [this.#fault('old', 'attempts', key)]
     } catch (error) {
       return [this.#fault(kindOf(error), 'attempts', key)]
     }
+  }
+
+  /** True when the log names this row last; of a log that does not hold nobody knows. */
+  async #isLast(kind: RowKind, handle: Uint8Array, bytes: Uint8Array): Promise<boolean> {
+    const { log } = this.#place
+    const tag = rowTag(bytes)
+    if (log === undefined || log.changes.isLast(handle, kind, tag)) return true
+    await log.follow()
+    return log.changes.isLast(handle, kind, tag)
   }
 
   /** True when the row belongs to a live record; what is wrong with it otherwise is thrown. */

@@ -1,5 +1,6 @@
 /** Whether both parts of a template are there and open (SPEC §11.8). @module */
 
+import type { Follower } from '../audit/follower.ts'
 import type { Realm } from '../base/brand.ts'
 import { toHex, wipe } from '../base/bytes.ts'
 import { realmPrefix } from '../base/identifier.ts'
@@ -23,6 +24,8 @@ export interface FsckPlace {
   readonly ring: VaultKeys
   readonly store: Store
   readonly secrets: Store
+  /** The log, read; `undefined` when it does not hold. */
+  readonly log: Follower | undefined
 }
 
 /** The faults of a live record's reference row and secret row. */

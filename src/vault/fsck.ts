@@ -1,5 +1,7 @@
 /** Fsck: reads every row of a realm and says what does not fit together; writes nothing (SPEC §11.8). @module */
 
+import { AuditError } from '../audit/errors.ts'
+import { Follower } from '../audit/follower.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { realmPrefix } from '../base/identifier.ts'
 import { type Keyring, ringAccess } from '../keys/keyring.ts'
@@ -37,8 +39,8 @@ const PROGRESS_ROWS = 256
 
 /**
  * Reads every row of the keyring's realm, opens what an operator can open (codes under custody `operator`, outer wraps
- * under every other), and yields each fault once. A vault may be at work meanwhile. An old row that was put back in its
- * own place is no fault here: it fits. Takes about 100 bytes of memory a record. Throws `KeysError`, `StoreError`.
+ * under every other), compares states and counters with the log, and yields each fault once. A vault may be at work meanwhile. Takes
+ * about 150 bytes of memory a record. Throws `KeysError`, `StoreError`.
  *
  * @example
  * ```ts
@@ -52,8 +54,11 @@ export async function* fsck(options: FsckOptions): AsyncGenerator<Fault, FsckSum
   const ring = new VaultKeys(access, signal)
   await ring.refresh()
   await ring.load()
-  const rows = new FsckRows({ realm: access.realm, ring, store, secrets })
+  const { realm } = access
+  const { log, fault } = await readLog(new Follower(store, realm, ring))
+  const rows = new FsckRows({ realm, ring, store, secrets, log })
   const walk = new Walk(rows, { signal, onProgress })
+  yield* walk.report(fault)
   yield* walk.run([
     [store, 'states'],
     [store, 'index'],
@@ -65,6 +70,19 @@ export async function* fsck(options: FsckOptions): AsyncGenerator<Fault, FsckSum
   if (rows.hasUnnamed) yield* walk.run([[store, 'index']])
   yield* walk.report(await rows.unindexed())
   return walk.summary()
+}
+
+/** The log as it is read now; one that does not hold is a fault by itself, and says nothing of rows. */
+async function readLog(
+  follower: Follower,
+): Promise<{ readonly log: Follower | undefined; readonly fault: readonly Fault[] }> {
+  try {
+    await follower.follow()
+    return { log: follower, fault: [] }
+  } catch (error) {
+    if (!(error instanceof AuditError)) throw error
+    return { log: undefined, fault: [{ kind: 'log', table: 'log', row: '' }] }
+  }
 }
 
 /** One pass over all tables. */

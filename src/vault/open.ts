@@ -62,11 +62,13 @@ const SUITE = 'B4'
 /**
  * Opens a vault on a realm's keyring and store. Refuses a configuration that does not fit: operating points of another
  * model, mean, suite or number of bits, a store that does not hold the keyring, more bits than dimensions. Finishes what a crash
- * left between two stores. Throws `VaultError`, `PolicyError`, `TemplateError`, `EmbeddingError`, `KeysError`, `StoreError`.
+ * left between two stores, reads the log, and compares it with the anchor. Throws `VaultError`, `PolicyError`, `TemplateError`,
+ * `EmbeddingError`, `KeysError`, `StoreError`, and `AuditError` for a store that was put back or a log that does not hold.
  *
  * @example
  * ```ts
- * const vault = await openVault({ keyring, store, model, purpose: 'login', operatingPoints, custody: { profile: 'operator' } })
+ * const custody = { profile: 'operator' } as const
+ * const vault = await openVault({ keyring, store, model, purpose: 'login', operatingPoints, custody, logSigner })
  * await vault.enroll({ subject: 'user-1', basis, embedding: face, [allowUnattestedCapture]: true })
  * ```
  */

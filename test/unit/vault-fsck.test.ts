@@ -1,5 +1,5 @@
 /** Fsck finds whatever was done to rows, alters none, and raises no alarm about a sound store. @module */
-import { memoryStore, type Store, type Table } from 'guise'
+import { memoryStore, type Store, type StoredRow, type Table } from 'guise'
 import { type Fault, type FsckSummary, fsck } from 'guise/node'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { concatBytes, toHex } from '../../src/base/bytes.ts'
@@ -203,4 +203,31 @@ test('another store than that of the keyring is refused; an abort ends it', asyn
   await expect(other).rejects.toMatchObject({ code: 'ERR_VAULT_CONFIGURATION' })
   const aborted = fsck({ keyring, store, signal: AbortSignal.abort(new Error('enough')) }).next()
   await expect(aborted).rejects.toThrow('enough')
+})
+
+test('an old state, an old counter and a log that does not hold are found; a log at work is not', async () => {
+  const { vault, store, keyring } = await testVault()
+  await vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) })
+  const before = new Map<string, StoredRow>()
+  for (const table of ['states', 'attempts'] as const) {
+    for (const row of await rowsOf(store, table)) if (row.key.length <= 24) before.set(table, row)
+  }
+  await vault.verify({ subject: 'anna', ...sample(2, 1) })
+  await vault.suspend('anna')
+  const kinds = async (): Promise<readonly string[]> => {
+    const found: string[] = []
+    for await (const { kind, table } of fsck({ keyring, store })) found.push(`${kind} ${table}`)
+    return found
+  }
+  expect(await kinds()).toEqual([])
+  for (const table of ['states', 'attempts'] as const) {
+    const { key, bytes } = before.get(table) as StoredRow
+    const now = (await store.get(table, key)) as StoredRow
+    await overwrite(store, table, key, bytes)
+    expect(await kinds()).toEqual([`old ${table}`])
+    await overwrite(store, table, key, now.bytes)
+  }
+  const head = (await rowsOf(store, 'log'))[0] as StoredRow
+  await overwrite(store, 'log', head.key, head.bytes.with(20, 1))
+  expect(await kinds()).toEqual(['log log'])
 })
