@@ -32,10 +32,11 @@ export function statusCommand(argv: readonly string[], io: Io): Promise<number> 
   })
 }
 
-function asText({ realm, epochs, states, people, unfinished, notices, at }: VaultStatus): string {
+function asText({ realm, epochs, states, people, unfinished, log, notices, at }: VaultStatus): string {
   const shown = Object.entries(states).filter(([, records]) => records > 0)
   return [
-    `realm ${realm}: ${count(people)} people, ${count(unfinished)} notes of unfinished work\n\n`,
+    `realm ${realm}: ${count(people)} people, ${count(unfinished)} notes of unfinished work\n`,
+    `log of ${count(log.entries)} entries, ${count(log.signed)} of them signed, ${count(log.queued)} waiting\n\n`,
     ...(shown.length === 0
       ? []
       : [table([['state', 'records'], ...shown.map(([state, n]) => [state, count(n)])]), '\n']),

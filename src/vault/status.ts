@@ -1,5 +1,6 @@
 /** Status: how many people, keys and unfinished works a realm has, counted row by row; writes nothing (SPEC §11.10). @module */
 
+import { type LogStanding, logStanding } from '../audit/standing.ts'
 import type { Millis, Realm } from '../base/brand.ts'
 import { systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
@@ -26,8 +27,16 @@ export interface EpochUse extends EpochInfo {
  * - `old-epochs`: wraps under an epoch that is not the primary one any more
  * - `people`: as many people as some laws make their own rules for, or soon so many
  * - `unfinished`: work between two stores that a crash left, or that is under way
+ * - `log`: entries wait to be integrated, or signed, for longer than any vault with the log's key would leave them
  */
-export type NoticeKind = 'unreadable' | 'closed-epoch' | 'key-age' | 'old-epochs' | 'people' | 'unfinished'
+export type NoticeKind =
+  | 'unreadable'
+  | 'closed-epoch'
+  | 'key-age'
+  | 'old-epochs'
+  | 'people'
+  | 'unfinished'
+  | 'log'
 
 /** One thing that an operator should know. */
 export interface Notice {
@@ -51,6 +60,7 @@ export interface VaultStatus {
   readonly people: number
   readonly unfinished: number
   readonly unreadable: number
+  readonly log: LogStanding
   readonly notices: readonly Notice[]
 }
 
@@ -68,6 +78,8 @@ export interface StatusOptions extends Pick<CallOptions, 'signal'> {
 const ORIGINATOR_MS: number = 2 * 365 * 86_400_000
 /** China's Order 19 of 2025: a filing within 30 working days from this stock of faces on. */
 const FILING_PEOPLE = 100_000
+/** A vault with the log's key integrates within a second. */
+const LOG_LATE_MS = 60_000
 const SOON_AGE = 0.8
 const SOON_PEOPLE = 0.9
 const PROGRESS_ROWS = 256
@@ -100,7 +112,8 @@ export async function vaultStatus(options: StatusOptions): Promise<VaultStatus> 
   const epochs = keyring.epochs.map((info) => ({ ...info, wraps: count.wraps.get(info.epoch) ?? 0 }))
   const { states, unfinished, unreadable } = count
   const people = Object.values(states).reduce((sum, one) => sum + one) - states.revoked - states.erased
-  const counted = { realm: access.realm, at, epochs, states, people, unfinished, unreadable }
+  const log = await logStanding(store, access.realm, signal === undefined ? {} : { signal })
+  const counted = { realm: access.realm, at, epochs, states, people, unfinished, unreadable, log }
   const notices = noticesOf(counted, keyring)
   return { ok: notices.every(({ level }) => level !== 'fault'), ...counted, notices }
 }
@@ -176,7 +189,7 @@ export function noticesOf(
   const notices: Notice[] = []
   const add = (level: Notice['level'], kind: NoticeKind, text: string): void =>
     void notices.push({ kind, level, text })
-  const { epochs, people, unfinished, unreadable, at } = counted
+  const { epochs, people, unfinished, unreadable, at, log } = counted
   if (unreadable > 0) add('fault', 'unreadable', `${unreadable} rows cannot be read: guise fsck names them`)
   for (const { epoch, status, wraps, createdAt } of epochs) {
     const age = (at - createdAt) / ORIGINATOR_MS
@@ -204,6 +217,10 @@ export function noticesOf(
       'unfinished',
       `${unfinished} notes of work between two stores: the next opening finishes them`,
     )
+  }
+  if (log.oldestMs !== undefined && at - log.oldestMs > LOG_LATE_MS) {
+    const text = `${log.queued} entries of the log wait: no vault with the log's key is open`
+    add('warning', 'log', text)
   }
   return notices
 }

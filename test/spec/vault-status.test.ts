@@ -131,6 +131,7 @@ describe('what is due', () => {
     people: 0,
     unfinished: 0,
     unreadable: 0,
+    log: { entries: 9, signed: 9, queued: 0, oldestMs: undefined },
     epochs: [],
   }
   const aged = (days: number, status: EpochStatus) => ({
@@ -160,6 +161,15 @@ describe('what is due', () => {
     [100_000, ['warning people']],
   ])('%i people', (people, expected) => {
     expect(due({ people })).toEqual(expected)
+  })
+
+  test.each<[number | undefined, string[]]>([
+    [undefined, []],
+    [60_000, []],
+    [60_001, ['warning log']],
+  ])('an entry that has waited for %s ms', (waitedMs, expected) => {
+    const oldestMs = waitedMs === undefined ? undefined : counted.at - waitedMs
+    expect(due({ log: { ...counted.log, queued: 3, oldestMs } })).toEqual(expected)
   })
 
   test('a text names no person', () => {

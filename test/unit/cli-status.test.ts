@@ -42,6 +42,7 @@ test('a sound realm', async () => {
     code: 0,
     err: '',
     out: `realm clinic: 2 people, 0 notes of unfinished work
+log of 6 entries, 6 of them signed, 0 waiting
 
 state    records
 ───────  ───────
