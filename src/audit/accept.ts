@@ -45,7 +45,7 @@ export async function acceptLog(
   const follower = new Follower(store, realm, keys)
   const publisher = new Publisher({ store, realm, signer, anchor: undefined })
   await follower.follow(options)
-  if (await continues(publisher, kept, follower, options)) {
+  if (publisher.isGenuine(kept) && (await continues(publisher, kept, follower, options))) {
     throw rejectInput('the log continues what is anchored: there is nothing to accept')
   }
   await keys.load(options)

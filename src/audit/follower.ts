@@ -70,6 +70,7 @@ export class Follower {
   readonly #realm: Realm
   readonly #keys: LogKeys
   readonly #start: Uint8Array
+  readonly #onlyReads: boolean
   /** Entries of this process that are durable and were not met in the queue yet. */
   readonly #own: Map<string, Ahead & Pick<Queued, 'bytes'> & { readonly serial: number }> = new Map()
   #serial = 0
@@ -78,7 +79,9 @@ export class Follower {
   #cursor: Uint8Array = START
   #untilTurn = TURN_ENTRIES
 
-  constructor(store: Pick<Store, 'get' | 'scan'>, realm: Realm, keys: LogKeys) {
+  /** @param onlyReads does without the bytes of what waits: somebody else integrates it */
+  constructor(store: Pick<Store, 'get' | 'scan'>, realm: Realm, keys: LogKeys, onlyReads = false) {
+    this.#onlyReads = onlyReads
     this.#store = store
     this.#realm = realm
     this.#keys = keys
@@ -246,8 +249,7 @@ export class Follower {
     const own = this.#own.get(version)
     if (own !== undefined && equalBytes(own.bytes, row.entry)) {
       this.#own.delete(version)
-      const { writer, sequence, leaf } = own
-      this.#waiting.add({ writer, sequence, bytes: own.bytes, leaf, key, version })
+      this.#wait(own, own.bytes, key, version)
       return true
     }
     const logKey = await this.#key(row.version, options)
@@ -265,8 +267,13 @@ export class Follower {
       return true
     }
     const { writer, sequence } = entry
-    this.#waiting.add({ writer, sequence, bytes: copyPublic(row.entry), leaf, key, version })
+    this.#wait({ writer, sequence, leaf }, row.entry, key, version)
     return true
+  }
+
+  #wait({ writer, sequence, leaf }: Ahead, entry: Uint8Array, key: Uint8Array, version: string): void {
+    const bytes = this.#onlyReads ? UNREAD.bytes : copyPublic(entry)
+    this.#waiting.add({ writer, sequence, bytes, leaf, key, version })
   }
 
   /** True for a row of the queue that is known already, here or from a snapshot, and was not met in the queue yet. */

@@ -59,11 +59,12 @@ export class Ledger implements JournalListener {
   #snapshotSize = 0
   #snapshotting: Promise<void> = Promise.resolve()
   #busy = false
+  #opened = false
   #closed = false
 
   constructor(parts: LedgerParts) {
     this.#parts = parts
-    this.#follower = new Follower(parts.store, parts.realm, parts.keys)
+    this.#follower = new Follower(parts.store, parts.realm, parts.keys, parts.signer === undefined)
     this.#publisher = new Publisher(parts)
     this.#unlisten = parts.journal.listen(this)
   }
@@ -93,6 +94,7 @@ export class Ledger implements JournalListener {
       // What is anchored was compared: an anchor that is away for now keeps nobody out.
       if (kept === undefined || this.#fault !== undefined || !isRetryable(error)) throw error
     }
+    this.#opened = true
     this.#arm(IDLE_MS)
   }
 
@@ -102,7 +104,7 @@ export class Ledger implements JournalListener {
     } catch (error) {
       this.#note(error)
     }
-    if (!this.#busy) {
+    if (!this.#busy && this.#opened) {
       this.#busy = true
       this.#arm(this.#dueMs)
     }
@@ -141,7 +143,8 @@ export class Ledger implements JournalListener {
     })
     // Whoever loses the race is not heard.
     limit.catch(() => undefined)
-    const settled = this.#settled()
+    let over = false
+    const settled = this.#settled(() => over)
     settled.catch(() => undefined)
     try {
       if (signal?.aborted === true) throw noAnswer()
@@ -152,6 +155,7 @@ export class Ledger implements JournalListener {
         retryable: true,
       })
     } finally {
+      over = true
       end?.()
     }
   }
@@ -162,13 +166,16 @@ export class Ledger implements JournalListener {
     return { queued, unanchored: size + queued - anchored, fault: this.#fault }
   }
 
-  /** Integrates and anchors what is left, as far as that is possible, and stops. */
+  /**
+   * Integrates and anchors what is left, as far as that is possible, and stops. A ledger that was not opened signs and anchors nothing: it
+   * may be of a store that was put back.
+   */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#timer)
     try {
-      if (this.signs) await this.settle({})
+      if (this.signs && this.#opened) await this.settle({})
     } catch {
       // What waits stays in the queue; whoever opens the realm next integrates it.
     } finally {
@@ -183,10 +190,10 @@ export class Ledger implements JournalListener {
   }
 
   /** Everything kept before the call is anchored when it resolves. */
-  async #settled(): Promise<void> {
+  async #settled(isOver: () => boolean): Promise<void> {
     if (this.signs) return await this.#cycle()
     // Another process does the work.
-    for (;;) {
+    while (!isOver()) {
       await this.follow()
       const head = this.#head()
       await this.#publish()
@@ -298,7 +305,6 @@ const LASTING: ReadonlySet<string> = new Set([
   'ERR_AUDIT_DUPLICATION',
   'ERR_AUDIT_FORMAT',
   'ERR_AUDIT_FORK',
-  'ERR_AUDIT_KEY',
   'ERR_AUDIT_ROLLBACK',
 ])
 

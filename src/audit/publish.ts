@@ -49,6 +49,17 @@ export class Publisher {
     return kept && this.#genuine(kept)
   }
 
+  /** True when the log's key signed a checkpoint. */
+  isGenuine(checkpoint: Checkpoint): boolean {
+    try {
+      this.#genuine(checkpoint)
+      return true
+    } catch (error) {
+      if (error instanceof AuditError) return false
+      throw error
+    }
+  }
+
   /** Throws `ERR_AUDIT_ROLLBACK` or `ERR_AUDIT_FORK` unless the log continues what was anchored. */
   async requireContinues(kept: Checkpoint, head: LogHead, options?: CallOptions): Promise<void> {
     if (kept.size > head.size) throw rolledBack()
@@ -81,7 +92,7 @@ export class Publisher {
     for (;;) {
       if (this.#checkpoint !== undefined && this.#checkpoint.size >= head.size) return this.#checkpoint
       const row = await store.get('log', key, options)
-      const known = row && this.#genuine(readCheckpoint(TEXT.decode(row.bytes)))
+      const known = row && this.#known(row.bytes)
       if (known !== undefined && known.size >= head.size) {
         if (known.size === head.size && !equalBytes(known.root, head.root)) throw forked()
         this.#checkpoint = known
@@ -117,6 +128,17 @@ export class Publisher {
         cause: error,
         retryable: true,
       })
+    }
+  }
+
+  /** A stored checkpoint; what the log's key did not sign, or not this one, is signed anew: the head vouches for the log. */
+  #known(bytes: Uint8Array): Checkpoint | undefined {
+    try {
+      const checkpoint = readCheckpoint(TEXT.decode(bytes))
+      return this.isGenuine(checkpoint) ? checkpoint : undefined
+    } catch (error) {
+      if (error instanceof AuditError || error instanceof TypeError) return undefined
+      throw error
     }
   }
 

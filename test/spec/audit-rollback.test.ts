@@ -1,5 +1,5 @@
 /** SPEC §14.8: what was put back, and when a verb is acknowledged. @module */
-import { memoryStore, type Store, type Vault } from 'guise'
+import { logElsewhere, memoryStore, type Store, type Vault } from 'guise'
 import { describe, expect, test } from 'vitest'
 import { AuditError } from '../../src/audit/errors.ts'
 import { headKey } from '../../src/audit/log-rows.ts'
@@ -8,7 +8,7 @@ import { toHex } from '../../src/base/bytes.ts'
 import { queueRow } from '../reference/audit.ts'
 import { SecondVault } from '../reference/second.ts'
 import { hookedStore, onlyRow, overwrite, rowsOf } from '../support/rows.ts'
-import { codeOf, type TestVault, testVault } from '../support/vault.ts'
+import { codeOf, SIGNER, type TestVault, testVault } from '../support/vault.ts'
 import { ask, copyOf, enroll, entriesOf, memoryAnchor } from '../support/vault-log.ts'
 
 describe('AUDIT-21 rows that were put back', () => {
@@ -164,6 +164,35 @@ describe('AUDIT-23 acknowledged when anchored', () => {
     const receipt = await made.vault.erase('anna')
     expect(receipt.record).toHaveLength(22)
     expect(anchor.kept?.size).toBe((await entriesOf(made.store)).length)
+  })
+})
+
+describe('AUDIT-23 a signer that fails', () => {
+  test('AUDIT-23 garbage from the signer leaves a verb pending, and stops nothing', async () => {
+    let answer: Uint8Array | undefined = new Uint8Array(64)
+    const signer = {
+      origin: SIGNER.origin,
+      publicKey: SIGNER.publicKey,
+      sign: async (note: Uint8Array) => answer ?? (await SIGNER.sign(note)),
+    }
+    const made = await testVault()
+    const vault = await made.open({ logSigner: signer })
+    await enroll(vault)
+    await made.vault.close()
+    expect(await codeOf(vault.suspend('anna', { operationId: 'two' }))).toBe('ERR_AUDIT_PENDING')
+    expect(await ask(vault, 'anna', 1)).toBe('suspended')
+    answer = undefined
+    await vault.suspend('anna', { operationId: 'two' })
+    expect((await vault.health()).log).toBe(true)
+  })
+
+  test('AUDIT-23 a vault without the key waits for one that has it', async () => {
+    const made = await testVault()
+    const other = await made.open({ logSigner: undefined as never, [logElsewhere]: true })
+    await enroll(other)
+    await other.suspend('anna')
+    expect((await rowsOf(made.store, 'queue')).length).toBe(0)
+    await other.close()
   })
 })
 

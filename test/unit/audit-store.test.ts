@@ -126,6 +126,26 @@ describe('accepting a rollback', () => {
     expect(await codeOf(acceptAnchor({ ...request, actor: '' }))).toBe('ERR_AUDIT_INPUT')
   })
 
+  test('another key of the log is accepted like a rollback', async () => {
+    const anchor = at('anchor-key')
+    const made = await testVault({ anchor: fileAnchor(anchor) })
+    await enroll(made.vault, 'anna', 1)
+    await made.vault.suspend('anna')
+    await made.vault.close()
+    const next = await logSigner(ORIGIN, new Uint8Array(32).fill(6))
+    expect(await codeOf(made.open({ logSigner: next }))).toBe('ERR_AUDIT_KEY')
+    const { keyring } = made
+    const { checkpoint } = await acceptAnchor({ keyring, logSigner: next, anchor, actor: 'operator-2' })
+    const vault = await made.open({ logSigner: next })
+    await vault.resume('anna')
+    await vault.suspend('anna')
+    await vault.close()
+    const logKey = next.verifierKey
+    const log = storedLog(made.store, 'clinic')
+    const { compared } = await verifyLog(log.export(), { logKey, olderCheckpoints: [checkpoint.note] })
+    expect(compared).toEqual([4])
+  })
+
   test('the command does it, and says what is wrong', async () => {
     const key = new Uint8Array(32).fill(8)
     const provider = localKeyProvider({ path: at('keys'), key })
