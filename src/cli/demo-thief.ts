@@ -35,8 +35,14 @@ export async function copyFiles(folder: string, target: string): Promise<void> {
 }
 
 /** What a thief opens a vault with: neither the log's key nor the anchor. */
-function thievish({ logSigner: _, anchor: __, ...rest }: VaultOptions): VaultOptions {
-  return { ...rest, [logElsewhere]: true }
+function thievish(options: VaultOptions): VaultOptions {
+  const stolen: { -readonly [Key in keyof VaultOptions]: VaultOptions[Key] } = {
+    ...options,
+    [logElsewhere]: true,
+  }
+  delete stolen.logSigner
+  delete stolen.anchor
+  return stolen
 }
 
 /**
