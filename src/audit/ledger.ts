@@ -44,6 +44,8 @@ const LATER_MS = 700
 /** Entries of processes that have gone are looked for as often. */
 const IDLE_MS = 1000
 const SETTLE_MS = 10_000
+/** Whoever was first moved the head: conflicts beside a head that stays come from rows that somebody changed by hand. */
+const MOST_CONFLICTS = 8
 const POLL_MS = 50
 
 export class Ledger implements JournalListener {
@@ -56,6 +58,7 @@ export class Ledger implements JournalListener {
   readonly #publishings: Turns = new Turns()
   #timer: ReturnType<typeof setTimeout> | undefined
   #dueMs = SOON_MS
+  #conflicts = 0
   #snapshotSize = 0
   #snapshotting: Promise<void> = Promise.resolve()
   #busy = false
@@ -222,11 +225,15 @@ export class Ledger implements JournalListener {
         try {
           const done = await integrateSome(this.#parts, this.#follower)
           this.#dueMs = SOON_MS
+          this.#conflicts = 0
           return done
         } catch (error) {
           if (!hasCode(error, 'ERR_STORE_CONFLICT')) throw error
           this.#dueMs = LATER_MS + (randomBytes(1)[0] as number)
+          const { headVersion } = this.#follower
           await this.#follower.follow()
+          this.#conflicts = headVersion === this.#follower.headVersion ? this.#conflicts + 1 : 0
+          if (this.#conflicts > MOST_CONFLICTS) await this.#follower.requireWaiting()
           return this.#follower.queued > 0
         }
       }),
