@@ -241,20 +241,20 @@ export class Ledger implements JournalListener {
   }
 
   #publish(): Promise<void> {
-    return this.#publishings.share(() => this.#guard(() => this.#publishNow()))
+    return this.#publishings.share(() => this.#guard(() => inTime((options) => this.#publishNow(options))))
   }
 
-  async #publishNow(): Promise<void> {
+  async #publishNow(options: CallOptions): Promise<void> {
     try {
-      await this.#publisher.publish(this.#head())
+      await this.#publisher.publish(this.#head(), options)
     } catch (error) {
       const longer =
         hasCode(error, 'ERR_AUDIT_ANCHOR') && hasCode((error as Error).cause, 'ERR_AUDIT_ROLLBACK')
       if (!longer) throw error
-      const kept = await this.#publisher.readAnchor()
+      const kept = await this.#publisher.readAnchor(options)
       await this.follow()
       if (kept === undefined) throw rolledBack()
-      await this.#publisher.requireContinues(kept, this.#head())
+      await this.#publisher.requireContinues(kept, this.#head(), options)
     }
   }
 
@@ -291,6 +291,26 @@ export class Ledger implements JournalListener {
     const waits = this.#follower.queued > 0
     this.#busy = waits && this.signs
     this.#arm(waits && this.signs ? this.#dueMs : IDLE_MS)
+  }
+}
+
+/** A signer or an anchor that never answers is given up and asked anew: whoever waits behind it waits no longer than it. */
+async function inTime(task: (options: CallOptions) => Promise<void>): Promise<void> {
+  const stop = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(noAnswer())
+      stop.abort()
+    }, SETTLE_MS)
+  })
+  const done = task({ signal: stop.signal })
+  // Whatever comes late is not heard.
+  done.catch(() => undefined)
+  try {
+    await Promise.race([done, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

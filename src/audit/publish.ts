@@ -109,7 +109,7 @@ export class Publisher {
     const consistency = (from: number, to: number) => this.consistency(from, to, options)
     try {
       await anchor.advance(checkpoint, { ...options, consistency })
-      this.#anchored = checkpoint.size
+      this.#anchored = Math.max(this.#anchored, checkpoint.size)
     } catch (error) {
       if (!(error instanceof AuditError) || error.code !== 'ERR_AUDIT_ROLLBACK') throw error
       // Another process may have anchored a longer log: whoever follows it finds it so.

@@ -3,7 +3,7 @@ import { memoryStore } from 'guise'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { Journal } from '../../src/audit/journal.ts'
 import { hookedStore, remove } from '../support/rows.ts'
-import { codeOf, testVault } from '../support/vault.ts'
+import { codeOf, SIGNER, testVault } from '../support/vault.ts'
 import { ask, enroll } from '../support/vault-log.ts'
 import { compile } from './compile.ts'
 import { killLoop } from './kill-loop.ts'
@@ -74,6 +74,28 @@ function faultTests(injections: number, timeout: number): void {
         expect(unaudited.length).toBeGreaterThan(8)
       } finally {
         silent.mockRestore()
+      }
+    })
+
+    test('a signer that never answers is asked again: nobody behind it waits for ever', async () => {
+      let hangs = false
+      const sign = (note: Uint8Array): Promise<Uint8Array> =>
+        hangs ? new Promise(() => undefined) : SIGNER.sign(note)
+      const { origin, publicKey } = SIGNER
+      const { vault } = await testVault({ logSigner: { origin, publicKey, sign } })
+      await enroll(vault)
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      try {
+        hangs = true
+        const first = codeOf(vault.suspend('anna'))
+        await vi.advanceTimersByTimeAsync(10_100)
+        expect(await first).toBe('ERR_AUDIT_PENDING')
+        hangs = false
+        const second = codeOf(vault.revoke('anna', 'other'))
+        await vi.advanceTimersByTimeAsync(10_100)
+        expect(await second).toBe('resolved')
+      } finally {
+        vi.useRealTimers()
       }
     })
 
