@@ -12,6 +12,7 @@ import { Follower, rolledBack } from './follower.ts'
 import { integrateSome } from './integrate.ts'
 import type { Journal, JournalListener, Queued } from './journal.ts'
 import type { RowKind } from './last-change.ts'
+import type { LogHead } from './log-rows.ts'
 import { Publisher } from './publish.ts'
 import type { LogKeys } from './queue.ts'
 import { isDue, readSnapshot, writeSnapshot } from './snapshot.ts'
@@ -241,20 +242,24 @@ export class Ledger implements JournalListener {
   }
 
   #publish(): Promise<void> {
-    return this.#publishings.share(() => this.#guard(() => inTime((options) => this.#publishNow(options))))
+    return this.#publishings.share(() => this.#guard(() => inTime(this.#publishNow())))
   }
 
-  async #publishNow(options: CallOptions): Promise<void> {
+  async #publishNow(): Promise<void> {
     try {
-      await this.#publisher.publish(this.#head(), options)
+      const readOn = async (): Promise<LogHead> => {
+        await this.follow()
+        return this.#head()
+      }
+      await this.#publisher.publish(this.#head(), readOn)
     } catch (error) {
       const longer =
         hasCode(error, 'ERR_AUDIT_ANCHOR') && hasCode((error as Error).cause, 'ERR_AUDIT_ROLLBACK')
       if (!longer) throw error
-      const kept = await this.#publisher.readAnchor(options)
+      const kept = await this.#publisher.readAnchor()
       await this.follow()
       if (kept === undefined) throw rolledBack()
-      await this.#publisher.requireContinues(kept, this.#head(), options)
+      await this.#publisher.requireContinues(kept, this.#head())
     }
   }
 
@@ -295,20 +300,15 @@ export class Ledger implements JournalListener {
 }
 
 /** A signer or an anchor that never answers is given up and asked anew: whoever waits behind it waits no longer than it. */
-async function inTime(task: (options: CallOptions) => Promise<void>): Promise<void> {
-  const stop = new AbortController()
+async function inTime(task: Promise<void>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(noAnswer())
-      stop.abort()
-    }, SETTLE_MS)
+    timer = setTimeout(() => reject(noAnswer()), SETTLE_MS)
   })
-  const done = task({ signal: stop.signal })
   // Whatever comes late is not heard.
-  done.catch(() => undefined)
+  task.catch(() => undefined)
   try {
-    await Promise.race([done, late])
+    await Promise.race([task, late])
   } finally {
     clearTimeout(timer)
   }

@@ -1,10 +1,12 @@
 /** Rows that the log does not name: what comes of putting them back (SPEC §14.10). @module */
 import { logElsewhere, memoryStore, openKeyring } from 'guise'
 import { expect, test } from 'vitest'
+import { checkpointKey } from '../../src/audit/log-rows.ts'
+import type { Realm } from '../../src/base/brand.ts'
 import { toHex } from '../../src/base/bytes.ts'
 import { onlyRow, overwrite, remove, rowsOf } from '../support/rows.ts'
 import { basis, codeOf, SIGNER, sample, testVault } from '../support/vault.ts'
-import { ask, enroll, entriesOf } from '../support/vault-log.ts'
+import { ask, copyOf, enroll, entriesOf, memoryAnchor } from '../support/vault-log.ts'
 import { rotate } from './rollback.ts'
 
 test('an older wrap of the same secret opens the same template, until its epoch is destroyed', async () => {
@@ -78,4 +80,25 @@ test('a match whose process has gone before its entry was integrated can be cut 
   const other = await made.open({ store, keyring, logSigner: SIGNER })
   expect((await other.health()).log).toBe(true)
   expect((await entriesOf(store)).map(({ action }) => action)).toEqual(['key-add', 'enroll'])
+})
+
+test('the checkpoint of a longer fork, put into the store, neither stands for a revocation nor comes to the anchor', async () => {
+  const anchor = memoryAnchor()
+  const made = await testVault({ anchor })
+  await enroll(made.vault)
+  await made.vault.suspend('anna')
+  await made.vault.resume('anna')
+  // A copy that somebody opened with the log's key and another anchor.
+  const store = await copyOf(made.store)
+  const keyring = await openKeyring({ realm: 'clinic', provider: made.provider, store })
+  const fork = await made.open({ store, keyring, anchor: memoryAnchor() })
+  for (let i = 0; i < 6; i++) await ask(fork, 'anna', 1)
+  await fork.close()
+  const key = checkpointKey('clinic' as Realm)
+  const { bytes } = (await store.get('log', key)) ?? { bytes: new Uint8Array(1) }
+  await overwrite(made.store, 'log', key, bytes)
+  const { size } = anchor.kept ?? { size: 0 }
+  expect(await codeOf(made.vault.revoke('anna', 'withdrawn'))).toBe('ERR_AUDIT_PENDING')
+  expect(anchor.kept?.size).toBe(size)
+  expect((await made.vault.health()).log).toBe(false)
 })
