@@ -10,6 +10,7 @@ import { AuditError, rejectInput } from './errors.ts'
 import { Follower } from './follower.ts'
 import { integrateSome } from './integrate.ts'
 import type { Journal } from './journal.ts'
+import type { LogHead } from './log-rows.ts'
 import { bytesOf, KEY_TYPE, keyHashOf, signatureLine, toBase64 } from './note.ts'
 import { Publisher } from './publish.ts'
 import type { LogKeys } from './queue.ts'
@@ -56,7 +57,9 @@ export async function acceptLog(
   while (await integrateSome(parts, follower, options)) {
     // One commit after another until nothing waits.
   }
-  await publisher.publish({ size: follower.size, root: follower.frontier.root() }, options)
+  const head = (): LogHead => ({ size: follower.size, root: follower.frontier.root() })
+  const readOn = (): Promise<LogHead> => follower.follow(options).then(head)
+  await publisher.publish(head(), readOn, options)
   const checkpoint = publisher.checkpoint as Checkpoint
   return { checkpoint, statement: await sign(signer, kept, checkpoint, { actor, timeMs }, options) }
 }

@@ -162,6 +162,15 @@ export class Follower {
     this.headVersion = headVersion
   }
 
+  /** For whoever cannot integrate what waits although nobody else did: says what stands in the way. */
+  async requireWaiting(options?: CallOptions): Promise<never> {
+    for (const { key, version } of this.#waiting.first(Number.POSITIVE_INFINITY)) {
+      const row = await this.#store.get('queue', key, options)
+      if (row?.version !== version) throw missing()
+    }
+    throw damaged(this.size)
+  }
+
   async #readHead(options?: CallOptions): Promise<void> {
     const row = await this.#store.get('log', headKey(this.#realm), options)
     if ((row?.version ?? null) === this.headVersion) return

@@ -12,6 +12,7 @@ import { Follower, rolledBack } from './follower.ts'
 import { integrateSome } from './integrate.ts'
 import type { Journal, JournalListener, Queued } from './journal.ts'
 import type { RowKind } from './last-change.ts'
+import type { LogHead } from './log-rows.ts'
 import { Publisher } from './publish.ts'
 import type { LogKeys } from './queue.ts'
 import { isDue, readSnapshot, writeSnapshot } from './snapshot.ts'
@@ -44,6 +45,8 @@ const LATER_MS = 700
 /** Entries of processes that have gone are looked for as often. */
 const IDLE_MS = 1000
 const SETTLE_MS = 10_000
+/** Whoever was first moved the head: conflicts beside a head that stays come from rows that somebody changed by hand. */
+const MOST_CONFLICTS = 8
 const POLL_MS = 50
 
 export class Ledger implements JournalListener {
@@ -56,6 +59,7 @@ export class Ledger implements JournalListener {
   readonly #publishings: Turns = new Turns()
   #timer: ReturnType<typeof setTimeout> | undefined
   #dueMs = SOON_MS
+  #conflicts = 0
   #snapshotSize = 0
   #snapshotting: Promise<void> = Promise.resolve()
   #busy = false
@@ -229,11 +233,15 @@ export class Ledger implements JournalListener {
         try {
           const done = await integrateSome(this.#parts, this.#follower)
           this.#dueMs = SOON_MS
+          this.#conflicts = 0
           return done
         } catch (error) {
           if (!hasCode(error, 'ERR_STORE_CONFLICT')) throw error
           this.#dueMs = LATER_MS + (randomBytes(1)[0] as number)
+          const { headVersion } = this.#follower
           await this.#follower.follow()
+          this.#conflicts = headVersion === this.#follower.headVersion ? this.#conflicts + 1 : 0
+          if (this.#conflicts > MOST_CONFLICTS) await this.#follower.requireWaiting()
           return this.#follower.queued > 0
         }
       }),
@@ -241,12 +249,16 @@ export class Ledger implements JournalListener {
   }
 
   #publish(): Promise<void> {
-    return this.#publishings.share(() => this.#guard(() => this.#publishNow()))
+    return this.#publishings.share(() => this.#guard(() => inTime(this.#publishNow())))
   }
 
   async #publishNow(): Promise<void> {
     try {
-      await this.#publisher.publish(this.#head())
+      const readOn = async (): Promise<LogHead> => {
+        await this.follow()
+        return this.#head()
+      }
+      await this.#publisher.publish(this.#head(), readOn)
     } catch (error) {
       const longer =
         hasCode(error, 'ERR_AUDIT_ANCHOR') && hasCode((error as Error).cause, 'ERR_AUDIT_ROLLBACK')
@@ -291,6 +303,21 @@ export class Ledger implements JournalListener {
     const waits = this.#follower.queued > 0
     this.#busy = waits && this.signs
     this.#arm(waits && this.signs ? this.#dueMs : IDLE_MS)
+  }
+}
+
+/** A signer or an anchor that never answers is given up and asked anew: whoever waits behind it waits no longer than it. */
+async function inTime(task: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(noAnswer()), SETTLE_MS)
+  })
+  // Whatever comes late is not heard.
+  task.catch(() => undefined)
+  try {
+    await Promise.race([task, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -62,15 +62,19 @@ export class Publisher {
 
   /** Throws `ERR_AUDIT_ROLLBACK` or `ERR_AUDIT_FORK` unless the log continues what was anchored. */
   async requireContinues(kept: Checkpoint, head: LogHead, options?: CallOptions): Promise<void> {
-    if (kept.size > head.size) throw rolledBack()
-    const proof = await this.consistency(kept.size, head.size, options)
+    await this.#requireBegins(kept, head, options)
+    this.#anchored = Math.max(this.#anchored, kept.size)
+  }
+
+  async #requireBegins(known: Checkpoint, head: LogHead, options?: CallOptions): Promise<void> {
+    if (known.size > head.size) throw rolledBack()
+    const proof = await this.consistency(known.size, head.size, options)
     try {
-      verifyConsistency(kept, head, proof)
+      verifyConsistency(known, head, proof)
     } catch (error) {
       if (error instanceof AuditError) throw forked()
       throw error
     }
-    this.#anchored = Math.max(this.#anchored, kept.size)
   }
 
   /** The proof that the log of `from` entries begins the one of `to`. */
@@ -79,14 +83,21 @@ export class Publisher {
     return await tree.consistency(from, to)
   }
 
-  /** Signs a durable head, stores the checkpoint, and anchors it. Without a signer it takes what others signed. */
-  async publish(head: LogHead, options: CallOptions = {}): Promise<void> {
-    const checkpoint = await this.#sign(head, options)
+  /**
+   * Signs a durable head, stores the checkpoint, and anchors it. Without a signer it takes what others signed. A stored checkpoint
+   * beyond the head is taken when the log continues it: `readOn` gives the head as it is then.
+   */
+  async publish(head: LogHead, readOn: () => Promise<LogHead>, options: CallOptions = {}): Promise<void> {
+    const checkpoint = await this.#sign(head, readOn, options)
     if (checkpoint === undefined || this.#parts.anchor === undefined) return
     if (checkpoint.size > this.#anchored || this.#anchored === 0) await this.#advance(checkpoint, options)
   }
 
-  async #sign(head: LogHead, options: CallOptions): Promise<Checkpoint | undefined> {
+  async #sign(
+    head: LogHead,
+    readOn: () => Promise<LogHead>,
+    options: CallOptions,
+  ): Promise<Checkpoint | undefined> {
     const { store, realm, signer } = this.#parts
     const key = checkpointKey(realm)
     for (;;) {
@@ -95,6 +106,8 @@ export class Publisher {
       const known = row && this.#known(row.bytes)
       if (known !== undefined && known.size >= head.size) {
         if (known.size === head.size && !equalBytes(known.root, head.root)) throw forked()
+        // What is signed is durable before: whoever reads on finds it, or the checkpoint is of another log.
+        if (known.size > head.size) await this.#requireBegins(known, await readOn(), options)
         this.#checkpoint = known
         return known
       }
@@ -120,7 +133,7 @@ export class Publisher {
     const consistency = (from: number, to: number) => this.consistency(from, to, options)
     try {
       await anchor.advance(checkpoint, { ...options, consistency })
-      this.#anchored = checkpoint.size
+      this.#anchored = Math.max(this.#anchored, checkpoint.size)
     } catch (error) {
       if (!(error instanceof AuditError) || error.code !== 'ERR_AUDIT_ROLLBACK') throw error
       // Another process may have anchored a longer log: whoever follows it finds it so.

@@ -2,7 +2,7 @@
 /// <reference types="node" />
 
 import { dirname, join } from 'node:path'
-import { logSigner } from '../../src/audit/checkpoint.ts'
+import { type LocalLogSigner, logSigner } from '../../src/audit/checkpoint.ts'
 import { toHex } from '../../src/base/bytes.ts'
 import { embedding } from '../../src/embedding/embedding.ts'
 import { checkModel, type Model } from '../../src/embedding/model.ts'
@@ -67,7 +67,7 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
   const provider = localKeyProvider({ path: join(dirname(directory), 'keys'), key })
   key.fill(0)
   const keyring = await openOrCreate({ realm: REALM, provider, store })
-  const signer = await logSigner(`${REALM}.example/guise`, new Uint8Array(32).fill(6))
+  const signer = await worldSigner()
   const ctx = await openContext({
     keyring,
     store,
@@ -91,6 +91,11 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
     await apart?.close()
   }
   return { vault, ctx, keyring, close }
+}
+
+/** Signs the log of the world. */
+export async function worldSigner(): Promise<LocalLogSigner> {
+  return await logSigner(`${REALM}.example/guise`, new Uint8Array(32).fill(6))
 }
 
 async function openOrCreate(options: KeyringOptions): Promise<Keyring> {
