@@ -36,6 +36,12 @@ export const MAX_ROW_BYTES = 65_536
 /** A commit has at most 4,096 steps. */
 export const MAX_COMMIT_STEPS = 4096
 
+/** Where a row lies. */
+export interface RowPlace {
+  readonly table: Table
+  readonly key: Uint8Array
+}
+
 /** A row as it was when it was read. Key and bytes belong to the caller; `version` is opaque. */
 export interface StoredRow {
   readonly key: Uint8Array
