@@ -44,7 +44,7 @@ export interface VaultSettings {
 }
 
 /** What verbs need of a store. */
-export type VaultStore = Pick<Store, 'get' | 'commit' | 'scan'>
+export type VaultStore = Pick<Store, 'get' | 'getMany' | 'commit' | 'scan'>
 
 /** How often a decision is made anew when others change what it rests on. */
 const MOST_TRIES = 64
@@ -292,6 +292,7 @@ function abortable(store: VaultStore, signal: AbortSignal): VaultStore {
   const options = { signal }
   return {
     get: (table, key) => store.get(table, key, options),
+    getMany: (places) => readRows(store, places, options),
     commit: (steps) => store.commit(steps, options),
     scan: (table, from) => store.scan(table, from, options),
   }
