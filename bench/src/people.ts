@@ -12,9 +12,11 @@ import {
   createKeyring,
   type EnrollRequest,
   embedding,
+  type KeyProvider,
   logSigner,
   type Model,
   type OperatingPoint,
+  openKeyring,
   type Store,
   type VaultOptions,
   type VerifyRequest,
@@ -49,12 +51,15 @@ export function modelOf(dimensions: number): Model {
   return { id: 'synthetic@1', dimensions, metric: 'cosine' }
 }
 
-/** A new keyring on the store, and the options that open a vault on both. */
+/** A keyring on the store, a new one unless `how` is `open`, and the options that open a vault on both. */
 export async function vaultOptions(
   store: Store,
   shape: { readonly bits: Bits; readonly dimensions: number; readonly custody: 'operator' | 'holder' },
+  provider: KeyProvider = memoryKeyProvider(),
+  how: 'create' | 'open' = 'create',
 ): Promise<VaultOptions> {
-  const keyring = await createKeyring({ realm: 'bench', provider: memoryKeyProvider(), store })
+  const find = how === 'open' ? openKeyring : createKeyring
+  const keyring = await find({ realm: 'bench', provider, store })
   const model = modelOf(shape.dimensions)
   return {
     keyring,

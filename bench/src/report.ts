@@ -28,7 +28,15 @@ export interface Circumstances {
   readonly load: readonly [begin: number, end: number]
 }
 
-const PACKAGES = ['libsodium-wrappers', 'cborg', '@noble/hashes', 'lmdb', 'better-sqlite3', 'sodium-native']
+const PACKAGES = [
+  'libsodium-wrappers',
+  'cborg',
+  '@noble/hashes',
+  'lmdb',
+  'better-sqlite3',
+  'sodium-native',
+  'pg',
+]
 
 export function circumstances(
   command: string,

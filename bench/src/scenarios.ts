@@ -2,6 +2,7 @@
 
 import { enrollScenario } from './enroll.ts'
 import { keyingScenario } from './keying.ts'
+import { postgresScenario } from './postgres.ts'
 import { rotateScenario } from './rotate.ts'
 import type { Scenario } from './scenario.ts'
 import { sealScenario } from './seal.ts'
@@ -15,6 +16,7 @@ export const SCENARIOS: readonly Scenario[] = [
   sealScenario,
   verifyScenario,
   verifyDurableScenario,
+  postgresScenario,
   enrollScenario,
   sizeScenario,
 ]

@@ -4,7 +4,7 @@ import type { Journal } from '../audit/journal.ts'
 import type { Epoch, Millis, Realm } from '../base/brand.ts'
 import type { CallOptions } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
-import type { Store, StoreStep } from '../store/store.ts'
+import type { RowPlace, Store, StoredRow, StoreStep } from '../store/store.ts'
 import type { RealmKeys } from './realm-keys.ts'
 
 /**
@@ -31,8 +31,8 @@ export interface RingAccess {
   /** The step that makes a commit fail with `ERR_STORE_CONFLICT` unless the ring is the one last read. */
   check(): CheckStep
 
-  /** Reads the ring again when its row changed. Every verb begins with it (KEYS-12). */
-  refresh(options?: CallOptions): Promise<void>
+  /** Reads the ring again when its row changed. Every verb begins with it (KEYS-12). `read`: reads the row, and others with it. */
+  refresh(options?: CallOptions, read?: RingReader): Promise<void>
 
   /** Throws the errors of KEYS-11 unless wraps of the epoch may be opened. */
   requireOpenable(epoch: number): void
@@ -68,6 +68,9 @@ export interface RingAccess {
   /** The first 16 bytes of the tag of the row that was last read, as log entries name it. */
   readonly rowTag: Uint8Array
 }
+
+/** Reads the ring's row in the ring's store. */
+export type RingReader = (place: RowPlace) => Promise<StoredRow | undefined>
 
 /** The step that only asserts. */
 export type CheckStep = Extract<StoreStep, { readonly step: 'check' }>

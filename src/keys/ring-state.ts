@@ -27,7 +27,7 @@ import {
   ringRowKey,
   TAG_BYTES,
 } from './ring.ts'
-import type { CheckStep, RingAccess } from './ring-access.ts'
+import type { CheckStep, RingAccess, RingReader } from './ring-access.ts'
 import { requireOpenable } from './transition.ts'
 
 /** A conflict means that another process changed the ring meanwhile: so many in a row never happen by chance. */
@@ -116,9 +116,11 @@ export class RingState implements RingAccess {
     return { step: 'check', table: TABLE, key: this.#key, expected: this.#current().rowVersion }
   }
 
-  async refresh(options: CallOptions = {}): Promise<void> {
+  async refresh(options: CallOptions = {}, read?: RingReader): Promise<void> {
     this.#alive()
-    const row = await this.store.get(TABLE, this.#key, options)
+    const row = await (read === undefined
+      ? this.store.get(TABLE, this.#key, options)
+      : read({ table: TABLE, key: this.#key }))
     this.#alive()
     if (row === undefined) throw new KeysError('ERR_KEYS_ABSENT', 'the store holds no keyring of this realm')
     if (row.version !== this.#view?.rowVersion) await this.#accept(row, options)

@@ -12,6 +12,7 @@ import {
   put,
   sameBytes,
 } from './conformance-kit.ts'
+import { readingChecks } from './conformance-reading.ts'
 import { scanChecks } from './conformance-scan.ts'
 import { StoreError } from './errors.ts'
 import type { Store } from './store.ts'
@@ -43,6 +44,7 @@ export function storeConformance(
 ): readonly ConformanceCheck[] {
   const checks: readonly Check[] = [
     ...rowChecks,
+    ...readingChecks,
     ...batchChecks,
     ...versionChecks,
     ...raceChecks,

@@ -39,3 +39,26 @@ export interface TransactionFailure {
   /** What LMDB or the system said. */
   readonly cause: unknown
 }
+
+const COMMIT_ERROR_WAIT_MS = 1000
+
+/**
+ * lmdb rejects with an error whose `commitError` is a promise that rejects with the reason, and that ends the
+ * process as an unhandled rejection unless someone listens.
+ */
+export async function commitError(error: unknown): Promise<unknown> {
+  if (typeof error !== 'object' || error === null || !('commitError' in error)) return error
+  const reason = Promise.resolve(error.commitError).then(
+    () => error,
+    (cause: unknown) => cause,
+  )
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const silence = new Promise<unknown>((resolve) => {
+    timer = setTimeout(() => resolve(error), COMMIT_ERROR_WAIT_MS)
+  })
+  try {
+    return await Promise.race([reason, silence])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -8,7 +8,12 @@ import { systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { rejectInput, StoreError } from './errors.ts'
 import { makeCopy } from './lmdb-backup.ts'
-import type { Environment, EnvironmentTable, TransactionFailure } from './lmdb-environment.ts'
+import {
+  commitError,
+  type Environment,
+  type EnvironmentTable,
+  type TransactionFailure,
+} from './lmdb-environment.ts'
 import {
   checkFiles,
   errorCode,
@@ -19,8 +24,8 @@ import {
   prepareDirectory,
 } from './lmdb-files.ts'
 import { CommitGroups, decideChecks } from './lmdb-group.ts'
-import { ownKey, ownSteps, ownTable } from './steps.ts'
-import { type Store, type StoredRow, type StoreStep, TABLES, type Table } from './store.ts'
+import { ownKey, ownPlaces, ownSteps, ownTable } from './steps.ts'
+import { type RowPlace, type Store, type StoredRow, type StoreStep, TABLES, type Table } from './store.ts'
 
 /**
  * `path`: a directory on a local file system, made with mode 0700 when missing. `mapSizeBytes`: address space
@@ -105,6 +110,16 @@ class OpenLmdbStore implements LmdbStore {
     const owned = ownKey(key)
     this.#enter(options)
     return guarded(() => this.#environment.table(name).read(owned))
+  }
+
+  async getMany(
+    places: readonly RowPlace[],
+    options: CallOptions = {},
+  ): Promise<readonly (StoredRow | undefined)[]> {
+    const owned = ownPlaces(places)
+    this.#enter(options)
+    // One snapshot serves all that is read without a pause.
+    return guarded(() => owned.map(({ table, key }) => this.#environment.table(table).read(key)))
   }
 
   async commit(steps: readonly StoreStep[], options: CallOptions = {}): Promise<readonly string[]> {
@@ -323,28 +338,6 @@ class LmdbEnvironment implements Environment {
 }
 
 const SEQUENCE = new TextEncoder().encode('sequence')
-const COMMIT_ERROR_WAIT_MS = 1000
-
-/**
- * lmdb rejects with an error whose `commitError` is a promise that rejects with the reason, and that ends the
- * process as an unhandled rejection unless someone listens.
- */
-async function commitError(error: unknown): Promise<unknown> {
-  if (typeof error !== 'object' || error === null || !('commitError' in error)) return error
-  const reason = Promise.resolve(error.commitError).then(
-    () => error,
-    (cause: unknown) => cause,
-  )
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const silence = new Promise<unknown>((resolve) => {
-    timer = setTimeout(() => resolve(error), COMMIT_ERROR_WAIT_MS)
-  })
-  try {
-    return await Promise.race([reason, silence])
-  } finally {
-    clearTimeout(timer)
-  }
-}
 
 /** Rows as lmdb keeps them: before the bytes stands the version, a double, which lmdb reads and writes itself. */
 class LmdbTable implements EnvironmentTable {

@@ -2,8 +2,17 @@
 
 import type { CallOptions } from '../base/errors.ts'
 import { StoreError } from './errors.ts'
-import { conflict, keyText, type OwnedStep, ownKey, ownSteps, ownTable, sequenceKey } from './steps.ts'
-import { type Store, type StoredRow, type StoreStep, TABLES, type Table } from './store.ts'
+import {
+  conflict,
+  keyText,
+  type OwnedStep,
+  ownKey,
+  ownPlaces,
+  ownSteps,
+  ownTable,
+  sequenceKey,
+} from './steps.ts'
+import { type RowPlace, type Store, type StoredRow, type StoreStep, TABLES, type Table } from './store.ts'
 
 /** An empty store that is not durable. */
 export function memoryStore(): Store {
@@ -26,6 +35,18 @@ class MemoryStore implements Store {
     this.#enter(options)
     const row = this.#table(name).rows.get(keyText(owned))
     return row === undefined ? undefined : copyRow(row)
+  }
+
+  async getMany(
+    places: readonly RowPlace[],
+    options: CallOptions = {},
+  ): Promise<readonly (StoredRow | undefined)[]> {
+    const owned = ownPlaces(places)
+    this.#enter(options)
+    return owned.map(({ table, key }) => {
+      const row = this.#table(table).rows.get(keyText(key))
+      return row === undefined ? undefined : copyRow(row)
+    })
   }
 
   async commit(steps: readonly StoreStep[], options: CallOptions = {}): Promise<readonly string[]> {

@@ -200,6 +200,15 @@ $guise$;
 `
 }
 
+/** Rows of some places, each with the number of its place: one statement, one snapshot. */
+export function rowsSql(schema: string, places: readonly { readonly table: Table }[]): string {
+  const parts = places.map(
+    ({ table }, i) =>
+      `SELECT ${i} AS place, bytes, version::text AS version FROM "${schema}"."${table}" WHERE key = $${i + 1}`,
+  )
+  return parts.join(' UNION ALL ')
+}
+
 /** Versions of rows under some keys, by table, and whether the server is a standby: one statement, one snapshot. */
 export function versionsSql(schema: string, tables: readonly Table[]): string {
   const parts = tables.map(

@@ -11,12 +11,13 @@ import {
   checkSchema,
   DEFAULT_SCHEMA,
   openingSql,
+  rowsSql,
   SCHEMA_VERSION,
   type Setting,
   versionsSql,
 } from './postgres-schema.ts'
-import { conflict, keyText, ownKey, ownSteps, ownTable } from './steps.ts'
-import { type Store, type StoredRow, type StoreStep, TABLES, type Table } from './store.ts'
+import { conflict, keyText, ownKey, ownPlaces, ownSteps, ownTable } from './steps.ts'
+import { type RowPlace, type Store, type StoredRow, type StoreStep, TABLES, type Table } from './store.ts'
 
 /**
  * `pool`: stays the caller's; the store never ends it. `schema`: where `migratePostgres` made the tables (default
@@ -114,6 +115,22 @@ class PostgresStore implements Store {
     const text = `SELECT bytes, version::text AS version FROM "${this.#schema}"."${name}" WHERE key = $1`
     const [row] = (await this.#read(text, [owned], options)) as readonly RawRow[]
     return row === undefined ? undefined : { key: owned, bytes: plain(row.bytes), version: row.version }
+  }
+
+  async getMany(
+    places: readonly RowPlace[],
+    options: CallOptions = {},
+  ): Promise<readonly (StoredRow | undefined)[]> {
+    const owned = ownPlaces(places)
+    this.#enter(options)
+    if (owned.length === 0) return []
+    const keys = owned.map(({ key }) => key)
+    const rows = (await this.#read(rowsSql(this.#schema, owned), keys, options)) as readonly PlacedRow[]
+    const found = new Map(rows.map((row) => [row.place, row]))
+    return owned.map(({ key }, i) => {
+      const row = found.get(i)
+      return row === undefined ? undefined : { key, bytes: plain(row.bytes), version: row.version }
+    })
   }
 
   async commit(steps: readonly StoreStep[], options: CallOptions = {}): Promise<readonly string[]> {
@@ -244,6 +261,10 @@ class PostgresStore implements Store {
 interface RawRow {
   readonly bytes: unknown
   readonly version: string
+}
+
+interface PlacedRow extends RawRow {
+  readonly place: number
 }
 
 interface KeyedRow extends RawRow {

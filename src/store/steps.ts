@@ -6,7 +6,9 @@ import { rejectInput, StoreError } from './errors.ts'
 import {
   MAX_COMMIT_STEPS,
   MAX_KEY_BYTES,
+  MAX_READ_ROWS,
   MAX_ROW_BYTES,
+  type RowPlace,
   type StoreStep,
   TABLES,
   type Table,
@@ -44,6 +46,22 @@ export function ownTable(value: unknown, name = 'table'): Table {
 /** A copy of a key of 1 to 256 bytes; `minBytes` is 0 for the start of a scan. */
 export function ownKey(value: unknown, name = 'key', minBytes = 1): Uint8Array {
   return copyPublic(checkBytes(value, name, [minBytes, MAX_KEY_BYTES], rejectInput))
+}
+
+/** The places of a reading, copied. */
+export function ownPlaces(places: readonly RowPlace[]): readonly RowPlace[] {
+  if (!Array.isArray(places)) throw rejectInput('places must be an array')
+  const count = places.length
+  if (count > MAX_READ_ROWS) throw rejectInput(`a reading has at most ${MAX_READ_ROWS} places`)
+  const owned: RowPlace[] = []
+  for (let i = 0; i < count; i++) {
+    const place = checkObject(places[i], `places[${i}]`, rejectInput)
+    owned.push({
+      table: ownTable(place['table'], `places[${i}].table`),
+      key: ownKey(place['key'], `places[${i}].key`),
+    })
+  }
+  return owned
 }
 
 /** The bytes of a key as a text of the same order: one UTF-16 unit a byte. */

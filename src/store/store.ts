@@ -36,6 +36,15 @@ export const MAX_ROW_BYTES = 65_536
 /** A commit has at most 4,096 steps. */
 export const MAX_COMMIT_STEPS = 4096
 
+/** Where a row lies. */
+export interface RowPlace {
+  readonly table: Table
+  readonly key: Uint8Array
+}
+
+/** One reading has at most 64 places. */
+export const MAX_READ_ROWS = 64
+
 /** A row as it was when it was read. Key and bytes belong to the caller; `version` is opaque. */
 export interface StoredRow {
   readonly key: Uint8Array
@@ -83,6 +92,12 @@ export interface Store extends AsyncDisposable {
    * @throws {StoreError} the reason of `options.signal` when that is aborted.
    */
   get(table: Table, key: Uint8Array, options?: CallOptions): Promise<StoredRow | undefined>
+
+  /**
+   * Rows of several places, in their order, all as of one instant; it sees what `get` would. Optional: where it is missing, rows are
+   * asked for side by side. At most `MAX_READ_ROWS` places.
+   */
+  getMany?(places: readonly RowPlace[], options?: CallOptions): Promise<readonly (StoredRow | undefined)[]>
 
   /**
    * Decides all expectations and applies all steps at one instant, or nothing; durable when it resolves. A commit of

@@ -11,12 +11,14 @@ import type { Clock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import type { KeyedMutex } from '../base/mutex.ts'
 import { randomBytes } from '../crypto/random.ts'
+import type { CheckStep } from '../keys/ring-access.ts'
 import type { AttemptPolicy, Instant } from '../policy/attempts.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
 import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import type { TemplateProfile } from '../record/reference-row.ts'
 import { type KeyForVersion, TAG_BYTES } from '../record/row.ts'
-import type { Store, StoreStep } from '../store/store.ts'
+import { readRows } from '../store/read-rows.ts'
+import type { RowPlace, Store, StoredRow, StoreStep } from '../store/store.ts'
 import type { Suite } from '../transform/suite.ts'
 import type { VaultKeys } from './keys.ts'
 import { isConflict } from './outcome.ts'
@@ -42,7 +44,7 @@ export interface VaultSettings {
 }
 
 /** What verbs need of a store. */
-export type VaultStore = Pick<Store, 'get' | 'commit' | 'scan'>
+export type VaultStore = Pick<Store, 'get' | 'getMany' | 'commit' | 'scan'>
 
 /** How often a decision is made anew when others change what it rests on. */
 const MOST_TRIES = 64
@@ -70,6 +72,14 @@ export interface ServedCall extends Pick<CallOptions, 'signal' | 'actor'> {
 /** What a verb tells the log; the rest is known. */
 export type VaultEvent = Pick<AuditEvent, 'action' | 'outcome'> &
   Partial<Pick<AuditEvent, 'handle' | 'record' | 'generation' | 'epoch' | 'policy' | 'basis'>>
+
+/** Rows that were read together with the keyring, as the keyring read before named their places. */
+export interface Beside<Place extends RowPlace> {
+  /** Of the keyring that named the places: what they say holds only while it is in force. */
+  readonly ring: CheckStep
+  readonly places: readonly Place[]
+  readonly rows: readonly (StoredRow | undefined)[]
+}
 
 /** Shared by the verbs of one vault. Internal: verbs take it as their first argument. */
 export class VaultContext {
@@ -176,28 +186,50 @@ export class VaultContext {
    * The step that makes a commit fail when the keyring is no longer the one in force now. Taken where a decision
    * begins to rest on the keyring: other calls of this process may read it anew while the decision waits.
    */
-  ringStep(): StoreStep {
+  ringStep(): CheckStep {
     return this.ring.check()
   }
 
   /**
    * Runs a decision until what it rests on has not changed meanwhile. A conflict leads to a new decision from fresh
-   * rows, a bounded number of times and with growing pauses; then `ERR_STORE_CONFLICT` is thrown on.
+   * rows, a bounded number of times and with growing pauses; then `ERR_STORE_CONFLICT` is thrown on. `places`: what to read
+   * beside the keyring; asked when the realm keys are held, and must not wait.
    */
-  async decide<Result>(decision: () => Promise<Result>): Promise<Result> {
+  async decide<Result, Place extends RowPlace = never>(
+    decision: (beside: Beside<Place> | undefined) => Promise<Result>,
+    places?: () => readonly Place[],
+  ): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
       this.signal?.throwIfAborted()
-      await this.ring.refresh()
+      const beside = await this.#refresh(places)
       await this.ring.load()
       try {
         await this.#requireLog()
-        return await decision()
+        return await decision(beside)
       } catch (error) {
         if (!isConflict(error) || attempt >= MOST_TRIES) throw error
         this.settings.meter?.conflict()
       }
       if (attempt > 2) await pause(attempt)
     }
+  }
+
+  async #refresh<Place extends RowPlace>(
+    choose: (() => readonly Place[]) | undefined,
+  ): Promise<Beside<Place> | undefined> {
+    if (choose === undefined || !this.ring.hasRealmKeys) {
+      await this.ring.refresh()
+      return undefined
+    }
+    const ring = this.ringStep()
+    const places = choose()
+    let rows: Beside<Place>['rows'] = []
+    await this.ring.refreshWith(async (place) => {
+      const [row, ...others] = await readRows(this.store, [place, ...places])
+      rows = others
+      return row
+    })
+    return { ring, places, rows }
   }
 
   /** Nothing is decided beside a log at fault, or on a keyring that the log knows a newer one of. */
@@ -260,6 +292,7 @@ function abortable(store: VaultStore, signal: AbortSignal): VaultStore {
   const options = { signal }
   return {
     get: (table, key) => store.get(table, key, options),
+    getMany: (places) => readRows(store, places, options),
     commit: (steps) => store.commit(steps, options),
     scan: (table, from) => store.scan(table, from, options),
   }

@@ -4,8 +4,8 @@ import type { Journal } from '../audit/journal.ts'
 import type { Epoch, Millis } from '../base/brand.ts'
 import { KeysError } from '../keys/errors.ts'
 import type { RealmKeys } from '../keys/realm-keys.ts'
-import type { RingAccess } from '../keys/ring-access.ts'
-import type { Store, StoreStep } from '../store/store.ts'
+import type { CheckStep, RingAccess, RingReader } from '../keys/ring-access.ts'
+import type { Store } from '../store/store.ts'
 
 /** A cache that keeps dropping what was just loaded is too small for the realm: after so many passes it is said. */
 const MOST_PASSES = 4
@@ -71,7 +71,7 @@ export class VaultKeys {
   }
 
   /** The step that makes a commit fail unless the ring is the one last read. */
-  check(): StoreStep {
+  check(): CheckStep {
     return this.#ring.check()
   }
 
@@ -82,6 +82,16 @@ export class VaultKeys {
   /** Reads the ring again when its row changed. */
   refresh(): Promise<void> {
     return this.#ring.refresh(this.#options)
+  }
+
+  /** As `refresh`; `read` reads the row, and others with it. */
+  refreshWith(read: RingReader): Promise<void> {
+    return this.#ring.refresh(this.#options, read)
+  }
+
+  /** True when the realm keys of every version are held. */
+  get hasRealmKeys(): boolean {
+    return this.versions.every((version) => this.#ring.realmKeys(version) !== undefined)
   }
 
   /** Resolves when the provider itself, not a cache, opens the primary epoch. */
@@ -133,10 +143,7 @@ export class VaultKeys {
   }
 
   #isLoaded(): boolean {
-    return (
-      this.versions.every((version) => this.#ring.realmKeys(version) !== undefined) &&
-      this.#ring.preparedEpoch(this.primary) !== undefined
-    )
+    return this.hasRealmKeys && this.#ring.preparedEpoch(this.primary) !== undefined
   }
 }
 

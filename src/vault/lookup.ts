@@ -7,10 +7,18 @@ import { checkSubjectText } from '../base/identifier.ts'
 import { decodeIndexRow, type IndexPlace, indexRowKey, subjectTag } from '../keys/pseudonym.ts'
 import { type AttemptsRow, decodeAttemptsRow } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
-import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
+import {
+  attemptsKey,
+  type RecordName,
+  referenceKey,
+  SCOPE_UNBOUND,
+  secretKey,
+  stateKey,
+} from '../record/place.ts'
 import { decodeStateRow, type StateRow } from '../record/state-row.ts'
-import type { StoredRow, StoreStep } from '../store/store.ts'
-import { requireNewest, rowTag, type VaultContext } from './context.ts'
+import { readRows } from '../store/read-rows.ts'
+import type { RowPlace, StoredRow, StoreStep } from '../store/store.ts'
+import { type Beside, requireNewest, rowTag, type VaultContext } from './context.ts'
 import { rejectInput, unknownSubject } from './errors.ts'
 
 /** A row and the version that a commit must still find. */
@@ -42,21 +50,63 @@ export async function withSubject<Result>(
   return ctx.subjects.run(text, () => task(text), signal)
 }
 
-/** Looks the subject up under every version of the index key, from the newest on (KEYS-15). */
-export async function findSubject(ctx: VaultContext, subject: string): Promise<Found> {
-  const ring = ctx.ringStep()
-  const places = ctx.ring.versions.map((version) => {
+/** Where an index row may lie, as the store and as the keyring name it. */
+export interface IndexRowPlace extends RowPlace {
+  readonly place: IndexPlace
+}
+
+/** Where index rows of the subject may lie, the newest first (KEYS-15). Needs loaded keys. */
+export function indexPlaces(ctx: VaultContext, subject: string): readonly IndexRowPlace[] {
+  return ctx.ring.versions.map((version) => {
     const tag = subjectTag(ctx.ring.requireRealmKeys(version).index, subject)
-    return { realm: ctx.realm, version, tag }
+    const place = { realm: ctx.realm, version, tag }
+    return { table: 'index', key: indexRowKey(place), place }
   })
-  for (const place of places) {
-    const index = await ctx.store.get('index', indexRowKey(place))
-    if (index === undefined) continue
-    await ctx.ring.load()
-    const key = ctx.ring.requireRealmKeys(place.version).index
-    return { places, handle: decodeIndexRow(index.bytes, place, key), index, ring }
-  }
-  return { places, handle: undefined, index: undefined, ring }
+}
+
+/** Looks the subject up under every version of the index key; the newest decides. `beside`: the rows, if they were read. */
+export async function findSubject(
+  ctx: VaultContext,
+  subject: string,
+  beside?: Beside<IndexRowPlace>,
+): Promise<Found> {
+  const ring = ctx.ringStep()
+  // Under another keyring the subject may lie elsewhere.
+  const fits = beside !== undefined && beside.ring.expected === ring.expected
+  const asked = fits ? beside.places : indexPlaces(ctx, subject)
+  const rows = fits ? beside.rows : await readRows(ctx.store, asked)
+  const places = asked.map(({ place }) => place)
+  const at = rows.findIndex((row) => row !== undefined)
+  const [index, place] = [rows[at], places[at]]
+  if (index === undefined || place === undefined) return { places, handle: undefined, index: undefined, ring }
+  await ctx.ring.load()
+  const key = ctx.ring.requireRealmKeys(place.version).index
+  return { places, handle: decodeIndexRow(index.bytes, place, key), index, ring }
+}
+
+/** The rows of a handle that decide whether its template may be compared, as they lie in the store. */
+export async function readRecord(
+  ctx: VaultContext,
+  handle: Uint8Array,
+): Promise<{ readonly state: StoredRow | undefined; readonly attempts: StoredRow | undefined }> {
+  const [state, attempts] = await readRows(ctx.store, [
+    { table: 'states', key: stateKey(ctx.realm, handle) },
+    { table: 'attempts', key: attemptsKey(ctx.realm, handle, SCOPE_UNBOUND) },
+  ])
+  return { state, attempts }
+}
+
+/** Code and wrap of a generation, as they lie in one store or two. */
+export async function readTemplate(
+  ctx: VaultContext,
+  name: RecordName,
+): Promise<{ readonly reference: StoredRow | undefined; readonly secret: StoredRow | undefined }> {
+  const code = { table: 'references', key: referenceKey(ctx.realm, name.record) } as const
+  const wrap = { table: 'secrets', key: secretKey(ctx.realm, name.record, name.generation) } as const
+  const [reference, secret] = ctx.split
+    ? await Promise.all([ctx.store.get(code.table, code.key), ctx.secrets.get(wrap.table, wrap.key)])
+    : await readRows(ctx.store, [code, wrap])
+  return { reference, secret }
 }
 
 /** The state row of a handle; `undefined` when there is none. */
@@ -64,7 +114,15 @@ export async function readState(
   ctx: VaultContext,
   handle: Uint8Array,
 ): Promise<Versioned<StateRow> | undefined> {
-  const stored = await ctx.store.get('states', stateKey(ctx.realm, handle))
+  return await openState(ctx, handle, await ctx.store.get('states', stateKey(ctx.realm, handle)))
+}
+
+/** A state row that was read under the handle; `undefined` when there was none. */
+export async function openState(
+  ctx: VaultContext,
+  handle: Uint8Array,
+  stored: StoredRow | undefined,
+): Promise<Versioned<StateRow> | undefined> {
   if (stored === undefined) return undefined
   await ctx.ring.load()
   const row = decodeStateRow(stored.bytes, { realm: ctx.realm, handle }, ctx.stateKey)
@@ -74,8 +132,29 @@ export async function readState(
 
 /** The attempts row of a record's present generation. It exists as long as the record can be compared. */
 export async function readAttempts(ctx: VaultContext, state: StateRow): Promise<Versioned<AttemptsRow>> {
-  const { handle, generation } = state
-  const stored = await ctx.store.get('attempts', attemptsKey(ctx.realm, handle, SCOPE_UNBOUND))
+  const key = attemptsKey(ctx.realm, state.handle, SCOPE_UNBOUND)
+  return await openAttempts(ctx, state, await ctx.store.get('attempts', key))
+}
+
+/** As `readAttempts`, of a row that may have been read before the state row: one that does not fit it is read once more. */
+export async function fittingAttempts(
+  ctx: VaultContext,
+  state: StateRow,
+  stored: StoredRow | undefined,
+): Promise<Versioned<AttemptsRow>> {
+  try {
+    return await openAttempts(ctx, state, stored)
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error
+    return await readAttempts(ctx, state)
+  }
+}
+
+async function openAttempts(
+  ctx: VaultContext,
+  { handle, generation }: StateRow,
+  stored: StoredRow | undefined,
+): Promise<Versioned<AttemptsRow>> {
   if (stored === undefined) throw new RecordError('ERR_RECORD_MISSING', 'the attempts row is missing')
   await ctx.ring.load()
   const place = { realm: ctx.realm, handle, scope: SCOPE_UNBOUND, generation }

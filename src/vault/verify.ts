@@ -12,7 +12,7 @@ import { type OperatingPoint, operatingPointId } from '../policy/operating-point
 import { effectiveState } from '../policy/states.ts'
 import { type AttemptsRow, encodeAttemptsRow, MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
-import { attemptsKey, referenceKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
+import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import { decodeReferenceRow, type ReferenceRow } from '../record/reference-row.ts'
 import { findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
 import { openCode } from '../seal/code.ts'
@@ -20,12 +20,16 @@ import { SealError } from '../seal/errors.ts'
 import type { StoreStep } from '../store/store.ts'
 import { encodeProbe } from '../template/template.ts'
 import { changeEvent } from './change.ts'
-import { PROFILE, type VaultContext, type VaultEvent } from './context.ts'
+import { type Beside, PROFILE, type VaultContext, type VaultEvent } from './context.ts'
 import { scoreBin } from './histogram.ts'
 import {
   findSubject,
-  readAttempts,
-  readState,
+  fittingAttempts,
+  type IndexRowPlace,
+  indexPlaces,
+  openState,
+  readRecord,
+  readTemplate,
   recordId,
   subjectId,
   type Versioned,
@@ -35,7 +39,7 @@ import { operationDigest, probeDigest } from './operation.ts'
 import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
-import { isAuthentic, readSecret, type StoredSecret, type TemplateName, withRecordSecret } from './wrap.ts'
+import { isAuthentic, openSecret, type StoredSecret, type TemplateName, withRecordSecret } from './wrap.ts'
 
 /** Outcome codes in the attempts row. */
 const NONMATCH = 0
@@ -57,7 +61,10 @@ export async function verify(
       { present: holderShare },
       (shares) =>
         withSubject(ctx, subject, ctx.signal, (text) =>
-          ctx.decide(() => verifyOnce(ctx, { subject: text, integers, point, shares }, options)),
+          ctx.decide(
+            (beside) => verifyOnce(ctx, { subject: text, integers, point, shares }, beside, options),
+            () => indexPlaces(ctx, text),
+          ),
         ),
       () => refuse(ctx, point, { reason: 'holder-share' }),
     ),
@@ -83,16 +90,18 @@ interface Evidence {
 async function verifyOnce(
   ctx: VaultContext,
   question: Question,
+  beside: Beside<IndexRowPlace> | undefined,
   options: CallOptions | undefined,
 ): Promise<VerifyDecision> {
   const { point } = question
-  const { handle, ring } = await findSubject(ctx, question.subject)
-  const state = await readState(ctx, handle ?? NO_HANDLE)
+  const { handle, ring } = await findSubject(ctx, question.subject, beside)
+  const rows = await readRecord(ctx, handle ?? NO_HANDLE)
+  const state = await openState(ctx, handle ?? NO_HANDLE, rows.state)
   if (handle === undefined || state === undefined) return refuse(ctx, point, { reason: 'unknown-subject' })
   const now = ctx.now()
   const unfit = unfitState(state.row, now)
   if (unfit !== undefined) return refuse(ctx, point, { reason: unfit, state: state.row })
-  const attempts = await readAttempts(ctx, state.row).catch(stale(ctx, { state, ring }))
+  const attempts = await fittingAttempts(ctx, state.row, rows.attempts).catch(stale(ctx, { state, ring }))
   const evidence: Evidence = { state, attempts, now, ring }
   const digest = await digestOf(ctx, question, state.row, options)
   const before = digest && findOperation(evidence.attempts.row.operations, digest)
@@ -179,12 +188,12 @@ async function compareOnce(
       new RecordError('ERR_RECORD_BINDING', 'the record has another custody profile than the vault'),
     )
   }
-  const stored = await ctx.store.get('references', referenceKey(ctx.realm, name.record))
-  if (stored === undefined)
+  const rows = await readTemplate(ctx, name)
+  if (rows.reference === undefined)
     return recheck(new RecordError('ERR_RECORD_MISSING', 'the reference row is missing'))
   try {
-    const reference = decodeReferenceRow(stored.bytes, ctx.settings.profile, name)
-    const secret = await readSecret(ctx, name)
+    const reference = decodeReferenceRow(rows.reference.bytes, ctx.settings.profile, name)
+    const secret = openSecret(name, rows.secret)
     if (secret === undefined) return { reason: 'erased', state: state.row, steps: [stateStep(ctx, state)] }
     const share = question.shares.of(name)
     await ctx.ring.loadEpoch(secret.row.epoch)
@@ -335,7 +344,7 @@ async function refuse(ctx: VaultContext, point: OperatingPoint, refusal: Refusal
 }
 
 /**
- * Rows are read one after the other. When they do not fit together, either somebody changed the record or the keyring
+ * Rows are not all read at one instant. When they do not fit together, either somebody changed the record or the keyring
  * between two reads (then this check fails with a conflict, and the decision is made anew) or the store holds what it
  * should not.
  */

@@ -7,6 +7,7 @@ import { openWrap, rotateOuter, type WrapBinding, wrapSecret } from '../keys/wra
 import { type RecordName, secretKey } from '../record/place.ts'
 import { decodeSecretRow, encodeSecretRow, type SecretRow, secretHeader } from '../record/secret-row.ts'
 import { SealError, sealFailure } from '../seal/errors.ts'
+import type { StoredRow } from '../store/store.ts'
 import { PROFILE, type VaultContext } from './context.ts'
 
 /** A secret row and the version that a commit must still find. */
@@ -23,7 +24,14 @@ export interface TemplateName extends RecordName {
 
 /** Reads the wrap of a generation; `undefined` when it is missing. */
 export async function readSecret(ctx: VaultContext, name: RecordName): Promise<StoredSecret | undefined> {
-  const stored = await ctx.secrets.get('secrets', secretKey(ctx.realm, name.record, name.generation))
+  return openSecret(
+    name,
+    await ctx.secrets.get('secrets', secretKey(ctx.realm, name.record, name.generation)),
+  )
+}
+
+/** A secret row that was read for the generation; `undefined` when there was none. */
+export function openSecret(name: RecordName, stored: StoredRow | undefined): StoredSecret | undefined {
   return stored === undefined
     ? undefined
     : { row: decodeSecretRow(stored.bytes, name), version: stored.version }

@@ -231,3 +231,10 @@ test('STORE-9 a scan is in ascending byte order and complete, beside writes too'
   expect(rows).toEqual([key(0), key(0x7f), key(0x80), key(0xff)])
   await store.close()
 })
+
+test('STORE-21 rows that are read together are of one instant', async () => {
+  await conforms(
+    'getMany answers every place in its order, and what get answers',
+    'getMany shows one instant, beside commits',
+  )
+})

@@ -196,6 +196,24 @@ function rowName(table: Table, key: Uint8Array): string {
 /** A store without a fault, in the same wrapping. */
 export const soundStore = async (): Promise<Store> => new Wrapper()
 
+/** Reads one row after the other, while others write. */
+class ReadingInParts extends Wrapper {
+  async getMany(
+    ...[places, options]: Parameters<NonNullable<Store['getMany']>>
+  ): Promise<readonly (StoredRow | undefined)[]> {
+    const rows: (StoredRow | undefined)[] = []
+    for (const { table, key } of places) {
+      rows.push(await this.inner.get(table, key, options))
+      await new Promise((resolve) => setTimeout(resolve, 0))
+    }
+    return rows
+  }
+  override async commit(...args: Parameters<Store['commit']>): Promise<readonly string[]> {
+    await new Promise((resolve) => setTimeout(resolve, 0))
+    return this.inner.commit(...args)
+  }
+}
+
 /** The fault, in words that fit behind "the suite catches"; the check that must see it; the store that has it. */
 export const brokenStores: readonly (readonly [fault: string, check: string, make: () => Promise<Store>])[] =
   [
@@ -239,6 +257,11 @@ export const brokenStores: readonly (readonly [fault: string, check: string, mak
       'a scan that leaves out its start',
       'a scan yields every row with key ≥ from, in ascending byte order',
       async () => new ScanFromExclusive(),
+    ],
+    [
+      'a reading of several instants',
+      'getMany shows one instant, beside commits',
+      async () => new ReadingInParts(),
     ],
     ['a row that its reader can change', 'what is returned is a copy', async () => new SharedBuffers()],
     ['arguments copied too late', 'what is committed is copied at the call', async () => new LateCopy()],

@@ -1,0 +1,72 @@
+/** One of several processes that verify at once on one realm in PostgreSQL. @module */
+
+import { Pool } from 'pg'
+import { openVault } from '../../dist/index.js'
+import { postgresStore } from '../../dist/postgres.js'
+import { makePeople, pick, vaultOptions, verifyRequest } from './people.ts'
+import { sharedKeyProvider } from './postgres-server.ts'
+import type { Plan } from './scenario.ts'
+
+/** What a process is told. */
+export interface Crowd {
+  readonly url: string
+  readonly schema: string
+  readonly plan: Plan
+  readonly processes: number
+  readonly people: number
+  readonly number: number
+}
+
+/** What a process found out. */
+export interface Share {
+  readonly calls: number
+  readonly ms: number
+  readonly processorMs: number
+}
+
+const CONNECTIONS = 16
+/** Enough that no connection waits for a comparison. */
+const WIDTH = 2 * CONNECTIONS
+
+process.once('message', (message) => {
+  work(message as Crowd).then(
+    (share) => process.send?.(share, () => process.exit(0)),
+    (error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
+})
+
+async function work({ url, schema, plan, processes, people: count, number }: Crowd): Promise<Share> {
+  const pool = new Pool({ connectionString: url, max: CONNECTIONS })
+  const store = await postgresStore({ pool, schema })
+  const shape = { bits: 512, dimensions: 512, custody: 'operator' } as const
+  const vault = await openVault(await vaultOptions(store, shape, sharedKeyProvider(), 'open'))
+  const people = (await makePeople(plan.seed, count)).filter((_, at) => at % processes === number)
+  const run = async (calls: number): Promise<void> => {
+    let next = 0
+    const lane = async (): Promise<void> => {
+      while (next < calls) {
+        const person = pick(people, next++)
+        const { outcome } = await vault.verify(verifyRequest(person.subject, person))
+        if (outcome !== 'match') throw new Error(outcome)
+      }
+    }
+    await Promise.all(Array.from({ length: WIDTH }, lane))
+  }
+  // Compilers settle only after some thousands of calls.
+  await run(4 * plan.calls)
+  process.send?.('ready')
+  await new Promise((resolve) => process.once('message', resolve))
+  const used = process.cpuUsage()
+  const begin = performance.now()
+  const calls = 4 * plan.calls
+  await run(calls)
+  const ms = performance.now() - begin
+  const { user, system } = process.cpuUsage(used)
+  await vault.close()
+  await store.close()
+  await pool.end()
+  return { calls, ms, processorMs: (user + system) / 1000 }
+}
