@@ -49,7 +49,7 @@ const NOTHING_MET: ReadonlySet<string> = new Set()
 /** Of every table, a place that nothing follows. */
 const START: Uint8Array = new Uint8Array(1)
 /** How many entries are read before others get a turn. */
-const TURN_ENTRIES = 256
+const TURN_ENTRIES = 128
 /** So many rows of the queue are held at once. */
 const MOST_ROWS = 4096
 /** A log that others write to is read again when it grew meanwhile; a gap may have been filled by then. */
@@ -239,6 +239,7 @@ export class Follower {
       const rows: StoredRow[] = []
       for await (const row of this.#store.scan('queue', this.#cursor, options)) {
         if (rows.push(row) === MOST_ROWS) break
+        await this.#giveTurn(1)
       }
       const head = await this.#store.get('log', headKey(this.#realm), options)
       if ((head?.version ?? null) !== this.headVersion) return 'moved'

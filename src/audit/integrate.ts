@@ -21,7 +21,7 @@ import type { LogKeys } from './queue.ts'
 import { HASH_BYTES } from './tree.ts'
 
 /** One commit moves at most so many: the store is not held for long. */
-const MOST_ENTRIES = 240
+const MOST_ENTRIES = 120
 
 /** Where a log lies and what authenticates it. */
 export interface LogPlace {

@@ -10,8 +10,8 @@ export const fsckUsage: string = `
 Usage: guise fsck --realm NAME --store DIR [--secrets DIR] --provider DIR <secret> [options]
 
 Reads every row of a realm, opens what the operator's keys open, and prints what is damaged, forged, misplaced,
-missing, orphaned, older than the log says, or does not open; and whether the log holds. Writes nothing; vaults may be at
-work meanwhile. An older wrap of the same secret opens the same template and is not found.
+missing, orphaned, older than the log says, or does not open; and whether the log holds. Writes nothing; vaults may
+be at work meanwhile. An older wrap of the same secret opens the same template and is not found.
 
 ${inspectionUsage}
 
