@@ -16,9 +16,10 @@ const PUT = 'bare LMDB put'
 
 export const verifyDurableScenario: Scenario = {
   name: 'verify-durable',
-  question: 'vault.verify on LMDB from the call to the answer, where a failed attempt is on the disk first',
+  question:
+    'vault.verify on LMDB from the call to the answer, where the attempt and its log entry are on the disk first',
   notes: [
-    `the peer puts ${ROW_BYTES} bytes and waits for the disk; a match has nothing to write`,
+    `the peer puts ${ROW_BYTES} bytes and waits for the disk; a match writes its log entry and nothing else`,
     `in flight: ${WIDTH} calls at once, another subject each`,
   ],
   repeats: true,
@@ -51,7 +52,7 @@ function ours(plan: Plan): Promise<readonly Series[]> {
     const many = await timeInFlight(`nonmatch, ${WIDTH} in flight`, size, stranger, ask('nonmatch'))
     // A match takes back the run of failures, which it writes, unless there is none.
     for (let turn = 0; turn < people.length; turn++) await ask('match')(mate(turn))
-    const match = await timeCalls('match, nothing to write', plan.calls, mate, ask('match'))
+    const match = await timeCalls('match, its log entry', plan.calls, mate, ask('match'))
     await vault.close()
     await store.close()
     return [single, many, match]
