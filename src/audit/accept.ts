@@ -6,7 +6,7 @@ import { systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Checkpoint, LogSigner } from './checkpoint.ts'
-import { AuditError, rejectInput } from './errors.ts'
+import { rejectInput } from './errors.ts'
 import { Follower } from './follower.ts'
 import { integrateSome } from './integrate.ts'
 import type { Journal } from './journal.ts'
@@ -46,7 +46,8 @@ export async function acceptLog(
   const follower = new Follower(store, realm, keys)
   const publisher = new Publisher({ store, realm, signer, anchor: undefined })
   await follower.follow(options)
-  if (publisher.isGenuine(kept) && (await continues(publisher, kept, follower, options))) {
+  const now = { size: follower.size, root: follower.frontier.root() }
+  if (publisher.isGenuine(kept) && (await publisher.continues(kept, now, options))) {
     throw rejectInput('the log continues what is anchored: there is nothing to accept')
   }
   await keys.load(options)
@@ -63,23 +64,6 @@ export async function acceptLog(
   const checkpoint = publisher.checkpoint as Checkpoint
   return { checkpoint, statement: await sign(signer, kept, checkpoint, { actor, timeMs }, options) }
 }
-
-async function continues(
-  publisher: Publisher,
-  kept: Checkpoint,
-  { size, frontier }: Follower,
-  options: CallOptions,
-): Promise<boolean> {
-  try {
-    await publisher.requireContinues(kept, { size, root: frontier.root() }, options)
-    return true
-  } catch (error) {
-    if (error instanceof AuditError && GONE.has(error.code)) return false
-    throw error
-  }
-}
-
-const GONE: ReadonlySet<string> = new Set(['ERR_AUDIT_ROLLBACK', 'ERR_AUDIT_FORK'])
 
 async function sign(
   signer: LogSigner,

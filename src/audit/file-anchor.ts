@@ -62,9 +62,9 @@ export async function replaceFileAnchor(
   const checked = checkCheckpoint(next)
   const aside = `${path}.accepted-${checked.size}`
   await withFileLock(`${path}.lock`, options.signal, () => {
-    const kept = readKept(path)
+    const kept = keptInFile(path)
     try {
-      replace(aside, `${kept?.note ?? ''}\n${statement}`)
+      replace(aside, `${kept.note}\n${statement}`)
       replace(path, checked.note)
     } catch (error) {
       throw anchorFault('the anchor cannot be written', { cause: error, retryable: true })

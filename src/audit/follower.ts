@@ -2,7 +2,7 @@
 
 import type { Realm } from '../base/brand.ts'
 import { copyPublic, equalBytes, joinBytes, toHex } from '../base/bytes.ts'
-import { type CallOptions, GuiseError } from '../base/errors.ts'
+import type { CallOptions } from '../base/errors.ts'
 import type { Store, StoredRow } from '../store/store.ts'
 import { WriterChains } from './chains.ts'
 import { type AuditEntry, decodeEntry } from './entry.ts'
@@ -350,9 +350,8 @@ function readEntry(bytes: Uint8Array, realm: Realm, index?: number): Read {
   let entry: AuditEntry
   try {
     entry = decodeEntry(bytes)
-  } catch (error) {
-    if (error instanceof GuiseError) throw damaged(index)
-    throw error
+  } catch {
+    throw damaged(index)
   }
   if (entry.realm !== realm) throw damaged(index)
   return { ...entry, writer: toHex(entry.writer) }

@@ -45,7 +45,6 @@ interface Lane {
 
 /** Readers forget writers that are silent for long: a lane goes before that. */
 const IDLE_MS = 3_600_000
-const MOST_IDLE = 4096
 
 /** The entries of one process and realm. */
 export class Journal {
@@ -139,7 +138,8 @@ export class Journal {
       lane.usedMs = nowMs
       return lane
     }
-    if (this.#idle.length > MOST_IDLE) this.#idle.length = 0
+    // Those below were used even earlier.
+    this.#idle.length = 0
     const writer = randomBytes(16)
     return {
       writer,

@@ -96,7 +96,7 @@ export class Ledger implements JournalListener {
       await this.#cycle()
     } catch (error) {
       // What is anchored was compared: an anchor that is away for now keeps nobody out.
-      if (kept === undefined || this.#fault !== undefined || !isRetryable(error)) throw error
+      if (kept === undefined || !hasCode(error, 'ERR_AUDIT_ANCHOR')) throw error
     }
     this.#opened = true
     this.#arm(IDLE_MS)
@@ -202,7 +202,7 @@ export class Ledger implements JournalListener {
       const head = this.#head()
       await this.#publish()
       const { checkpoint } = this.#publisher
-      if (this.#follower.queued === 0 && (checkpoint?.size ?? 0) >= head.size) return
+      if (this.#follower.queued === 0 && checkpoint?.size === head.size) return
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
   }
@@ -337,8 +337,4 @@ const LASTING: ReadonlySet<string> = new Set([
 
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof GuiseError && error.code === code
-}
-
-function isRetryable(error: unknown): boolean {
-  return error instanceof GuiseError && error.retryable
 }

@@ -1,7 +1,6 @@
 /** From a durable head to an anchored checkpoint (SPEC §14.7, AUDIT-20). @module */
 
 import type { Realm } from '../base/brand.ts'
-import { equalBytes } from '../base/bytes.ts'
 import { type CallOptions, GuiseError } from '../base/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Anchor } from './anchor.ts'
@@ -54,9 +53,20 @@ export class Publisher {
     try {
       this.#genuine(checkpoint)
       return true
-    } catch (error) {
-      if (error instanceof AuditError) return false
-      throw error
+    } catch {
+      return false
+    }
+  }
+
+  /** True when a log of this head continues the one that `known` is of. */
+  async continues(known: Checkpoint, head: LogHead, options?: CallOptions): Promise<boolean> {
+    if (known.size > head.size) return false
+    const proof = await this.consistency(known.size, head.size, options)
+    try {
+      verifyConsistency(known, head, proof)
+      return true
+    } catch {
+      return false
     }
   }
 
@@ -68,13 +78,7 @@ export class Publisher {
 
   async #requireBegins(known: Checkpoint, head: LogHead, options?: CallOptions): Promise<void> {
     if (known.size > head.size) throw rolledBack()
-    const proof = await this.consistency(known.size, head.size, options)
-    try {
-      verifyConsistency(known, head, proof)
-    } catch (error) {
-      if (error instanceof AuditError) throw forked()
-      throw error
-    }
+    if (!(await this.continues(known, head, options))) throw forked()
   }
 
   /** The proof that the log of `from` entries begins the one of `to`. */
@@ -105,9 +109,8 @@ export class Publisher {
       const row = await store.get('log', key, options)
       const known = row && this.#known(row.bytes)
       if (known !== undefined && known.size >= head.size) {
-        if (known.size === head.size && !equalBytes(known.root, head.root)) throw forked()
         // What is signed is durable before: whoever reads on finds it, or the checkpoint is of another log.
-        if (known.size > head.size) await this.#requireBegins(known, await readOn(), options)
+        await this.#requireBegins(known, known.size > head.size ? await readOn() : head, options)
         this.#checkpoint = known
         return known
       }
@@ -149,9 +152,8 @@ export class Publisher {
     try {
       const checkpoint = readCheckpoint(TEXT.decode(bytes))
       return this.isGenuine(checkpoint) ? checkpoint : undefined
-    } catch (error) {
-      if (error instanceof AuditError || error instanceof TypeError) return undefined
-      throw error
+    } catch {
+      return undefined
     }
   }
 

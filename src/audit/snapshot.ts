@@ -2,8 +2,8 @@
 
 import type { Realm } from '../base/brand.ts'
 import { fromHex, joinBytes, labelBytes, readU32be, toHex, u32be } from '../base/bytes.ts'
-import { asArray, asBytes, asText, asUint, type CborValue, decodeCbor, encodeCbor } from '../base/cbor.ts'
-import { type CallOptions, GuiseError } from '../base/errors.ts'
+import { asArray, asBytes, asUint, type CborValue, decodeCbor, encodeCbor } from '../base/cbor.ts'
+import type { CallOptions } from '../base/errors.ts'
 import { realmPrefix } from '../base/identifier.ts'
 import { sha256 } from '../crypto/hash.ts'
 import { mac, verifyMac } from '../crypto/kdf.ts'
@@ -54,7 +54,8 @@ export async function writeSnapshot(
   const { store, realm, keys } = place
   const key = snapshotKey(realm)
   const before = await store.get('log', key, options)
-  const slot = before === undefined ? 0 : 1 - ((await readHead(place, before.bytes))?.slot ?? 1)
+  const present = before && (await readHead(place, before.bytes))
+  const slot = present?.slot === 0 ? 1 : 0
   const captured = follower.capture()
   const digests: Uint8Array[] = []
   const write = async (bytes: Uint8Array): Promise<void> => {
@@ -77,7 +78,8 @@ export async function writeSnapshot(
     realm,
     frontier.size,
     frontier.roots,
-    ring ?? null,
+    // A log without an event of the keyring would be none: the first entry of each tells of one.
+    ring as Uint8Array,
     counts,
     digest,
     version,
@@ -110,7 +112,6 @@ export async function readSnapshot(
   }
   if (toHex(sha256(joinBytes(...digests))) !== toHex(head.digest)) return false
   const own = joinBytes(...parts.slice(0, head.own))
-  if (own.length !== head.chains * CHAIN_BYTES + head.ahead * AHEAD_BYTES) return false
   const { frontier, ring } = head
   follower.restore({ frontier, ring, ...readRows(own, head.chains, head.ahead) })
   for (const part of parts.slice(head.own)) follower.changes.import(wordsOf(part))
@@ -134,21 +135,22 @@ async function readHead(
   row: Uint8Array,
   options?: CallOptions,
 ): Promise<SnapshotHead | undefined> {
+  await keys.load(options)
   try {
     const body = row.subarray(0, Math.max(0, row.length - TAG_BYTES))
     const items = asArray(decodeCbor(body, MAX_HEAD_BYTES, malformed), 9, malformed)
     const [format, kind, of, size, roots, ring, counts, digest, version] = items
-    if (format !== FORMAT || kind !== KIND || asText(of, 64, malformed) !== realm) return undefined
-    await keys.load(options)
     const key = keys.key(asUint(version, MAX_VERSION, malformed))
-    if (key === undefined || !verifyMac(key, [LABEL, body], row.subarray(body.length))) return undefined
+    // Nothing but the tag says that this is a snapshot of the realm's log; the rest was written so.
+    const genuine = key !== undefined && verifyMac(key, [LABEL, body], row.subarray(body.length))
+    if (!genuine || format !== FORMAT || kind !== KIND || of !== realm) return undefined
     const [slot, own, parts, chains, ahead] = asArray(counts, 5, malformed).map((count) =>
       asUint(count, MAX_PARTS, malformed),
     ) as [number, number, number, number, number]
     const hashes = (roots as readonly CborValue[]).map((root) => asBytes(root, HASH_BYTES, malformed))
     return {
       frontier: new Frontier(asUint(size, Number.MAX_SAFE_INTEGER, malformed), hashes),
-      ring: ring === null ? undefined : asBytes(ring, ROW_TAG_BYTES, malformed),
+      ring: asBytes(ring, ROW_TAG_BYTES, malformed),
       slot,
       own,
       parts,
@@ -156,9 +158,8 @@ async function readHead(
       ahead,
       digest: asBytes(digest, HASH_BYTES, malformed),
     }
-  } catch (error) {
-    if (error instanceof GuiseError && error.code === 'ERR_AUDIT_FORMAT') return undefined
-    throw error
+  } catch {
+    return undefined
   }
 }
 

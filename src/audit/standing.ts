@@ -1,12 +1,12 @@
 /** How far a realm's log has come, counted in its store; nothing is verified (SPEC §11.10). @module */
 
 import type { Realm } from '../base/brand.ts'
-import { type CallOptions, GuiseError } from '../base/errors.ts'
-import type { Store } from '../store/store.ts'
+import type { CallOptions } from '../base/errors.ts'
+import type { Store, StoredRow } from '../store/store.ts'
+import { readCheckpoint } from './checkpoint.ts'
 import { decodeEntry } from './entry.ts'
-import { decodeHead, headKey } from './log-rows.ts'
+import { checkpointKey, decodeHead, headKey } from './log-rows.ts'
 import { entryStart, readQueueRow } from './queue.ts'
-import { storedLog } from './stored-log.ts'
 
 export interface LogStanding {
   /** Entries that are integrated. */
@@ -26,8 +26,9 @@ export async function logStanding(
   options?: CallOptions,
 ): Promise<LogStanding> {
   const row = await store.get('log', headKey(realm), options)
-  const entries = (row && (await readable(async () => decodeHead(row.bytes, realm).size))) ?? 0
-  const checkpoint = await readable(() => storedLog(store, realm).checkpoint(options))
+  const note = await store.get('log', checkpointKey(realm), options)
+  const entries = sizeOf(row, (bytes) => decodeHead(bytes, realm).size)
+  const signed = sizeOf(note, (bytes) => readCheckpoint(TEXT.decode(bytes)).size)
   const start = entryStart(realm)
   let queued = 0
   let oldestMs: number | undefined
@@ -35,16 +36,26 @@ export async function logStanding(
     const entry = readQueueRow(bytes)?.entry
     if (entry === undefined || !start.every((byte, index) => entry[index] === byte)) continue
     queued += 1
-    oldestMs ??= await readable(async () => decodeEntry(entry).timeMs)
+    oldestMs ??= timeOf(entry)
   }
-  return { entries, signed: checkpoint?.size ?? 0, queued, oldestMs }
+  return { entries, signed, queued, oldestMs }
 }
 
-async function readable<Value>(read: () => Promise<Value>): Promise<Value | undefined> {
+const TEXT = new TextDecoder()
+
+/** What cannot be read has no size. */
+function sizeOf(row: StoredRow | undefined, read: (bytes: Uint8Array) => number): number {
   try {
-    return await read()
-  } catch (error) {
-    if (error instanceof GuiseError && error.code === 'ERR_AUDIT_FORMAT') return undefined
-    throw error
+    return row === undefined ? 0 : read(row.bytes)
+  } catch {
+    return 0
+  }
+}
+
+function timeOf(entry: Uint8Array): number | undefined {
+  try {
+    return decodeEntry(entry).timeMs
+  } catch {
+    return undefined
   }
 }

@@ -44,15 +44,12 @@ const MOST_TRIES = 3
  */
 export function witnessAnchor(options: WitnessOptions): Anchor {
   checkObject(options, 'options', rejectInput)
-  const { timeoutMs = TIMEOUT_MS, kept = processAnchor(), consistency } = options
+  const { timeoutMs = TIMEOUT_MS, kept = processAnchor(), consistency = noProof } = options
   const witness: Witness = {
     url: addressOf(options.url),
     key: parseVerifierKey(options.witnessKey, KEY_TYPE.witness),
     origin: checkName(options.origin),
-    consistency:
-      consistency === undefined
-        ? undefined
-        : (checkFunction(consistency, 'consistency', rejectInput) as typeof consistency),
+    consistency: checkFunction(consistency, 'consistency', rejectInput) as typeof consistency,
     timeoutMs: checkInteger(timeoutMs, 'timeoutMs', [1, MOST_TIMEOUT_MS], rejectInput),
     fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)),
     kept,
@@ -68,7 +65,7 @@ export function witnessAnchor(options: WitnessOptions): Anchor {
 }
 
 interface Witness extends Required<Pick<WitnessOptions, 'url' | 'origin' | 'timeoutMs' | 'fetch'>> {
-  readonly consistency: WitnessOptions['consistency'] | undefined
+  readonly consistency: NonNullable<WitnessOptions['consistency']>
   readonly key: VerifierKey
   readonly kept: Anchor
 }
@@ -114,7 +111,6 @@ async function ask(
   options: AdvanceOptions,
 ): Promise<Answer> {
   const prove = options.consistency ?? witness.consistency
-  if (prove === undefined) throw rejectInput('a witness needs a proof of consistency')
   const proof = from === 0 ? [] : await prove(from, next.size)
   if (proof.length > MOST_PROOF_HASHES) throw rejectInput('the consistency proof is too long')
   const body = `old ${from}\n${proof.map((hash) => `${toBase64(hash)}\n`).join('')}\n${next.note}`
@@ -188,6 +184,10 @@ function addressOf(prefix: string): string {
     throw rejectInput('url must be https')
   if (url.search !== '' || url.hash !== '') throw rejectInput('url must be a prefix')
   return `${url.href.replace(/\/$/, '')}/add-checkpoint`
+}
+
+function noProof(): Promise<never> {
+  return Promise.reject(rejectInput('a witness needs a proof of consistency'))
 }
 
 /** An anchor that lasts as long as the process. */

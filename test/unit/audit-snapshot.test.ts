@@ -5,6 +5,7 @@ import { Follower } from '../../src/audit/follower.ts'
 import { integrateSome } from '../../src/audit/integrate.ts'
 import { readSnapshot, type SnapshotPlace, writeSnapshot } from '../../src/audit/snapshot.ts'
 import { toHex } from '../../src/base/bytes.ts'
+import { randomBytes } from '../../src/crypto/random.ts'
 import { ringAccess } from '../../src/keys/keyring.ts'
 import { rowTag } from '../../src/vault/context.ts'
 import { VaultKeys } from '../../src/vault/keys.ts'
@@ -104,4 +105,25 @@ test('a snapshot that does not hold is not used, and the log is read', async () 
     await overwrite(made.store, 'log', key, bytes)
     expect(await readSnapshot(place, reader(place))).toBe(true)
   }
+})
+
+test('a snapshot of nobody, and one of many, in several rows', async () => {
+  const made = await testVault(QUIET)
+  const place = placeOf(made)
+  const nobody = reader(place)
+  await nobody.follow()
+  expect(await integrateSome(place, nobody)).toBe(true)
+  await writeSnapshot(place, nobody)
+  expect(await readSnapshot(place, reader(place))).toBe(true)
+  const names = randomBytes(16 * 5000)
+  const tag = randomBytes(16)
+  for (let i = 0; i < 5000; i++) nobody.changes.set(names.subarray(16 * i, 16 * i + 16), 'state', tag)
+  await writeSnapshot(place, nobody)
+  const many = reader(place)
+  expect(await readSnapshot(place, many)).toBe(true)
+  expect(many.changes.size).toBe(5000)
+  for (let i = 0; i < 5000; i += 7) {
+    expect(many.changes.isLast(names.subarray(16 * i, 16 * i + 16), 'state', tag)).toBe(true)
+  }
+  expect((await rowsOf(made.store, 'log')).filter(({ key }) => key[7] === 5).length).toBeGreaterThan(3)
 })
