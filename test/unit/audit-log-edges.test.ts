@@ -312,14 +312,19 @@ describe('ledgers', () => {
     const store = hookedStore(memoryStore())
     const made = await testVault({ store, ...QUIET })
     let reads = 0
+    let begins: () => void = () => undefined
+    const begun = new Promise<void>((resolve) => {
+      begins = resolve
+    })
     store.fault = {
       before: async (call) => {
         if (call.table !== 'log') return
         reads++
+        begins()
         await new Promise((resolve) => setTimeout(resolve, 200))
       },
     }
-    while (reads === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    await begun
     await made.vault.close()
     await new Promise((resolve) => setTimeout(resolve, 800))
     const before = reads
