@@ -83,8 +83,8 @@ test.each<[string, string, Mutation]>([
     'store',
     {
       file: 'src/store/lmdb-group.ts',
-      from: 'if (failure === undefined) for',
-      to: 'if (failure === undefined || failure.cause) for',
+      from: 'if (failure === undefined) this.#telling',
+      to: 'if (failure === undefined || failure.cause) this.#telling',
     },
   ],
 ])('control: %s', { timeout: 60_000 }, async (_, subject, mutation) => {
