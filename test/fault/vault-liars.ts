@@ -59,7 +59,7 @@ function halves(step: StoreStep): readonly StoreStep[] {
 /** Writes counters without compare-and-set: whatever version is there now is taken for the one that was read. */
 export function ignoreVersions(store: Store): Store {
   const commit: Store['commit'] = async (steps, options) => {
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const blind: StoreStep[] = []
       for (const step of steps) {
         const counter = (step.step === 'put' || step.step === 'check') && step.table === 'attempts'
@@ -70,13 +70,16 @@ export function ignoreVersions(store: Store): Store {
         return await store.commit(blind, options)
       } catch (error) {
         const counters = steps.every((step) => step.step !== 'put' || step.table === 'attempts')
-        if ((error as { code?: unknown }).code !== 'ERR_STORE_CONFLICT' || !counters) throw error
+        // A conflict that stays is about something else than counters.
+        const gone = tries > MOST_BLIND || !counters
+        if ((error as { code?: unknown }).code !== 'ERR_STORE_CONFLICT' || gone) throw error
       }
     }
   }
   return { ...forwarding(store), commit }
 }
 
+const MOST_BLIND = 50
 const CACHE_MS = 50
 
 /** Remembers what it read for 50 ms, and takes checks for granted. */
