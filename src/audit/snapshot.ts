@@ -100,7 +100,15 @@ export async function readSnapshot(
 ): Promise<boolean> {
   const row = await place.store.get('log', snapshotKey(place.realm), options)
   const head = row && (await readHead(place, row.bytes, options))
-  if (head === undefined) return false
+  return head !== undefined && (await goOnFrom(head, place, follower, options))
+}
+
+async function goOnFrom(
+  head: SnapshotHead,
+  place: SnapshotPlace,
+  follower: Follower,
+  options?: CallOptions,
+): Promise<boolean> {
   const parts: Uint8Array[] = []
   const digests: Uint8Array[] = []
   for (let number = 0; number < head.parts; number++) {

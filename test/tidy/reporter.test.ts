@@ -39,6 +39,7 @@ describe('the tally', () => {
     vi.stubEnv('CI', 'true')
     new TallyReporter().onTestRunEnd([moduleOf(['passed', 'passed']), moduleOf(['failed'])])
     expect(tally()).toBe('2 1 0\n')
+    expect(readFileSync(`${folder}/tally.failed`, 'utf8')).toBe('a.test.ts: test 0\n')
     expect(said).toBe('')
     expect(process.exitCode).toBeUndefined()
   })
@@ -46,6 +47,7 @@ describe('the tally', () => {
   test('counts a file that does not load as a failure', () => {
     new TallyReporter().onTestRunEnd([moduleOf([], 'failed')])
     expect(tally()).toBe('0 1 0\n')
+    expect(readFileSync(`${folder}/tally.failed`, 'utf8')).toBe('a.test.ts\n')
   })
 
   test.each(['skipped', 'pending'])('fails on a %s test under CI and names it', (state) => {
