@@ -50,6 +50,12 @@ export function drawHandle(draw: (length: number) => Uint8Array = randomBytes): 
   }
 }
 
+/** Where a row holds the handle, counted from its end: for a reading that follows it before the tag is looked at. */
+export const HANDLE_PIECE: { readonly at: number; readonly length: number } = {
+  at: -(TAG_BYTES + HANDLE_BYTES),
+  length: HANDLE_BYTES,
+}
+
 /** The row's bytes. */
 export function encodeIndexRow(place: IndexPlace, indexKey: Uint8Array, handle: Uint8Array): Uint8Array {
   const body = encodeCbor([1, 5, place.realm, place.version, handle])

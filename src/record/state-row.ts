@@ -2,7 +2,7 @@
 
 import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
-import { asBoolean, asBytes, asText, asUint, type CborValue } from '../base/cbor.ts'
+import { asBoolean, asBytes, asText, asUint, type CborValue, encodeCbor } from '../base/cbor.ts'
 import { basisFromCbor, basisToCbor, type StoredBasis } from '../policy/basis.ts'
 import { STATES, type State } from '../policy/states.ts'
 import { malformed, misplaced, RecordError } from './errors.ts'
@@ -52,6 +52,9 @@ export interface StateRow {
 }
 
 const SHAPE = { kind: KIND.state, arity: 20, label: 'guise/v1/state', versionAt: 11 } as const
+const HANDLE_BYTES = 16
+const RECORD_BYTES = 16
+const GENERATION_BYTES = 20
 const MOST_DEVICES = 4
 /** Codes of the reasons of a revocation go from 1 to 6; 0 is none. */
 const MOST_REASON = 6
@@ -89,6 +92,22 @@ export function encodeStateRow(row: StateRow, key: Uint8Array): Uint8Array {
   )
 }
 
+/**
+ * Where a row holds record and generation: for a reading that follows it before the tag is looked at. What stands before them has one
+ * length in a realm.
+ */
+export function statePieces(realm: Realm): {
+  readonly record: { readonly at: number; readonly length: number }
+  readonly generation: { readonly at: number; readonly length: number }
+} {
+  // Each byte string follows one byte that says its length.
+  const record = encodeCbor([FORMAT, KIND.state, realm]).length + 1 + HANDLE_BYTES + 1
+  return {
+    record: { at: record, length: RECORD_BYTES },
+    generation: { at: record + RECORD_BYTES + 1, length: GENERATION_BYTES },
+  }
+}
+
 /** Reads a row, checks its tag and that it is this subject's. */
 export function decodeStateRow(
   bytes: Uint8Array,
@@ -99,12 +118,12 @@ export function decodeStateRow(
   const [, , realm, handle, record, generation, version, state, exposed, profile] = items
   const [devices, keyVersion, model, bits, basis, since, last, changed, reason, operations] = items.slice(10)
   if (asText(realm, 64, malformed) !== place.realm) throw misplaced('another realm')
-  if (!equalBytes(asBytes(handle, 16, malformed), place.handle)) throw misplaced('another subject')
+  if (!equalBytes(asBytes(handle, HANDLE_BYTES, malformed), place.handle)) throw misplaced('another subject')
   return {
     realm: place.realm,
     handle: place.handle,
-    record: asBytes(record, 16, malformed),
-    generation: asBytes(generation, 20, malformed),
+    record: asBytes(record, RECORD_BYTES, malformed),
+    generation: asBytes(generation, GENERATION_BYTES, malformed),
     version: asUint(version, Number.MAX_SAFE_INTEGER, malformed),
     state: storedState(asUint(state, STATES.length - 1, malformed)),
     exposed: asBoolean(exposed, malformed),

@@ -1,6 +1,7 @@
 /** Conformance: several rows are read as of one instant (STORE-21). @module */
 
 import { assert, bytesOf, type Check, expectCode, keyOf, put, sameBytes } from './conformance-kit.ts'
+import { readRows } from './read-rows.ts'
 
 const ROUNDS = 50
 
@@ -34,6 +35,48 @@ export const readingChecks: readonly Check[] = [
         store.getMany?.([{ table: 'states', key: new Uint8Array(0) }]) ??
           store.get('states', new Uint8Array(0)),
         'ERR_STORE_INPUT',
+      )
+    },
+  },
+  {
+    name: 'getMany follows what a row says of the next one’s place',
+    async run(store) {
+      const names = bytesOf(7)
+      await store.commit([
+        put('index', keyOf(1), names),
+        put('states', new Uint8Array([9, ...names.subarray(1, 4)]), bytesOf(2)),
+        put('attempts', new Uint8Array([...names.slice(-2), 5]), bytesOf(3)),
+        put('secrets', new Uint8Array([8, 0, 0, 0]), bytesOf(4)),
+      ])
+      const missing = { row: 4, at: 0, length: 3 }
+      const rows = await readRows(store, [
+        { table: 'index', key: keyOf(1) },
+        { table: 'states', key: [Uint8Array.of(9), { row: 0, at: 1, length: 3 }] },
+        { table: 'attempts', key: [{ row: 0, at: -2, length: 2 }, Uint8Array.of(5)] },
+        { table: 'references', key: [{ row: 1, at: 0, length: 2 }] },
+        { table: 'index', key: keyOf(99) },
+        { table: 'secrets', key: [Uint8Array.of(8), missing] },
+        { table: 'secrets', key: [Uint8Array.of(8), { row: 0, at: names.length - 2, length: 3 }] },
+        { table: 'secrets', key: [Uint8Array.of(8), { row: 0, at: -names.length - 1, length: 3 }] },
+      ])
+      const told = rows.map((row) => row?.bytes)
+      const expected = [
+        names,
+        bytesOf(2),
+        bytesOf(3),
+        undefined,
+        undefined,
+        bytesOf(4),
+        bytesOf(4),
+        bytesOf(4),
+      ]
+      for (const [i, bytes] of expected.entries()) {
+        const alike = bytes === undefined ? told[i] === undefined : sameBytes(told[i], bytes)
+        assert(alike, `getMany follows place ${i} elsewhere`)
+      }
+      assert(
+        sameBytes(rows[5]?.key, new Uint8Array([8, 0, 0, 0])),
+        'getMany does not say the key it followed',
       )
     },
   },

@@ -244,3 +244,18 @@ export function flush(path: string): void {
     closeSync(file)
   }
 }
+
+/** Turns what LMDB throws at a read into an error of the store. */
+export function guarded<Result>(read: () => Result): Result {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof StoreError) throw error
+    if (errorCode(error) === READERS_FULL) {
+      throw new StoreError('ERR_STORE_BUSY', 'every reader slot of the store is taken', { cause: error })
+    }
+    throw new StoreError('ERR_STORE_FAILED', 'the store cannot be read', { cause: error })
+  }
+}
+
+const READERS_FULL = -30790

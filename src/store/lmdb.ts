@@ -19,13 +19,22 @@ import {
   errorCode,
   FILE_MODE,
   freeBytes,
+  guarded,
   isFull,
   openFailure,
   prepareDirectory,
 } from './lmdb-files.ts'
 import { CommitGroups, decideChecks } from './lmdb-group.ts'
-import { ownKey, ownPlaces, ownSteps, ownTable } from './steps.ts'
-import { type RowPlace, type Store, type StoredRow, type StoreStep, TABLES, type Table } from './store.ts'
+import { ownKey, ownPlaces, ownSteps, ownTable, placeKey } from './steps.ts'
+import {
+  type LinkedPlace,
+  type RowPlace,
+  type Store,
+  type StoredRow,
+  type StoreStep,
+  TABLES,
+  type Table,
+} from './store.ts'
 
 /**
  * `path`: a directory on a local file system, made with mode 0700 when missing. `mapSizeBytes`: address space
@@ -113,13 +122,17 @@ class OpenLmdbStore implements LmdbStore {
   }
 
   async getMany(
-    places: readonly RowPlace[],
+    places: readonly (RowPlace | LinkedPlace)[],
     options: CallOptions = {},
   ): Promise<readonly (StoredRow | undefined)[]> {
     const owned = ownPlaces(places)
     this.#enter(options)
     // One snapshot serves all that is read without a pause.
-    return guarded(() => owned.map(({ table, key }) => this.#environment.table(table).read(key)))
+    return guarded(() => {
+      const rows: (StoredRow | undefined)[] = []
+      for (const place of owned) rows.push(this.#environment.table(place.table).read(placeKey(place, rows)))
+      return rows
+    })
   }
 
   async commit(steps: readonly StoreStep[], options: CallOptions = {}): Promise<readonly string[]> {
@@ -219,20 +232,6 @@ function checkOptions(options: LmdbStoreOptions): Required<LmdbStoreOptions> {
   }
 }
 
-/** Turns what LMDB throws at a read into an error of the store. */
-function guarded<Result>(read: () => Result): Result {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof StoreError) throw error
-    if (errorCode(error) === READERS_FULL) {
-      throw new StoreError('ERR_STORE_BUSY', 'every reader slot of the store is taken', { cause: error })
-    }
-    throw new StoreError('ERR_STORE_FAILED', 'the store cannot be read', { cause: error })
-  }
-}
-
-const READERS_FULL = -30790
 const BINARY = { encoding: 'binary', keyEncoding: 'binary' } as const
 
 /**

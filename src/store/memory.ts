@@ -10,9 +10,18 @@ import {
   ownPlaces,
   ownSteps,
   ownTable,
+  placeKey,
   sequenceKey,
 } from './steps.ts'
-import { type RowPlace, type Store, type StoredRow, type StoreStep, TABLES, type Table } from './store.ts'
+import {
+  type LinkedPlace,
+  type RowPlace,
+  type Store,
+  type StoredRow,
+  type StoreStep,
+  TABLES,
+  type Table,
+} from './store.ts'
 
 /** An empty store that is not durable. */
 export function memoryStore(): Store {
@@ -38,15 +47,17 @@ class MemoryStore implements Store {
   }
 
   async getMany(
-    places: readonly RowPlace[],
+    places: readonly (RowPlace | LinkedPlace)[],
     options: CallOptions = {},
   ): Promise<readonly (StoredRow | undefined)[]> {
     const owned = ownPlaces(places)
     this.#enter(options)
-    return owned.map(({ table, key }) => {
-      const row = this.#table(table).rows.get(keyText(key))
-      return row === undefined ? undefined : copyRow(row)
-    })
+    const rows: (StoredRow | undefined)[] = []
+    for (const place of owned) {
+      const row = this.#table(place.table).rows.get(keyText(placeKey(place, rows)))
+      rows.push(row && copyRow(row))
+    }
+    return rows
   }
 
   async commit(steps: readonly StoreStep[], options: CallOptions = {}): Promise<readonly string[]> {

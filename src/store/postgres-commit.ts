@@ -1,7 +1,7 @@
 /** A commit as the arguments of the commit function: rows once each, in the order of their locks (SPEC §10.5). @module */
 
 import { compareBytes, concatBytes, toHex } from '../base/bytes.ts'
-import { conflict, keyText, type OwnedStep } from './steps.ts'
+import { conflict, keyText, type OwnedPlace, type OwnedStep } from './steps.ts'
 import { TABLES } from './store.ts'
 
 /** What the commit function does with a row; the number of its table times eight is added. */
@@ -55,6 +55,23 @@ export function commitArguments(placed: readonly PlacedStep[]): unknown[] {
   }
   const bytes = concatBytes(...blocks)
   return [`{${operations.join()}}`, `{${lengths.join()}}`, `{${versions.join()}}`, bytes, ringLock(placed)]
+}
+
+/** The arguments of the reading function. */
+export function readArguments(places: readonly OwnedPlace[]): unknown[] {
+  const tables = places.map(({ table }) => TABLES.indexOf(table))
+  const pieces: number[] = []
+  const blocks: Uint8Array[] = []
+  for (const { parts } of places) {
+    pieces.push(parts.length)
+    for (const part of parts) {
+      if (part instanceof Uint8Array) {
+        pieces.push(0, 0, part.length)
+        blocks.push(part)
+      } else pieces.push(part.row + 1, part.at, part.length)
+    }
+  }
+  return [`{${tables.join()}}`, `{${pieces.join()}}`, concatBytes(...blocks)]
 }
 
 /** Keys as the text of a bytea array. */

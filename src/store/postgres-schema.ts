@@ -7,7 +7,7 @@ import { ISOLATION, REFUSED, TOO_LATE } from './postgres-failure.ts'
 import { TABLES, type Table } from './store.ts'
 
 /** The version that this release works with. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 export const DEFAULT_SCHEMA = 'guise'
 
 /** How many appended rows get their keys at once; more than a page, so that a page that is not full is the last. */
@@ -22,7 +22,7 @@ export function checkSchema(value: unknown): string {
 export function migrations(schema: string): readonly string[] {
   const place = `"${schema}"`
   const tables = TABLES.map((table) => tableSql(place, table)).join('')
-  return [`${tables}${queueSql(place)}${commitSql(place)}${sequenceSql(place)}`]
+  return [`${tables}${queueSql(place)}${commitSql(place)}${sequenceSql(place)}`, readSql(place)]
 }
 
 /** What every version stands on. Idempotent; the schema itself is made before. */
@@ -200,13 +200,69 @@ $guise$;
 `
 }
 
-/** Rows of some places, each with the number of its place: one statement, one snapshot. */
-export function rowsSql(schema: string, places: readonly { readonly table: Table }[]): string {
-  const parts = places.map(
-    ({ table }, i) =>
-      `SELECT ${i} AS place, bytes, version::text AS version FROM "${schema}"."${table}" WHERE key = $${i + 1}`,
-  )
-  return parts.join(' UNION ALL ')
+/**
+ * Rows of some places, each with the number of its place. A function that is STABLE reads with the snapshot of the statement that calls
+ * it, and its own statements are planned once a session. Of each place `pieces` says how many parts its key has, and of each part the
+ * row that it is from (0: the next bytes of `block`), where in it, and how long it is.
+ */
+function readSql(place: string): string {
+  return `CREATE FUNCTION ${place}.read_1(tables integer[], pieces integer[], block bytea)
+RETURNS TABLE (place integer, bytes bytea, version text) LANGUAGE plpgsql STABLE AS $guise$
+DECLARE
+  met bytea[] := '{}';
+  next_piece integer := 1;
+  at integer := 1;
+  k bytea;
+  b bytea;
+  v uuid;
+  source bytea;
+  origin integer;
+  size integer;
+BEGIN
+  FOR i IN 1 .. cardinality(tables) LOOP
+    k := '';
+    FOR j IN 1 .. pieces[next_piece] LOOP
+      origin := pieces[next_piece + 2];
+      size := pieces[next_piece + 3];
+      IF pieces[next_piece + 1] = 0 THEN
+        k := k || substring(block FROM at FOR size);
+        at := at + size;
+      ELSE
+        source := met[pieces[next_piece + 1]];
+        IF origin < 0 THEN
+          origin := length(source) + origin;
+        END IF;
+        IF source IS NULL OR origin < 0 OR origin + size > length(source) THEN
+          k := k || decode(repeat('00', size), 'hex');
+        ELSE
+          k := k || substring(source FROM origin + 1 FOR size);
+        END IF;
+      END IF;
+      next_piece := next_piece + 3;
+    END LOOP;
+    next_piece := next_piece + 1;
+    b := NULL;
+    CASE tables[i]
+${TABLES.map(
+  (table, number) =>
+    `    WHEN ${number} THEN\n      SELECT t.bytes, t.version INTO b, v FROM ${place}."${table}" AS t WHERE t.key = k;\n`,
+).join('')}    END CASE;
+    met[i] := b;
+    IF b IS NOT NULL THEN
+      place := i - 1;
+      bytes := b;
+      version := v::text;
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END
+$guise$;
+`
+}
+
+/** The statement that asks for rows of some places. */
+export function rowsSql(schema: string): string {
+  return `SELECT place, bytes, version FROM "${schema}".read_1($1::integer[], $2::integer[], $3::bytea)`
 }
 
 /** Versions of rows under some keys, by table, and whether the server is a standby: one statement, one snapshot. */

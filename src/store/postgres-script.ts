@@ -36,7 +36,7 @@ export function postgresRoles(options: { readonly schema?: string } = {}): strin
   const place = `"${schema}"`
   const own = [...TABLES, 'queue_pending', 'queue_head', 'migration'].map((table) => `${place}."${table}"`)
   const data = [...TABLES, 'queue_pending'].map((table) => `${place}."${table}"`).join(', ')
-  const functions = [`${place}.commit_1`, `${place}.sequence_1`]
+  const functions = [`${place}.commit_1`, `${place}.sequence_1`, `${place}.read_1`]
   return `BEGIN;
 ${[migrator, vault, auditor].map(roleSql).join('')}ALTER SCHEMA ${place} OWNER TO ${migrator};
 ${own.map((table) => `ALTER TABLE ${table} OWNER TO ${migrator};\n`).join('')}${functions
@@ -49,6 +49,7 @@ GRANT SELECT ON ${place}.migration TO ${vault}, ${auditor};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ${data} TO ${vault};
 GRANT SELECT, UPDATE ON ${place}.queue_head TO ${vault};
 GRANT EXECUTE ON FUNCTION ${functions.join(', ')} TO ${vault};
+GRANT EXECUTE ON FUNCTION ${place}.read_1 TO ${auditor};
 GRANT SELECT ON ${place}.queue, ${place}.queue_pending, ${place}.log TO ${auditor};
 COMMIT;
 `

@@ -4,7 +4,7 @@ import { fromHex } from '../base/bytes.ts'
 import { checkBoolean, checkFunction, checkInteger, checkObject } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { rejectInput, StoreError } from './errors.ts'
-import { commitArguments, keyArray, orderSteps, type PlacedStep } from './postgres-commit.ts'
+import { commitArguments, keyArray, orderSteps, type PlacedStep, readArguments } from './postgres-commit.ts'
 import { Connections, type PostgresPool } from './postgres-connection.ts'
 import { isCollision, REFUSED, stateOf } from './postgres-failure.ts'
 import {
@@ -16,8 +16,16 @@ import {
   type Setting,
   versionsSql,
 } from './postgres-schema.ts'
-import { conflict, keyText, ownKey, ownPlaces, ownSteps, ownTable } from './steps.ts'
-import { type RowPlace, type Store, type StoredRow, type StoreStep, TABLES, type Table } from './store.ts'
+import { conflict, keyText, ownKey, ownPlaces, ownSteps, ownTable, placeKey } from './steps.ts'
+import {
+  type LinkedPlace,
+  type RowPlace,
+  type Store,
+  type StoredRow,
+  type StoreStep,
+  TABLES,
+  type Table,
+} from './store.ts'
 
 /**
  * `pool`: stays the caller's; the store never ends it. `schema`: where `migratePostgres` made the tables (default
@@ -118,19 +126,21 @@ class PostgresStore implements Store {
   }
 
   async getMany(
-    places: readonly RowPlace[],
+    places: readonly (RowPlace | LinkedPlace)[],
     options: CallOptions = {},
   ): Promise<readonly (StoredRow | undefined)[]> {
     const owned = ownPlaces(places)
     this.#enter(options)
     if (owned.length === 0) return []
-    const keys = owned.map(({ key }) => key)
-    const rows = (await this.#read(rowsSql(this.#schema, owned), keys, options)) as readonly PlacedRow[]
-    const found = new Map(rows.map((row) => [row.place, row]))
-    return owned.map(({ key }, i) => {
+    const answer = await this.#read(rowsSql(this.#schema), readArguments(owned), options)
+    const found = new Map((answer as readonly PlacedRow[]).map((row) => [row.place, row]))
+    const rows: (StoredRow | undefined)[] = []
+    for (const [i, place] of owned.entries()) {
       const row = found.get(i)
-      return row === undefined ? undefined : { key, bytes: plain(row.bytes), version: row.version }
-    })
+      const key = placeKey(place, rows)
+      rows.push(row && { key, bytes: plain(row.bytes), version: row.version })
+    }
+    return rows
   }
 
   async commit(steps: readonly StoreStep[], options: CallOptions = {}): Promise<readonly string[]> {

@@ -1,14 +1,18 @@
 /** Checks and copies what enters a store, before anything happens (SPEC §10.1, STORE-6). @module */
 
-import { copyPublic } from '../base/bytes.ts'
-import { checkBytes, checkObject, checkOneOf, checkText } from '../base/check.ts'
+import { copyPublic, joinBytes } from '../base/bytes.ts'
+import { checkBytes, checkInteger, checkObject, checkOneOf, checkText } from '../base/check.ts'
 import { rejectInput, StoreError } from './errors.ts'
 import {
+  type KeyPiece,
+  type LinkedPlace,
   MAX_COMMIT_STEPS,
   MAX_KEY_BYTES,
+  MAX_KEY_PARTS,
   MAX_READ_ROWS,
   MAX_ROW_BYTES,
   type RowPlace,
+  type StoredRow,
   type StoreStep,
   TABLES,
   type Table,
@@ -48,20 +52,73 @@ export function ownKey(value: unknown, name = 'key', minBytes = 1): Uint8Array {
   return copyPublic(checkBytes(value, name, [minBytes, MAX_KEY_BYTES], rejectInput))
 }
 
+/** A place of a reading that owns its bytes; most keys have one part. */
+export interface OwnedPlace {
+  readonly table: Table
+  readonly parts: readonly (Uint8Array | KeyPiece)[]
+}
+
 /** The places of a reading, copied. */
-export function ownPlaces(places: readonly RowPlace[]): readonly RowPlace[] {
+export function ownPlaces(places: readonly (RowPlace | LinkedPlace)[]): readonly OwnedPlace[] {
   if (!Array.isArray(places)) throw rejectInput('places must be an array')
   const count = places.length
   if (count > MAX_READ_ROWS) throw rejectInput(`a reading has at most ${MAX_READ_ROWS} places`)
-  const owned: RowPlace[] = []
+  const owned: OwnedPlace[] = []
   for (let i = 0; i < count; i++) {
     const place = checkObject(places[i], `places[${i}]`, rejectInput)
-    owned.push({
-      table: ownTable(place['table'], `places[${i}].table`),
-      key: ownKey(place['key'], `places[${i}].key`),
-    })
+    const table = ownTable(place['table'], `places[${i}].table`)
+    const key = place['key']
+    const name = `places[${i}].key`
+    owned.push({ table, parts: Array.isArray(key) ? ownParts(key, name, i) : [ownKey(key, name)] })
   }
   return owned
+}
+
+function ownParts(key: readonly unknown[], name: string, rows: number): OwnedPlace['parts'] {
+  const count = key.length
+  if (count === 0 || count > MAX_KEY_PARTS) throw rejectInput(`${name} must have 1 to ${MAX_KEY_PARTS} parts`)
+  const parts: (Uint8Array | KeyPiece)[] = []
+  for (let i = 0; i < count; i++) {
+    const part = key[i]
+    parts.push(part instanceof Uint8Array ? ownKey(part, name, 0) : ownPiece(part, `${name}[${i}]`, rows))
+  }
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  if (length === 0 || length > MAX_KEY_BYTES)
+    throw rejectInput(`${name} must have 1 to ${MAX_KEY_BYTES} bytes`)
+  return parts
+}
+
+/** A row names only what is read after it, so that a reading ends. */
+function ownPiece(value: unknown, name: string, rows: number): KeyPiece {
+  if (rows === 0) throw rejectInput(`${name}: no row is read before the first`)
+  const piece = checkObject(value, name, rejectInput)
+  return {
+    row: checkInteger(piece['row'], `${name}.row`, [0, rows - 1], rejectInput),
+    at: checkInteger(piece['at'], `${name}.at`, [-MAX_ROW_BYTES, MAX_ROW_BYTES], rejectInput),
+    length: checkInteger(piece['length'], `${name}.length`, [1, MAX_KEY_BYTES], rejectInput),
+  }
+}
+
+/** The key of a place, given the rows that were read before it. The bytes are the caller's when no piece is among them. */
+export function placeKey(
+  { parts }: Pick<OwnedPlace, 'parts'>,
+  rows: readonly (Pick<StoredRow, 'bytes'> | undefined)[],
+): Uint8Array {
+  const [first] = parts
+  if (parts.length === 1 && first instanceof Uint8Array) return first
+  return joinBytes(...parts.map((part) => (part instanceof Uint8Array ? part : pieceOf(part, rows))))
+}
+
+function pieceOf(
+  { row, at, length }: KeyPiece,
+  rows: readonly (Pick<StoredRow, 'bytes'> | undefined)[],
+): Uint8Array {
+  const bytes = rows[row]?.bytes
+  if (bytes === undefined) return new Uint8Array(length)
+  const from = at < 0 ? bytes.length + at : at
+  return from < 0 || from + length > bytes.length
+    ? new Uint8Array(length)
+    : bytes.subarray(from, from + length)
 }
 
 /** The bytes of a key as a text of the same order: one UTF-16 unit a byte. */

@@ -42,6 +42,26 @@ export interface RowPlace {
   readonly key: Uint8Array
 }
 
+/** Part of a key: bytes of a row that stands earlier in the same reading. */
+export interface KeyPiece {
+  /** Which place of the reading, from 0. */
+  readonly row: number
+  /** Where in its bytes; below zero counted from their end. */
+  readonly at: number
+  readonly length: number
+}
+
+/**
+ * A place that a row read before it names: bytes and pieces of rows, one after the other. What a missing or too short row would have
+ * given is zeros, so that a reading asks for equally many rows whatever is there.
+ */
+export interface LinkedPlace {
+  readonly table: Table
+  readonly key: readonly (Uint8Array | KeyPiece)[]
+}
+
+/** A linked key has at most 8 parts. */
+export const MAX_KEY_PARTS = 8
 /** One reading has at most 64 places. */
 export const MAX_READ_ROWS = 64
 
@@ -95,9 +115,12 @@ export interface Store extends AsyncDisposable {
 
   /**
    * Rows of several places, in their order, all as of one instant; it sees what `get` would. Optional: where it is missing, rows are
-   * asked for side by side. At most `MAX_READ_ROWS` places.
+   * asked for side by side, and one after the other where one names the next. At most `MAX_READ_ROWS` places.
    */
-  getMany?(places: readonly RowPlace[], options?: CallOptions): Promise<readonly (StoredRow | undefined)[]>
+  getMany?(
+    places: readonly (RowPlace | LinkedPlace)[],
+    options?: CallOptions,
+  ): Promise<readonly (StoredRow | undefined)[]>
 
   /**
    * Decides all expectations and applies all steps at one instant, or nothing; durable when it resolves. A commit of

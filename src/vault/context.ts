@@ -18,7 +18,7 @@ import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import type { TemplateProfile } from '../record/reference-row.ts'
 import { type KeyForVersion, TAG_BYTES } from '../record/row.ts'
 import { readRows } from '../store/read-rows.ts'
-import type { RowPlace, Store, StoredRow, StoreStep } from '../store/store.ts'
+import type { LinkedPlace, RowPlace, Store, StoredRow, StoreStep } from '../store/store.ts'
 import type { Suite } from '../transform/suite.ts'
 import type { VaultKeys } from './keys.ts'
 import { isConflict } from './outcome.ts'
@@ -73,12 +73,19 @@ export interface ServedCall extends Pick<CallOptions, 'signal' | 'actor'> {
 export type VaultEvent = Pick<AuditEvent, 'action' | 'outcome'> &
   Partial<Pick<AuditEvent, 'handle' | 'record' | 'generation' | 'epoch' | 'policy' | 'basis'>>
 
+/** What is to be read together with the keyring. */
+export interface Reading<Place extends RowPlace> {
+  readonly places: readonly Place[]
+  /** Read behind the places; the keyring's row has number 0, the places follow. */
+  readonly linked: readonly LinkedPlace[]
+}
+
 /** Rows that were read together with the keyring, as the keyring read before named their places. */
-export interface Beside<Place extends RowPlace> {
+export interface Beside<Place extends RowPlace> extends Reading<Place> {
   /** Of the keyring that named the places: what they say holds only while it is in force. */
   readonly ring: CheckStep
-  readonly places: readonly Place[]
   readonly rows: readonly (StoredRow | undefined)[]
+  readonly linkedRows: readonly (StoredRow | undefined)[]
 }
 
 /** Shared by the verbs of one vault. Internal: verbs take it as their first argument. */
@@ -192,16 +199,16 @@ export class VaultContext {
 
   /**
    * Runs a decision until what it rests on has not changed meanwhile. A conflict leads to a new decision from fresh
-   * rows, a bounded number of times and with growing pauses; then `ERR_STORE_CONFLICT` is thrown on. `places`: what to read
+   * rows, a bounded number of times and with growing pauses; then `ERR_STORE_CONFLICT` is thrown on. `reading`: what to read
    * beside the keyring; asked when the realm keys are held, and must not wait.
    */
   async decide<Result, Place extends RowPlace = never>(
     decision: (beside: Beside<Place> | undefined) => Promise<Result>,
-    places?: () => readonly Place[],
+    reading?: () => Reading<Place>,
   ): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
       this.signal?.throwIfAborted()
-      const beside = await this.#refresh(places)
+      const beside = await this.#refresh(reading)
       await this.ring.load()
       try {
         await this.#requireLog()
@@ -215,21 +222,27 @@ export class VaultContext {
   }
 
   async #refresh<Place extends RowPlace>(
-    choose: (() => readonly Place[]) | undefined,
+    choose: (() => Reading<Place>) | undefined,
   ): Promise<Beside<Place> | undefined> {
     if (choose === undefined || !this.ring.hasRealmKeys) {
       await this.ring.refresh()
       return undefined
     }
     const ring = this.ringStep()
-    const places = choose()
-    let rows: Beside<Place>['rows'] = []
+    const { places, linked } = choose()
+    let others: Beside<Place>['rows'] = []
     await this.ring.refreshWith(async (place) => {
-      const [row, ...others] = await readRows(this.store, [place, ...places])
-      rows = others
+      const [row, ...rows] = await readRows(this.store, [place, ...places, ...linked])
+      others = rows
       return row
     })
-    return { ring, places, rows }
+    return {
+      ring,
+      places,
+      linked,
+      rows: others.slice(0, places.length),
+      linkedRows: others.slice(places.length),
+    }
   }
 
   /** Nothing is decided beside a log at fault, or on a keyring that the log knows a newer one of. */

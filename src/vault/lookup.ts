@@ -2,9 +2,9 @@
 
 import type { RowKind } from '../audit/last-change.ts'
 import type { Generation, RecordId, SubjectId } from '../base/brand.ts'
-import { readU32be, toBase64Url } from '../base/bytes.ts'
-import { checkSubjectText } from '../base/identifier.ts'
-import { decodeIndexRow, type IndexPlace, indexRowKey, subjectTag } from '../keys/pseudonym.ts'
+import { equalBytes, readU32be, toBase64Url } from '../base/bytes.ts'
+import { checkSubjectText, realmPrefix } from '../base/identifier.ts'
+import { decodeIndexRow, HANDLE_PIECE, type IndexPlace, indexRowKey, subjectTag } from '../keys/pseudonym.ts'
 import { type AttemptsRow, decodeAttemptsRow } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
 import {
@@ -15,10 +15,10 @@ import {
   secretKey,
   stateKey,
 } from '../record/place.ts'
-import { decodeStateRow, type StateRow } from '../record/state-row.ts'
+import { decodeStateRow, type StateRow, statePieces } from '../record/state-row.ts'
 import { readRows } from '../store/read-rows.ts'
-import type { RowPlace, StoredRow, StoreStep } from '../store/store.ts'
-import { type Beside, requireNewest, rowTag, type VaultContext } from './context.ts'
+import type { LinkedPlace, RowPlace, StoredRow, StoreStep } from '../store/store.ts'
+import { type Beside, type Reading, requireNewest, rowTag, type VaultContext } from './context.ts'
 import { rejectInput, unknownSubject } from './errors.ts'
 
 /** A row and the version that a commit must still find. */
@@ -36,6 +36,16 @@ export interface Found {
   readonly index: StoredRow | undefined
   /** Fails a batch unless the keyring is the one whose versions were looked under. */
   readonly ring: StoreStep
+  /** Rows of the handle that were read beside the index. */
+  readonly record: RecordRows | undefined
+}
+
+/** The rows that decide whether a template may be compared, and the template, as they lie in the store. */
+export interface RecordRows {
+  readonly state: StoredRow | undefined
+  readonly attempts: StoredRow | undefined
+  readonly reference?: StoredRow | undefined
+  readonly secret?: StoredRow | undefined
 }
 
 /** Runs `task` as the only verb for this subject in this process. */
@@ -64,6 +74,30 @@ export function indexPlaces(ctx: VaultContext, subject: string): readonly IndexR
   })
 }
 
+/**
+ * All that a comparison needs, each row named by the one before it. Rows of an index entry under an older version of the realm keys are
+ * read later.
+ */
+export function readingOf(ctx: VaultContext, subject: string): Reading<IndexRowPlace> {
+  const { realm } = ctx
+  const places = indexPlaces(ctx, subject)
+  const prefix = realmPrefix(realm)
+  // Of the reading, whose first row is the keyring's and whose second the newest index row.
+  const handle = { row: 1, ...HANDLE_PIECE }
+  const state = 1 + places.length
+  const pieces = statePieces(realm)
+  const record = { row: state, ...pieces.record }
+  const linked: LinkedPlace[] = [
+    { table: 'states', key: [prefix, handle] },
+    { table: 'attempts', key: [prefix, handle, Uint8Array.of(SCOPE_UNBOUND)] },
+    { table: 'references', key: [prefix, record] },
+  ]
+  if (!ctx.split) {
+    linked.push({ table: 'secrets', key: [prefix, record, { row: state, ...pieces.generation }] })
+  }
+  return { places, linked }
+}
+
 /** Looks the subject up under every version of the index key; the newest decides. `beside`: the rows, if they were read. */
 export async function findSubject(
   ctx: VaultContext,
@@ -75,13 +109,26 @@ export async function findSubject(
   const fits = beside !== undefined && beside.ring.expected === ring.expected
   const asked = fits ? beside.places : indexPlaces(ctx, subject)
   const rows = fits ? beside.rows : await readRows(ctx.store, asked)
+  const linked = fits ? beside.linkedRows : []
   const places = asked.map(({ place }) => place)
   const at = rows.findIndex((row) => row !== undefined)
   const [index, place] = [rows[at], places[at]]
-  if (index === undefined || place === undefined) return { places, handle: undefined, index: undefined, ring }
+  if (index === undefined || place === undefined) {
+    const record = linked.length === 0 ? undefined : NO_RECORD
+    return { places, handle: undefined, index: undefined, ring, record }
+  }
   await ctx.ring.load()
   const key = ctx.ring.requireRealmKeys(place.version).index
-  return { places, handle: decodeIndexRow(index.bytes, place, key), index, ring }
+  const handle = decodeIndexRow(index.bytes, place, key)
+  return { places, handle, index, ring, record: at === 0 ? linkedRecord(linked) : undefined }
+}
+
+const NO_RECORD: RecordRows = { state: undefined, attempts: undefined }
+
+function linkedRecord(rows: readonly (StoredRow | undefined)[]): RecordRows | undefined {
+  if (rows.length === 0) return undefined
+  const [state, attempts, reference, secret] = rows
+  return { state, attempts, reference, secret }
 }
 
 /** The rows of a handle that decide whether its template may be compared, as they lie in the store. */
@@ -96,17 +143,26 @@ export async function readRecord(
   return { state, attempts }
 }
 
-/** Code and wrap of a generation, as they lie in one store or two. */
+/** Code and wrap of a generation, as they lie in one store or two. `known`: the rows that were read with the state. */
 export async function readTemplate(
   ctx: VaultContext,
   name: RecordName,
+  known?: RecordRows,
 ): Promise<{ readonly reference: StoredRow | undefined; readonly secret: StoredRow | undefined }> {
   const code = { table: 'references', key: referenceKey(ctx.realm, name.record) } as const
   const wrap = { table: 'secrets', key: secretKey(ctx.realm, name.record, name.generation) } as const
+  if (known !== undefined && lies(known.reference, code.key)) {
+    if (ctx.split) return { reference: known.reference, secret: await ctx.secrets.get(wrap.table, wrap.key) }
+    if (lies(known.secret, wrap.key)) return { reference: known.reference, secret: known.secret }
+  }
   const [reference, secret] = ctx.split
     ? await Promise.all([ctx.store.get(code.table, code.key), ctx.secrets.get(wrap.table, wrap.key)])
     : await readRows(ctx.store, [code, wrap])
   return { reference, secret }
+}
+
+function lies(row: StoredRow | undefined, key: Uint8Array): boolean {
+  return row !== undefined && equalBytes(row.key, key)
 }
 
 /** The state row of a handle; `undefined` when there is none. */

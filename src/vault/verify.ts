@@ -26,8 +26,9 @@ import {
   findSubject,
   fittingAttempts,
   type IndexRowPlace,
-  indexPlaces,
   openState,
+  type RecordRows,
+  readingOf,
   readRecord,
   readTemplate,
   recordId,
@@ -63,7 +64,7 @@ export async function verify(
         withSubject(ctx, subject, ctx.signal, (text) =>
           ctx.decide(
             (beside) => verifyOnce(ctx, { subject: text, integers, point, shares }, beside, options),
-            () => indexPlaces(ctx, text),
+            () => readingOf(ctx, text),
           ),
         ),
       () => refuse(ctx, point, { reason: 'holder-share' }),
@@ -85,6 +86,8 @@ interface Evidence {
   readonly now: Instant
   /** Fails a batch unless the keyring is the one that the decision began with. */
   readonly ring: StoreStep
+  /** Read at the same instant as the state, or `undefined`. */
+  readonly rows: RecordRows | undefined
 }
 
 async function verifyOnce(
@@ -94,15 +97,15 @@ async function verifyOnce(
   options: CallOptions | undefined,
 ): Promise<VerifyDecision> {
   const { point } = question
-  const { handle, ring } = await findSubject(ctx, question.subject, beside)
-  const rows = await readRecord(ctx, handle ?? NO_HANDLE)
+  const { handle, ring, record } = await findSubject(ctx, question.subject, beside)
+  const rows = record ?? (await readRecord(ctx, handle ?? NO_HANDLE))
   const state = await openState(ctx, handle ?? NO_HANDLE, rows.state)
   if (handle === undefined || state === undefined) return refuse(ctx, point, { reason: 'unknown-subject' })
   const now = ctx.now()
   const unfit = unfitState(state.row, now)
   if (unfit !== undefined) return refuse(ctx, point, { reason: unfit, state: state.row })
   const attempts = await fittingAttempts(ctx, state.row, rows.attempts).catch(stale(ctx, { state, ring }))
-  const evidence: Evidence = { state, attempts, now, ring }
+  const evidence: Evidence = { state, attempts, now, ring, rows: record }
   const digest = await digestOf(ctx, question, state.row, options)
   const before = digest && findOperation(evidence.attempts.row.operations, digest)
   if (before !== undefined) return answerAgain(ctx, question, evidence, before.code)
@@ -188,7 +191,7 @@ async function compareOnce(
       new RecordError('ERR_RECORD_BINDING', 'the record has another custody profile than the vault'),
     )
   }
-  const rows = await readTemplate(ctx, name)
+  const rows = await readTemplate(ctx, name, evidence.rows)
   if (rows.reference === undefined)
     return recheck(new RecordError('ERR_RECORD_MISSING', 'the reference row is missing'))
   try {

@@ -301,7 +301,7 @@ describe('STORE-18', () => {
   test('STORE-18 migrations that run at once do their work once, beside a store at work', async () => {
     const schema = freshSchema()
     const results = await Promise.all(Array.from({ length: 5 }, () => migratePostgres(pool, { schema })))
-    expect(results.map(({ from }) => from).sort((a, b) => a - b)).toEqual([0, 1, 1, 1, 1])
+    expect(results.map(({ from }) => from).sort((a, b) => a - b)).toEqual([0, 2, 2, 2, 2])
     const store = await postgresStore({ pool, schema })
     const client = await pool.connect()
     let version: string | null = null
@@ -329,15 +329,33 @@ describe('STORE-18', () => {
       return rows
     }
     expect(await columns(scripted)).toEqual(await columns(made))
-    expect(await migratePostgres(pool, { schema: scripted })).toEqual({ from: 1, to: 1 })
+    expect(await migratePostgres(pool, { schema: scripted })).toEqual({ from: 2, to: 2 })
     await (await postgresStore({ pool, schema: scripted })).close()
-    expect(postgresSchema({ from: 1 })).toBe('BEGIN;\nCOMMIT;\n')
+    expect(postgresSchema({ from: 2 })).toBe('BEGIN;\nCOMMIT;\n')
+  })
+
+  test('STORE-18 a schema of the version before is refused, brought up, and keeps its rows', async () => {
+    const schema = freshSchema()
+    const record = `INSERT INTO "${schema}".migration (version) VALUES (1);\n`
+    const [first = ''] = postgresSchema({ schema }).split(record)
+    await pool.query(`${first}${record}COMMIT;`)
+    await pool.query(`INSERT INTO ${schema}.states VALUES ('a', 'b', gen_random_uuid())`)
+    expect(await codeOf(postgresStore({ pool, schema }))).toBe('ERR_STORE_UNSUPPORTED')
+    expect(await migratePostgres(pool, { schema })).toEqual({ from: 1, to: 2 })
+    const store = await postgresStore({ pool, schema })
+    const [row] = (await store.getMany?.([{ table: 'states', key: new TextEncoder().encode('a') }])) ?? []
+    expect(row?.bytes).toEqual(new TextEncoder().encode('b'))
+    await store.close()
+    const scripted = freshSchema()
+    await pool.query(`${first.replaceAll(schema, scripted)}${record.replaceAll(schema, scripted)}COMMIT;`)
+    await pool.query(postgresSchema({ schema: scripted, from: 1 }))
+    expect(await migratePostgres(pool, { schema: scripted })).toEqual({ from: 2, to: 2 })
   })
 
   test('STORE-18 a schema that is missing, newer or older is refused', async () => {
     expect(await codeOf(postgresStore({ pool, schema: 'never_made' }))).toBe('ERR_STORE_UNSUPPORTED')
     const { schema } = await freshStore()
-    await pool.query(`INSERT INTO ${schema}.migration (version) VALUES (2)`)
+    await pool.query(`INSERT INTO ${schema}.migration (version) VALUES (3)`)
     expect(await codeOf(postgresStore({ pool, schema }))).toBe('ERR_STORE_UNSUPPORTED')
     expect(await codeOf(migratePostgres(pool, { schema }))).toBe('ERR_STORE_UNSUPPORTED')
     await pool.query(`DELETE FROM ${schema}.migration`)
@@ -369,6 +387,7 @@ test('STORE-19 each role may do its own and nothing else', async () => {
   await worker.commit([put(4, null), check(4, ring, 'keyrings'), check(5, null, 'keyrings')])
   expect(await codeOf(worker.commit([put(5, null), check(4, null, 'keyrings')]))).toBe('ERR_STORE_CONFLICT')
   expect(await queueOf(worker)).toEqual([1, 2])
+  expect((await worker.getMany?.([{ table: 'states', key: key(4) }]))?.[0]?.bytes).toBeDefined()
   for (const sql of [
     `DROP TABLE ${schema}.states`,
     `TRUNCATE ${schema}.states`,

@@ -238,3 +238,30 @@ test('STORE-21 rows that are read together are of one instant', async () => {
     'getMany shows one instant, beside commits',
   )
 })
+
+test('STORE-22 a reading follows the rows that it reads', async () => {
+  await conforms('getMany follows what a row says of the next one’s place')
+})
+
+test.each([
+  ['no part', []],
+  ['an empty key', [new Uint8Array(0)]],
+  ['too many parts', Array.from({ length: 9 }, () => key(1))],
+  ['a key that is too long', [new Uint8Array(200), { row: 0, at: 0, length: 57 }]],
+  ['a row that is read later', [{ row: 1, at: 0, length: 1 }]],
+  ['a row before the first', [{ row: -1, at: 0, length: 1 }]],
+  ['no length', [{ row: 0, at: 0, length: 0 }]],
+  ['a place far off', [{ row: 0, at: 65_537, length: 1 }]],
+  ['a part that is none', ['text']],
+])('STORE-22 %s is refused', async (_, parts) => {
+  for (const store of [memoryStore(), await lmdbStore({ path: newPath() })]) {
+    const places = [
+      { table: 'states', key: key(1) },
+      { table: 'index', key: parts as never },
+    ] as const
+    await expect(store.getMany?.(places)).rejects.toMatchObject({ code: 'ERR_STORE_INPUT' })
+    const first = [{ table: 'states', key: [{ row: 0, at: 0, length: 1 }] }] as const
+    await expect(store.getMany?.(first)).rejects.toMatchObject({ code: 'ERR_STORE_INPUT' })
+    await store.close()
+  }
+})

@@ -1,6 +1,7 @@
 /** Stores with one fault each, for proving that the conformance suite sees it. @module */
 
 import { memoryStore } from '../../src/store/memory.ts'
+import { placeKey } from '../../src/store/steps.ts'
 import type { Store, StoredRow, StoreStep, Table } from '../../src/store/store.ts'
 
 /** Passes everything on to a memory store; a fault overrides one method. */
@@ -203,7 +204,7 @@ class ReadingInParts extends Wrapper {
   ): Promise<readonly (StoredRow | undefined)[]> {
     const rows: (StoredRow | undefined)[] = []
     for (const { table, key } of places) {
-      rows.push(await this.inner.get(table, key, options))
+      rows.push(await this.inner.get(table, placeKey({ parts: [key].flat() as never }, rows), options))
       await new Promise((resolve) => setTimeout(resolve, 0))
     }
     return rows
@@ -211,6 +212,20 @@ class ReadingInParts extends Wrapper {
   override async commit(...args: Parameters<Store['commit']>): Promise<readonly string[]> {
     await new Promise((resolve) => setTimeout(resolve, 0))
     return this.inner.commit(...args)
+  }
+}
+
+/** Gives nothing for what a missing row would have named, instead of what lies under zeros. */
+class FollowsNothing extends Wrapper {
+  async getMany(
+    ...[places, options]: Parameters<NonNullable<Store['getMany']>>
+  ): Promise<readonly (StoredRow | undefined)[]> {
+    const rows = (await this.inner.getMany?.(places, options)) ?? []
+    return rows.map((row, i) => {
+      const parts = [places[i]?.key].flat() as readonly { readonly row?: number }[]
+      const lost = parts.some((part) => part.row !== undefined && rows[part.row] === undefined)
+      return lost ? undefined : row
+    })
   }
 }
 
@@ -262,6 +277,11 @@ export const brokenStores: readonly (readonly [fault: string, check: string, mak
       'a reading of several instants',
       'getMany shows one instant, beside commits',
       async () => new ReadingInParts(),
+    ],
+    [
+      'a reading that stops where a row is missing',
+      'getMany follows what a row says of the next one’s place',
+      async () => new FollowsNothing(),
     ],
     ['a row that its reader can change', 'what is returned is a copy', async () => new SharedBuffers()],
     ['arguments copied too late', 'what is committed is copied at the call', async () => new LateCopy()],
