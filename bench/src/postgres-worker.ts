@@ -3,8 +3,8 @@
 import { Pool } from 'pg'
 import { openVault } from '../../dist/index.js'
 import { postgresStore } from '../../dist/postgres.js'
-import { makePeople, pick, vaultOptions, verifyRequest } from './people.ts'
-import { sharedKeyProvider } from './postgres-server.ts'
+import { makePeople, type Person, pick, vaultOptions, verifyRequest } from './people.ts'
+import { selectThenCount, sharedKeyProvider } from './postgres-server.ts'
 import type { Plan } from './scenario.ts'
 
 /** What a process is told. */
@@ -15,6 +15,8 @@ export interface Crowd {
   readonly processes: number
   readonly people: number
   readonly number: number
+  /** Verifies, or selects a plaintext vector and counts. */
+  readonly kind: 'guise' | 'plaintext'
 }
 
 /** What a process found out. */
@@ -38,20 +40,42 @@ process.once('message', (message) => {
   )
 })
 
-async function work({ url, schema, plan, processes, people: count, number }: Crowd): Promise<Share> {
-  const pool = new Pool({ connectionString: url, max: CONNECTIONS })
+/** What one of them does for a person, and how it ends. */
+interface Worker {
+  readonly one: (person: Person) => Promise<void>
+  readonly end: () => Promise<void>
+}
+
+async function verifier({ schema }: Crowd, pool: Pool): Promise<Worker> {
   const store = await postgresStore({ pool, schema })
   const shape = { bits: 512, dimensions: 512, custody: 'operator' } as const
   const vault = await openVault(await vaultOptions(store, shape, sharedKeyProvider(), 'open'))
+  const one = async (person: Person): Promise<void> => {
+    const { outcome } = await vault.verify(verifyRequest(person.subject, person))
+    if (outcome !== 'match') throw new Error(outcome)
+  }
+  return {
+    one,
+    end: async () => {
+      await vault.close()
+      await store.close()
+    },
+  }
+}
+
+function selector({ schema }: Crowd, pool: Pool): Worker {
+  return { one: ({ subject }) => selectThenCount(pool, schema, subject), end: async () => undefined }
+}
+
+async function work(crowd: Crowd): Promise<Share> {
+  const { url, plan, processes, people: count, number } = crowd
+  const pool = new Pool({ connectionString: url, max: CONNECTIONS })
+  const worker = crowd.kind === 'guise' ? await verifier(crowd, pool) : selector(crowd, pool)
   const people = (await makePeople(plan.seed, count)).filter((_, at) => at % processes === number)
   const run = async (calls: number): Promise<void> => {
     let next = 0
     const lane = async (): Promise<void> => {
-      while (next < calls) {
-        const person = pick(people, next++)
-        const { outcome } = await vault.verify(verifyRequest(person.subject, person))
-        if (outcome !== 'match') throw new Error(outcome)
-      }
+      while (next < calls) await worker.one(pick(people, next++))
     }
     await Promise.all(Array.from({ length: WIDTH }, lane))
   }
@@ -65,8 +89,7 @@ async function work({ url, schema, plan, processes, people: count, number }: Cro
   await run(calls)
   const ms = performance.now() - begin
   const { user, system } = process.cpuUsage(used)
-  await vault.close()
-  await store.close()
+  await worker.end()
   await pool.end()
   return { calls, ms, processorMs: (user + system) / 1000 }
 }
