@@ -32,6 +32,9 @@ export interface AttemptCount {
   readonly steadyMs: number
 }
 
+/** The fields of a count that say when a wait began. */
+export type WaitStart = Pick<AttemptCount, 'lastMs' | 'origin' | 'steadyMs'>
+
 /** An instant on both clocks. */
 export interface Instant {
   readonly nowMs: number
@@ -41,7 +44,8 @@ export interface Instant {
 
 export type Gate =
   | { readonly gate: 'open' }
-  | { readonly gate: 'throttled'; readonly waitMs: number; readonly restart: boolean }
+  /** `since`: when the wait began, on clocks that go on: to be written, so that the wait ends whatever the wall clock does. */
+  | { readonly gate: 'throttled'; readonly waitMs: number; readonly since: WaitStart | undefined }
   | { readonly gate: 'locked' }
 
 const DEFAULT_ATTEMPTS: AttemptPolicy = Object.freeze({
@@ -73,16 +77,22 @@ export function checkAttemptPolicy(value: Partial<AttemptPolicy> | undefined): A
   return policy
 }
 
-/** What the count allows now. `restart` asks that the wait be counted anew from now (SPEC §12.3). */
+/** What the count allows now (SPEC §12.3). */
 export function attemptGate(count: AttemptCount, policy: AttemptPolicy, now: Instant): Gate {
   if (count.failures >= policy.generation || count.run >= policy.total) return { gate: 'locked' }
   if (count.run < policy.consecutive) return { gate: 'open' }
-  const elapsedMs = equalBytes(count.origin, now.origin)
-    ? now.steadyMs - count.steadyMs
-    : now.nowMs - count.lastMs
+  const { nowMs, origin, steadyMs } = now
+  const same = equalBytes(count.origin, origin)
+  const elapsedMs = same ? steadyMs - count.steadyMs : nowMs - count.lastMs
   if (elapsedMs >= policy.delayMs) return { gate: 'open' }
-  const restart = elapsedMs < 0
-  return { gate: 'throttled', waitMs: restart ? policy.delayMs : policy.delayMs - elapsedMs, restart }
+  if (elapsedMs < 0) {
+    return { gate: 'throttled', waitMs: policy.delayMs, since: { lastMs: nowMs, origin, steadyMs } }
+  }
+  const waitMs = policy.delayMs - elapsedMs
+  if (same) return { gate: 'throttled', waitMs, since: undefined }
+  // A machine that has just started has not run for as long as the wait has lasted: then it waits longer.
+  const since = { lastMs: count.lastMs, origin, steadyMs: Math.max(0, steadyMs - elapsedMs) }
+  return { gate: 'throttled', waitMs, since }
 }
 
 /** The count after an answer. */

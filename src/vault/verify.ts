@@ -6,7 +6,7 @@ import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
 import { score } from '../compare/score.ts'
 import { KeysError } from '../keys/errors.ts'
-import { attemptGate, countAnswer, type Instant } from '../policy/attempts.ts'
+import { attemptGate, countAnswer, type Instant, type WaitStart } from '../policy/attempts.ts'
 import { basisCovers } from '../policy/basis.ts'
 import { type OperatingPoint, operatingPointId } from '../policy/operating-point.ts'
 import { effectiveState } from '../policy/states.ts'
@@ -157,16 +157,14 @@ async function gate(ctx: VaultContext, evidence: Evidence): Promise<Refusal | un
   const result = attemptGate(attempts.row.count, ctx.settings.attempts, now)
   if (result.gate === 'locked') return { reason: 'locked', state }
   if (result.gate !== 'throttled') return undefined
-  const steps = result.restart ? [await restartWait(ctx, evidence)] : []
+  const steps = result.since === undefined ? [] : [await waitSince(ctx, evidence, result.since)]
   return { reason: 'throttled', state, retryAfterMs: result.waitMs, steps }
 }
 
-/** The wall clock went back behind the last failure: the wait begins anew, so that it ends (POLICY-8). */
-async function restartWait(ctx: VaultContext, { attempts, now }: Evidence): Promise<StoreStep> {
+/** The wait goes on on this machine's steady clock, so that it ends (POLICY-8). */
+async function waitSince(ctx: VaultContext, { attempts }: Evidence, since: WaitStart): Promise<StoreStep> {
   await ctx.ring.load()
-  const { origin, nowMs: lastMs, steadyMs } = now
-  const count = { ...attempts.row.count, lastMs, origin, steadyMs }
-  return attemptsStep(ctx, attempts, { ...attempts.row, count })
+  return attemptsStep(ctx, attempts, { ...attempts.row, count: { ...attempts.row.count, ...since } })
 }
 
 /** What the code says of the probe, and the epoch that wraps its secret. */

@@ -226,6 +226,31 @@ describe('POLICY-8 clocks that jump', () => {
   })
 })
 
+test.each([
+  ['ten seconds after the failure', 10_000, 60_000, 20_000],
+  ['ten seconds after the failure, on a machine that started three seconds ago', 10_000, 3000, 27_000],
+])(
+  'POLICY-8 after a restart, %s, a wall clock that stands still ends the wait',
+  async (_, since, ms, left) => {
+    const clock = manualClock()
+    const { vault, open } = await testVault({ clock, attempts: { consecutive: 1 } })
+    await vault.enroll({ ...ANNA, ...sample(1) })
+    expect(await wrong(vault, 0)).toBe('nonmatch')
+    const wall = clock.nowMs() + since
+    let steadyMs = ms
+    const frozen = {
+      nowMs: () => wall,
+      steady: () => ({ origin: new Uint8Array(16).fill(1), ms: steadyMs }),
+    }
+    const other = await open({ [testClock]: frozen })
+    expect(await wrong(other, 1)).toBe('refused')
+    steadyMs += left - 1
+    expect(await wrong(other, 1)).toBe('refused')
+    steadyMs += 1
+    expect(await wrong(other, 1)).toBe('nonmatch')
+  },
+)
+
 describe('POLICY-9 what is refused is not counted', () => {
   test('POLICY-9 refusals leave every row as it is', async () => {
     const { vault, store, open } = await testVault({ clock: manualClock() })
