@@ -46,12 +46,13 @@ export async function withFileLock(
 function take(path: string): boolean {
   const own = `${path}.${toHex(randomBytes(8))}`
   try {
-    writeFileSync(own, ownName(), { flag: 'wx', mode: 0o600 })
     try {
+      writeFileSync(own, ownName(), { flag: 'wx', mode: 0o600 })
       linkSync(own, path)
       return true
     } finally {
-      unlinkSync(own)
+      // A full volume makes the file, and then has no room for its bytes.
+      rmSync(own, { force: true })
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false

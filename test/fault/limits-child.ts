@@ -125,6 +125,10 @@ const LIMITS: Readonly<Record<string, () => () => void>> = {
     limitTo('fsize', SIZES[subject] ?? Math.max(...sizes) + 40_960)
     return () => limitTo('fsize', 'unlimited')
   },
+  lock: () => {
+    limitTo('fsize', 8)
+    return () => limitTo('fsize', 'unlimited')
+  },
   readonly: () => {
     const names = readdirSync(directory)
     for (const name of names) chmodSync(join(directory, name), 0o400)
@@ -188,5 +192,6 @@ say('missing', (await target.missing(acknowledged)).join(',') || 'none')
 for (let i = 0; i < 3; i++) await act('afterwards')
 say('missing', (await target.missing(acknowledged)).join(',') || 'none')
 await target.close()
+say('left', readdirSync(directory).filter((name) => name.includes('.lock')).length)
 say('done')
 process.exit(0)

@@ -49,6 +49,7 @@ test.each<[string, string, string, RegExp]>([
   ['STORE-8', 'store', 'readonly', /^ERR_STORE_READONLY$/],
   ['STORE-8', 'store', 'files', /^ERR_STORE_FAILED$/],
   ['AUDIT-13', 'anchor', 'full', /^ERR_AUDIT_ANCHOR$/],
+  ['AUDIT-13', 'anchor', 'lock', /^ERR_AUDIT_ANCHOR$/],
   ['AUDIT-13', 'anchor', 'readonly', /^ERR_AUDIT_ANCHOR$/],
   ['AUDIT-13', 'anchor', 'files', /^ERR_AUDIT_ANCHOR$/],
   ['KEYS-2', 'keys', 'full', /^ERR_KEYS_PROVIDER$/],
@@ -65,6 +66,7 @@ test.each<[string, string, string, RegExp]>([
   expect(codes(told, 'reopen')).toEqual(['none'])
   expect(codes(told, 'afterwards')).toEqual(['none', 'none', 'none'])
   expect(codes(told, 'missing')).toEqual(['none', 'none'])
+  expect(codes(told, 'left')).toEqual(['0'])
   expect([told.lines.at(-1), told.ended]).toEqual(['done', '0'])
 })
 
