@@ -66,7 +66,7 @@ export interface IndexRowPlace extends RowPlace {
 }
 
 /** Where index rows of the subject may lie, the newest first (KEYS-15). Needs loaded keys. */
-export function indexPlaces(ctx: VaultContext, subject: string): readonly IndexRowPlace[] {
+function indexPlaces(ctx: VaultContext, subject: string): readonly IndexRowPlace[] {
   return ctx.ring.versions.map((version) => {
     const tag = subjectTag(ctx.ring.requireRealmKeys(version).index, subject)
     const place = { realm: ctx.realm, version, tag }

@@ -204,7 +204,7 @@ class ReadingInParts extends Wrapper {
   ): Promise<readonly (StoredRow | undefined)[]> {
     const rows: (StoredRow | undefined)[] = []
     for (const { table, key } of places) {
-      rows.push(await this.inner.get(table, placeKey({ parts: [key].flat() as never }, rows), options))
+      rows.push(await this.inner.get(table, placeKey({ parts: [key].flat() }, rows), options))
       await new Promise((resolve) => setTimeout(resolve, 0))
     }
     return rows
