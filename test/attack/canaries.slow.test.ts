@@ -2,6 +2,7 @@
 import { canaryTests, leakTests } from './canary-suite.ts'
 
 const OPERATIONS = Number(process.env['GUISE_CANARY_OPERATIONS'] ?? 10_000)
+const OPERATIONS_POSTGRES = Number(process.env['GUISE_CANARY_OPERATIONS_POSTGRES'] ?? 10_000)
 
-canaryTests({ lmdb: OPERATIONS, postgres: OPERATIONS, pauses: 10 }, 3_600_000)
+canaryTests({ lmdb: OPERATIONS, postgres: OPERATIONS_POSTGRES, pauses: 10 }, 3_600_000)
 leakTests(240_000)

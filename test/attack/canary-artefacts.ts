@@ -28,10 +28,8 @@ export function countInArtefact(
   for (const file of filesOf(artefact)) {
     const content = readFileSync(file)
     scannedBytes += content.length
-    for (const pieces of all) {
-      if (artefact.text === true) countInText(content, pieces, found)
-      else pieces.countIn(content, found)
-    }
+    if (artefact.text === true) countInText(content, all, found)
+    else for (const pieces of all) pieces.countIn(content, found)
   }
   return { found: Object.fromEntries(found), scannedBytes }
 }
