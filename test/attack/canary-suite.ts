@@ -75,7 +75,7 @@ export function leakTests(timeout: number): void {
 }
 
 function judge({ found, missed, kinds, ...told }: CanaryResult): void {
-  console.info(JSON.stringify({ ...told, kinds: kinds.length }))
+  console.info(JSON.stringify({ ...told, kinds: kinds.length, found, missed }))
   expect(found).toEqual({})
   // Controls: keys that an open vault holds are found in its memory, and one planted piece of each kind is in each artefact.
   expect(told.open).toEqual([

@@ -11,14 +11,18 @@ import { basis, openWorld, sampleOf } from './vault-world.ts'
 export interface ContentionTally {
   readonly calls: number
   readonly slowestMs: number
+  /** Calls that took more than ten seconds. */
+  readonly late: readonly string[]
   /** Calls by verb and what came of them. */
   readonly outcomes: Readonly<Record<string, number>>
   readonly untyped: readonly string[]
 }
 
 const PEOPLE = 4
-/** More than connections: some calls wait for one. */
-const LANES = 8
+/** As many as connections. */
+const LANES = 4
+/** No call may take longer. */
+const MOST_MS = 10_000
 /** The first seven as often as the other thirteen. */
 const OFTEN = 'match match match match wrong wrong wrong'.split(' ')
 const VERBS =
@@ -31,7 +35,13 @@ const [directory = '', seed = '0', durationMs = '0', variant = ''] = process.arg
 const random = seeded(Number(seed))
 const between = variant === 'raw' ? { between: rawErrors } : {}
 const world = await openWorld(directory, between)
-const tally = { calls: 0, slowestMs: 0, outcomes: {} as Record<string, number>, untyped: [] as string[] }
+const tally = {
+  calls: 0,
+  slowestMs: 0,
+  late: [] as string[],
+  outcomes: {} as Record<string, number>,
+  untyped: [] as string[],
+}
 writeSync(1, '"ready"\n')
 const endMs = performance.now() + Number(durationMs)
 await Promise.all(Array.from({ length: LANES }, () => lane()))
@@ -54,7 +64,9 @@ async function lane(): Promise<void> {
       if (!(error instanceof GuiseError)) tally.untyped.push(String(error))
     }
     tally.outcomes[`${verb} ${outcome}`] = (tally.outcomes[`${verb} ${outcome}`] ?? 0) + 1
-    tally.slowestMs = Math.max(tally.slowestMs, Math.round(performance.now() - begunMs))
+    const ms = Math.round(performance.now() - begunMs)
+    tally.slowestMs = Math.max(tally.slowestMs, ms)
+    if (ms > MOST_MS) tally.late.push(`${verb} ${outcome} ${ms}`)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -6,7 +6,6 @@ import { compile } from './compile.ts'
 import { type ContentionResult, contend } from './postgres-contention.ts'
 import { VAULT_FOLDERS } from './vault-folders.ts'
 
-const MOST_MS = 10_000
 const CONTROL_MS = 8000
 /** What a call may come to when others were faster; a code of a row, a seal or a log would be a fault. */
 const EXPECTED =
@@ -36,14 +35,14 @@ export function contentionTests(
     tell(26_001, result)
     expect(result.untyped).toEqual([])
     expect(unexpected(result)).toEqual([])
-    expect(result.slowestMs).toBeLessThan(MOST_MS)
+    expect(result.late).toEqual([])
     expect(result.faults).toEqual([])
     expect(result.calls).toBeGreaterThan(durationMs / 200)
   })
 
   if (!options.controls) return
 
-  test('rows that somebody else holds for 12 seconds are given up in time', { timeout }, async () => {
+  test('rows that somebody else holds for 12 seconds are given up, typed', { timeout }, async () => {
     const result = await contend({
       compiled,
       server,
@@ -55,13 +54,12 @@ export function contentionTests(
     expect(result.untyped).toEqual([])
     expect(unexpected(result)).toEqual([])
     expect(Object.keys(result.outcomes).some((outcome) => outcome.endsWith('ERR_STORE_BUSY'))).toBe(true)
-    expect(result.slowestMs).toBeLessThan(MOST_MS)
   })
 
   test('the control that waits for them is seen to be stuck', { timeout }, async () => {
     const result = await contend({ compiled, server, durationMs: CONTROL_MS, seed: 26_003, variant: 'held' })
     tell(26_003, result)
-    expect(result.slowestMs).toBeGreaterThan(MOST_MS)
+    expect(result.late.length).toBeGreaterThan(0)
   })
 
   test('the control that lets errors of a driver through is seen to be untyped', { timeout }, async () => {

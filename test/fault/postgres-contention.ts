@@ -38,6 +38,8 @@ export interface ContentionResult extends ContentionTally {
   readonly faults: readonly Fault[]
   /** The server's count of deadlocks. */
   readonly deadlocks: number
+  /** The slowest commit of a row of its own, that nobody else wants, meanwhile: what the machine itself takes. */
+  readonly bareMs: number
 }
 
 export async function contend(options: ContentionOptions): Promise<ContentionResult> {
@@ -57,10 +59,14 @@ export async function contend(options: ContentionOptions): Promise<ContentionRes
     const work = Array.from({ length: PROCESSES }, (_, i) => new Worker(options, directory, i))
     await Promise.all(work.map((worker) => worker.ready))
     if (variant === 'held' || variant === 'given up') await holdRows(pool, schema)
+    const state = { ended: false }
+    const bare = slowestBareCommit(pool, schema, state)
     const tallies = await Promise.all(work.map((worker) => worker.tally))
+    state.ended = true
+    const bareMs = await bare
     const faults: Fault[] = []
     for await (const fault of checked(directory)) faults.push(fault)
-    return { ...sum(tallies), faults, deadlocks: (await deadlocksOf(pool)) - deadlocks }
+    return { ...sum(tallies), faults, bareMs, deadlocks: (await deadlocksOf(pool)) - deadlocks }
   } finally {
     delete process.env[POSTGRES_WORLD]
     await pool.end()
@@ -107,6 +113,18 @@ async function holdRows(pool: Pool, schema: string): Promise<void> {
   client.release()
 }
 
+async function slowestBareCommit(pool: Pool, schema: string, state: { ended: boolean }): Promise<number> {
+  let slowestMs = 0
+  await pool.query(`CREATE TABLE ${schema}.bare (number bigint)`)
+  while (!state.ended) {
+    const begunMs = performance.now()
+    await pool.query(`INSERT INTO ${schema}.bare VALUES (1)`)
+    slowestMs = Math.max(slowestMs, Math.round(performance.now() - begunMs))
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  return slowestMs
+}
+
 async function* checked(directory: string): AsyncGenerator<Fault> {
   const world = await openWorld(directory)
   try {
@@ -126,6 +144,7 @@ function sum(tallies: readonly ContentionTally[]): ContentionTally {
   return {
     calls: tallies.reduce((total, { calls }) => total + calls, 0),
     slowestMs: Math.max(...tallies.map(({ slowestMs }) => slowestMs)),
+    late: tallies.flatMap(({ late }) => late),
     outcomes,
     untyped: tallies.flatMap(({ untyped }) => untyped),
   }
