@@ -8,7 +8,7 @@ import { encodeStateRow, findOperation, rememberOperation, type StateRow } from 
 import type { StoreStep } from '../store/store.ts'
 import { PROFILE, type VaultContext, type VaultEvent } from './context.ts'
 import { VaultError } from './errors.ts'
-import { type Found, requireState, type Versioned, withSubject } from './lookup.ts'
+import { type Found, requireState, stale, type Versioned, withSubject } from './lookup.ts'
 import { operationDigest, VERB, type Verb } from './operation.ts'
 
 /** A record that a verb is about to change. */
@@ -54,7 +54,7 @@ export async function changeSubject<Result>(
         return await handlers.change({ ...record, digest, nowMs: ctx.now().nowMs })
       } catch (error) {
         if (isIllegal(error)) await ctx.commitLogged([], changeEvent(verb, record.row, 'refused'))
-        throw error
+        return await stale(ctx, { state: record, ring: record.found.ring })(error)
       }
     }),
   )

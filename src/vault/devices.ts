@@ -15,6 +15,7 @@ import type { StoreStep } from '../store/store.ts'
 import { changedRow, changeEvent, changeSubject, type Subject, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput, VaultError } from './errors.ts'
+import { requireUnchanged } from './lookup.ts'
 import { type Shares, withShares } from './shares.ts'
 import { secondFactorConfirmed } from './symbols.ts'
 import type { AddDeviceRequest, RemoveDeviceRequest } from './types.ts'
@@ -96,7 +97,10 @@ async function changeWrap(ctx: VaultContext, found: Subject, change: DeviceChang
     )
   }
   const secret = await readSecret(ctx, found.row)
-  if (secret === undefined) throw new VaultError('ERR_VAULT_TRANSITION', 'the record has no wrap')
+  if (secret === undefined) {
+    await requireUnchanged(ctx, found, found.found.ring)
+    throw new VaultError('ERR_VAULT_TRANSITION', 'the record has no wrap')
+  }
   await ctx.ring.loadEpoch(secret.row.epoch)
   const step = wrapStep(ctx, found.row, secret, change)
   const devices = found.row.devices.map((known, slot) => (slot === change.slot ? change.device : known))

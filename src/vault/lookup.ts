@@ -4,6 +4,7 @@ import type { RowKind } from '../audit/last-change.ts'
 import type { Generation, RecordId, SubjectId } from '../base/brand.ts'
 import { equalBytes, readU32be, toBase64Url } from '../base/bytes.ts'
 import { checkSubjectText, realmPrefix } from '../base/identifier.ts'
+import { KeysError } from '../keys/errors.ts'
 import { decodeIndexRow, HANDLE_PIECE, type IndexPlace, indexRowKey, subjectTag } from '../keys/pseudonym.ts'
 import { type AttemptsRow, decodeAttemptsRow } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
@@ -16,6 +17,7 @@ import {
   stateKey,
 } from '../record/place.ts'
 import { decodeStateRow, type StateRow, statePieces } from '../record/state-row.ts'
+import { SealError } from '../seal/errors.ts'
 import { readRows } from '../store/read-rows.ts'
 import type { LinkedPlace, RowPlace, StoredRow, StoreStep } from '../store/store.ts'
 import { type Beside, type Reading, requireNewest, rowTag, type VaultContext } from './context.ts'
@@ -247,6 +249,33 @@ export async function requireState(
     throw new RecordError('ERR_RECORD_MISSING', 'the state row is missing')
   }
   return { ...state, found }
+}
+
+/**
+ * Rows are not all read at one instant. When they do not fit together, either somebody changed the record or the keyring
+ * between two reads (then this check fails with a conflict, and the decision is made anew) or the store holds what it
+ * should not.
+ */
+export function stale(
+  ctx: VaultContext,
+  { state, ring }: { readonly state: Versioned<StateRow>; readonly ring: StoreStep },
+): (error: unknown) => Promise<never> {
+  return async (error) => {
+    if (error instanceof RecordError || error instanceof SealError || error instanceof KeysError) {
+      await requireUnchanged(ctx, state, ring)
+    }
+    throw error
+  }
+}
+
+/** Throws the conflict that leads to a new decision when the record or the keyring is not as it was read. */
+export async function requireUnchanged(
+  ctx: VaultContext,
+  { row, version }: Versioned<StateRow>,
+  ring: StoreStep,
+): Promise<void> {
+  const key = stateKey(ctx.realm, row.handle)
+  await ctx.store.commit([{ step: 'check', table: 'states', key, expected: version }, ring])
 }
 
 /** The counter of a generation: its first four bytes. */

@@ -5,7 +5,6 @@ import { wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
 import { score } from '../compare/score.ts'
-import { KeysError } from '../keys/errors.ts'
 import { attemptGate, countAnswer, type Instant, type WaitStart } from '../policy/attempts.ts'
 import { basisCovers } from '../policy/basis.ts'
 import { type OperatingPoint, operatingPointId } from '../policy/operating-point.ts'
@@ -32,6 +31,7 @@ import {
   readRecord,
   readTemplate,
   recordId,
+  stale,
   subjectId,
   type Versioned,
   withSubject,
@@ -342,23 +342,6 @@ async function refuse(ctx: VaultContext, point: OperatingPoint, refusal: Refusal
   await ctx.commitLogged(steps, { ...known, outcome: 'refused', policy: operatingPointId(point) })
   if (!ctx.settings.reveal) return { outcome: 'refused' }
   return { outcome: 'refused', reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
-}
-
-/**
- * Rows are not all read at one instant. When they do not fit together, either somebody changed the record or the keyring
- * between two reads (then this check fails with a conflict, and the decision is made anew) or the store holds what it
- * should not.
- */
-function stale(
-  ctx: VaultContext,
-  { state, ring }: Pick<Evidence, 'state' | 'ring'>,
-): (error: unknown) => Promise<never> {
-  return async (error) => {
-    if (error instanceof RecordError || error instanceof SealError || error instanceof KeysError) {
-      await ctx.store.commit([stateStep(ctx, state), ring])
-    }
-    throw error
-  }
 }
 
 function stateStep(ctx: VaultContext, state: Versioned<StateRow>): StoreStep {

@@ -6,7 +6,7 @@ import { embedding, toIntegers } from '../../src/embedding/embedding.ts'
 import { hookedStore, rowsOf } from '../support/rows.ts'
 import { basis, face, MODEL, numbers, sample, testVault } from '../support/vault.ts'
 import { entriesOf } from '../support/vault-log.ts'
-import { addEncodings } from './memory-canaries.ts'
+import { addEncodings, addName } from './memory-canaries.ts'
 import { Pieces } from './memory-scan.ts'
 import { people, perform, pick } from './rollback.ts'
 
@@ -37,21 +37,10 @@ async function written(
   return { rows, names: known.map(({ name }) => name) }
 }
 
-/** What must not be there: names in six encodings, faces and probes in fourteen. */
+/** What must not be there: names in eight encodings, faces and probes in fourteen. */
 function canaries(names: readonly string[]): Pieces {
   const pieces = new Pieces()
-  for (const name of names) {
-    const utf8 = Buffer.from(name)
-    const forms = {
-      'utf-8': utf8,
-      'utf-16': Buffer.from(name, 'utf16le'),
-      'hexadecimal name': Buffer.from(utf8.toString('hex')),
-      'base64 name': Buffer.from(utf8.toString('base64')),
-      'base64url name': Buffer.from(utf8.toString('base64url')),
-      'upper case': Buffer.from(name.toUpperCase()),
-    }
-    for (const [kind, bytes] of Object.entries(forms)) pieces.add(kind, Uint8Array.from(bytes), 12)
-  }
+  for (const name of names) addName(pieces, name)
   for (let person = 0; person < PEOPLE; person++) {
     for (const index of [0, 1]) {
       const vector = face(person, index)

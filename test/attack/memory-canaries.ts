@@ -8,6 +8,7 @@ import type { Pieces } from './memory-scan.ts'
 const WINDOW = 16
 const WINDOWS = 8
 const DIGITS = 8
+const NAME_WINDOW = 12
 
 /** Adds a face in fourteen encodings. */
 export function addEncodings(pieces: Pieces, vector: Float32Array, integers: Int32Array): void {
@@ -37,6 +38,22 @@ export function addEncodings(pieces: Pieces, vector: Float32Array, integers: Int
     const digits = String(Math.abs(vector[i] as number)).slice(0, DIGITS)
     pieces.add('decimal', Uint8Array.from(Buffer.from(digits)), DIGITS)
   }
+}
+
+/** Adds a name in eight encodings. */
+export function addName(pieces: Pieces, name: string): void {
+  const utf8 = Buffer.from(name)
+  const forms = {
+    'name in utf-8': utf8,
+    'name in utf-16': Buffer.from(name, 'utf16le'),
+    'hexadecimal name': Buffer.from(utf8.toString('hex')),
+    'base64 name': Buffer.from(utf8.toString('base64')),
+    'base64 name from byte 1': Buffer.from(utf8.subarray(1).toString('base64')),
+    'base64 name from byte 2': Buffer.from(utf8.subarray(2).toString('base64')),
+    'base64url name': Buffer.from(utf8.toString('base64url')),
+    'name in upper case': Buffer.from(name.toUpperCase()),
+  }
+  for (const [kind, bytes] of Object.entries(forms)) pieces.add(kind, Uint8Array.from(bytes), NAME_WINDOW)
 }
 
 /** Counts pieces in every file below a folder. */

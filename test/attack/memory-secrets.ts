@@ -93,7 +93,10 @@ export class Secrets {
     addVector(this.#pieces, vector)
     addEncodings(this.#canaries, vector, integersOf(line.face, wrong))
     const rotationKey = this.#rotationKeys.get(line.subject)
-    if (line.verb === 'verify' || wrong) this.#probe(line.face, wrong, rotationKey as Uint8Array)
+    // Who is asked about may have no template.
+    if (rotationKey !== undefined && (line.verb === 'verify' || wrong)) {
+      this.#probe(line.face, wrong, rotationKey)
+    }
   }
 
   #probe(face: number, wrong: boolean, rotationKey: Uint8Array): void {

@@ -1,12 +1,16 @@
 /** What was taken back and must not count: whole stores, single rows (I-21, I-22); counts differ by tier. @module */
 import { describe, expect, test, vi } from 'vitest'
 import { Ledger } from '../../src/audit/ledger.ts'
-import { putStoresBack } from './rollback.ts'
+import { poolOf, testServer } from '../support/postgres.ts'
+import { putStoresBack, type RollbackTally } from './rollback.ts'
 import { type ErasureTally, eraseAndDestroy } from './rollback-erasure.ts'
+import { postgresPlaces } from './rollback-places.ts'
 import { putRowsBack } from './rollback-rows.ts'
 
 export interface Counts {
   readonly stores: number
+  /** Of a store on PostgreSQL. */
+  readonly dumps: number
   readonly rows: number
   /** Backups of 30 people each. */
   readonly backups: number
@@ -18,13 +22,21 @@ export function rollbackTests(counts: Counts, timeout: number): void {
       timeout,
     }, async () => {
       const seed = 21_001
-      const { faults, ...tally } = await putStoresBack(counts.stores, seed)
-      console.info(`seed ${seed}: ${JSON.stringify(tally)}`)
-      expect(faults).toEqual([])
-      expect(tally).toMatchObject({ trials: counts.stores, unsaid: 0 })
-      expect(tally.refused).toBeGreaterThan(counts.stores / 2)
-      // The control: with the anchor of that day people match that were revoked since.
-      expect(tally.revived).toBeGreaterThan(counts.stores / 10)
+      judge(seed, counts.stores, await putStoresBack(counts.stores, seed))
+    })
+
+    test(`${counts.dumps} old dumps put back on PostgreSQL are refused, or refuse whoever was revoked since`, {
+      timeout,
+    }, async () => {
+      const seed = 21_002
+      const server = await testServer()
+      const pool = poolOf(server.url, 16)
+      try {
+        judge(seed, counts.dumps, await putStoresBack(counts.dumps, seed, postgresPlaces(pool)))
+      } finally {
+        await pool.end()
+        await server.stop()
+      }
     })
   })
 
@@ -75,4 +87,13 @@ export function rollbackTests(counts: Counts, timeout: number): void {
       })
     })
   })
+}
+
+function judge(seed: number, trials: number, { faults, ...tally }: RollbackTally): void {
+  console.info(`seed ${seed}: ${JSON.stringify(tally)}`)
+  expect(faults).toEqual([])
+  expect(tally).toMatchObject({ trials, unsaid: 0 })
+  expect(tally.refused).toBeGreaterThan(trials / 2)
+  // The control: with the anchor of that day people match that were revoked since.
+  expect(tally.revived).toBeGreaterThan(trials / 10)
 }

@@ -1,13 +1,13 @@
 /** Histories of a vault on disk, copies of its store at random instants, and what comes of putting one back (I-21). @module */
 /// <reference types="node" />
 
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Anchor, openKeyring, type Vault } from 'guise'
-import { type LmdbStore, lmdbStore, restoreLmdb } from 'guise/lmdb'
 import { fileAnchor } from 'guise/node'
 import { basis, codeOf, numbers, sample, type TestVault, testVault } from '../support/vault.ts'
+import { type Copy, lmdbPlace, type Place, type Places } from './rollback-places.ts'
 
 const PEOPLE = 6
 const VERBS = {
@@ -66,7 +66,7 @@ export async function rotate({ vault, keyring }: Pick<TestVault, 'vault' | 'keyr
 }
 
 interface Snapshot {
-  readonly path: string
+  readonly copy: Copy
   /** The anchor as it was then. */
   readonly anchor: string
 }
@@ -88,11 +88,15 @@ export interface RollbackTally {
 const TRIALS_EACH = 50
 
 /** Old copies of stores at work, put back; `trials` of them, each from a random instant to another. */
-export async function putStoresBack(trials: number, seed: number): Promise<RollbackTally> {
+export async function putStoresBack(
+  trials: number,
+  seed: number,
+  places: Places = lmdbPlace,
+): Promise<RollbackTally> {
   const tally = { trials: 0, refused: 0, opened: 0, faults: [] as string[], revived: 0, unsaid: 0 }
   for (let round = 0; tally.trials < trials; round++) {
     const most = Math.min(trials, tally.trials + TRIALS_EACH)
-    await oneHistory(tally, most, numbers(seed + round))
+    await oneHistory(tally, most, numbers(seed + round), places)
   }
   return tally
 }
@@ -100,10 +104,11 @@ export async function putStoresBack(trials: number, seed: number): Promise<Rollb
 type Mutable<Of> = { -readonly [Key in keyof Of]: Of[Key] }
 type Tally = Mutable<Omit<RollbackTally, 'faults'>> & { readonly faults: string[] }
 
-async function oneHistory(tally: Tally, most: number, random: () => number): Promise<void> {
+async function oneHistory(tally: Tally, most: number, random: () => number, places: Places): Promise<void> {
   const base = mkdtempSync(join(tmpdir(), 'guise-rollback-'))
   const anchor = join(base, 'anchor')
-  const store = await lmdbStore({ path: join(base, 'store') })
+  const place = await places(base)
+  const { store } = place
   const made = await testVault({ store, anchor: fileAnchor(anchor), attempts: { realmPerHour: 1_000_000 } })
   const known = people()
   const snapshots: Snapshot[] = []
@@ -111,28 +116,22 @@ async function oneHistory(tally: Tally, most: number, random: () => number): Pro
     for (let step = 0; tally.trials < most; step++) {
       if (random() < 0.05) await rotate(made)
       await perform(made.vault, pick(known, random), random)
-      if (random() < 0.4) snapshots.push(await takeSnapshot(base, store, anchor, snapshots.length))
+      if (random() < 0.4) snapshots.push(await takeSnapshot(base, place, anchor, snapshots.length))
       if (step > 8 && snapshots.length > 2)
         await oneTrial(tally, { base, made, known, anchor }, pick(snapshots, random))
     }
   } finally {
     await made.vault.close()
-    await store.close()
+    await place.end()
     rmSync(base, { recursive: true, force: true })
   }
 }
 
-async function takeSnapshot(
-  base: string,
-  store: LmdbStore,
-  anchor: string,
-  number: number,
-): Promise<Snapshot> {
-  const path = join(base, `copy-${number}`)
+async function takeSnapshot(base: string, place: Place, anchor: string, number: number): Promise<Snapshot> {
+  const kept = join(base, `anchor-${number}`)
   // The anchor first: it may know less than the copy, never more.
-  copyFileSync(anchor, `${path}.anchor`)
-  await store.backup(path)
-  return { path, anchor: `${path}.anchor` }
+  copyFileSync(anchor, kept)
+  return { copy: await place.copy(number), anchor: kept }
 }
 
 interface Ground {
@@ -171,16 +170,14 @@ async function oneTrial(tally: Tally, ground: Ground, snapshot: Snapshot): Promi
 /** Opens a copy of the snapshot beside a copy of the anchor; the error's code when that fails. */
 async function withCopy<Result>(
   { base, made }: Ground,
-  { path }: Snapshot,
+  { copy }: Snapshot,
   anchor: string | undefined,
   task: (vault: Vault) => Promise<Result>,
 ): Promise<Result | string> {
-  const folder = join(base, 'trial')
-  mkdirSync(folder, { mode: 0o700 })
-  const kept = join(folder, 'anchor')
+  const kept = join(base, 'anchor-put-back')
+  rmSync(kept, { force: true })
   if (anchor !== undefined) copyFileSync(anchor, kept)
-  await restoreLmdb(path, join(folder, 'store'))
-  const store = await lmdbStore({ path: join(folder, 'store') })
+  const { store, end } = await copy()
   try {
     const keyring = await openKeyring({ realm: 'clinic', provider: made.provider, store })
     const opening = made.open({
@@ -193,7 +190,6 @@ async function withCopy<Result>(
     await using vault = await opening
     return await task(vault)
   } finally {
-    await store.close()
-    rmSync(folder, { recursive: true, force: true })
+    await end()
   }
 }

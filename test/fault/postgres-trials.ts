@@ -139,20 +139,23 @@ export interface CrashResult {
 }
 
 /**
- * Writers add rows while the server is ended at once, again and again; after each start every acknowledged row is
- * looked for. The control `unsafe` works on a server that acknowledges before it flushes.
+ * Writers, each time as many as chance says, add rows while the server is ended at once, again and again; after each
+ * start every acknowledged row is looked for. The control `unsafe` works on a server that acknowledges before it flushes.
  */
 export async function crashTrial(
   server: Server,
   options: {
     readonly crashes: number
-    readonly writers: number
+    readonly writers: readonly [least: number, most: number]
     readonly seed: number
+    /** Commits that are acknowledged between two crashes, on an average. */
+    readonly acknowledged: number
     readonly unsafe?: true
   },
 ): Promise<CrashResult> {
   const random = seeded(options.seed)
-  const pool = poolOf(server.url, options.writers + 2)
+  const [least, most] = options.writers
+  const pool = poolOf(server.url, most + 2)
   const schema = freshSchema()
   await migratePostgres(pool, { schema })
   const result = { crashes: 0, acknowledged: 0, lost: 0 }
@@ -162,7 +165,8 @@ export async function crashTrial(
     const store = await open()
     const acknowledged: number[] = []
     const state = { ended: false }
-    const writers = Array.from({ length: options.writers }, async () => {
+    const wanted = Math.floor(2 * options.acknowledged * random())
+    const writers = Array.from({ length: least + Math.floor((most - least + 1) * random()) }, async () => {
       while (!state.ended) {
         const mine = number++
         const step = {
@@ -180,22 +184,27 @@ export async function crashTrial(
         }
       }
     })
-    await new Promise((resolve) => setTimeout(resolve, 20 + random() * 120))
+    do await new Promise((resolve) => setTimeout(resolve, 5 + random() * 20))
+    while (acknowledged.length < wanted)
     await server.own.crash()
     state.ended = true
     await Promise.all(writers)
     await server.own.start()
     const reopened = await open()
-    const queued = new Set<number>()
-    for await (const { bytes } of reopened.scan('queue', new Uint8Array(0))) queued.add(numberOf(bytes))
-    for (const mine of acknowledged) {
-      if ((await reopened.get('log', keyOf(mine))) === undefined || !queued.has(mine)) result.lost++
-    }
+    const queued = await numbersIn(reopened, 'queue')
+    const logged = await numbersIn(reopened, 'log')
+    for (const mine of acknowledged) if (!logged.has(mine) || !queued.has(mine)) result.lost++
     result.acknowledged += acknowledged.length
     await pool.query(`TRUNCATE ${schema}.log, ${schema}.queue`)
   }
   await pool.end()
   return result
+}
+
+async function numbersIn(store: Store, table: 'queue' | 'log'): Promise<ReadonlySet<number>> {
+  const numbers = new Set<number>()
+  for await (const { bytes } of store.scan(table, new Uint8Array(0))) numbers.add(numberOf(bytes))
+  return numbers
 }
 
 async function openSoon(pool: PostgresPool, schema: string, unsafe: boolean): Promise<Store> {

@@ -5,15 +5,18 @@ import { Pool } from 'pg'
 import { postgresStore } from '../../src/store/postgres.ts'
 import type { Store } from '../../src/store/store.ts'
 
-/** Where vaults of fault tests and their child processes keep their rows, as `<schema> <address>`; unset: on LMDB. */
+/**
+ * Where vaults of fault tests and their child processes keep their rows, as `<schema> <address>`, which the most
+ * connections of a process and the time for a lock in milliseconds may follow; unset: on LMDB.
+ */
 export const POSTGRES_WORLD = 'GUISE_FAULT_POSTGRES'
 
 /** Closing the store ends its pool. */
 export async function postgresWorldStore(place: string): Promise<Store> {
-  const [schema = '', connectionString = ''] = place.split(' ')
-  const pool = new Pool({ connectionString, max: 8 })
+  const [schema = '', connectionString = '', max = '8', lockMs = '5000'] = place.split(' ')
+  const pool = new Pool({ connectionString, max: Number(max) })
   pool.on('error', () => undefined)
-  const store = await postgresStore({ pool, schema })
+  const store = await postgresStore({ pool, schema, lockTimeoutMs: Number(lockMs) })
   const close = async (): Promise<void> => {
     await store.close()
     await pool.end()

@@ -41,7 +41,12 @@ test('the control that takes a lost answer for nothing written writes twice', { 
 test(`STORE-16 ${CRASHES} servers ended at once lose nothing that was acknowledged`, {
   timeout,
 }, async () => {
-  const result = await crashTrial(server, { crashes: CRASHES, writers: 4, seed: 41003 })
+  const result = await crashTrial(server, {
+    crashes: CRASHES,
+    writers: [4, 16],
+    acknowledged: 60,
+    seed: 41003,
+  })
   console.info('seed 41003', result)
   expect(result.lost).toBe(0)
   expect(result.acknowledged).toBeGreaterThan(10)

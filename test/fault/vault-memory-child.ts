@@ -3,19 +3,21 @@
 
 import { openSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import type { Store } from '../../src/store/store.ts'
 import { secondFactorConfirmed } from '../../src/vault/symbols.ts'
 import type { ErasureReceipt, ShareSource } from '../../src/vault/types.ts'
+import { telling } from './telling-store.ts'
 import { subjectName } from './vault-people.ts'
 import { basis, numberedBytes, openWorld, sampleOf } from './vault-world.ts'
 
-const TOLD: readonly string[] = ['states', 'references', 'secrets']
 const [directory = '', custody = 'operator', text = '0', log = ''] = process.argv.slice(2)
 const count = Number(text)
 const holder = custody === 'holder'
 const journal = openSync(log, 'a')
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-const world = await openWorld(directory, { custody: holder ? 'holder' : 'operator', between: told })
+const world = await openWorld(directory, {
+  custody: holder ? 'holder' : 'operator',
+  between: (store) => telling(store, journal),
+})
 const { vault } = world
 const receipts: ErasureReceipt[] = []
 const devices: string[] = []
@@ -111,24 +113,4 @@ function share(i: number): { readonly holderShare?: ShareSource } {
 function say(verb: string, subject: number, face: number): number {
   writeSync(journal, `${JSON.stringify({ verb, subject, face })}\n`)
   return face
-}
-
-/** Tells the rows of templates as they are written, so that the searching side can open what was deleted since. */
-function told(store: Store): Store {
-  return {
-    durable: store.durable,
-    get: (table, key, options) => store.get(table, key, options),
-    commit(steps, options) {
-      for (const step of steps) {
-        if (step.step !== 'put' || !TOLD.includes(step.table)) continue
-        const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
-        const row = { table: step.table, key: hex(step.key), bytes: hex(step.bytes) }
-        writeSync(journal, `${JSON.stringify(row)}\n`)
-      }
-      return store.commit(steps, options)
-    },
-    scan: (table, from, options) => store.scan(table, from, options),
-    close: () => store.close(),
-    [Symbol.asyncDispose]: () => store.close(),
-  }
 }

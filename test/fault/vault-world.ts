@@ -3,6 +3,7 @@
 
 import { dirname, join } from 'node:path'
 import { type LocalLogSigner, logSigner } from '../../src/audit/checkpoint.ts'
+import { fileAnchor } from '../../src/audit/file-anchor.ts'
 import { toHex } from '../../src/base/bytes.ts'
 import { embedding } from '../../src/embedding/embedding.ts'
 import { checkModel, type Model } from '../../src/embedding/model.ts'
@@ -15,6 +16,7 @@ import type { Store } from '../../src/store/store.ts'
 import type { VaultContext } from '../../src/vault/context.ts'
 import { openContext } from '../../src/vault/open.ts'
 import { allowHighFalseMatchRate, allowUnattestedCapture, revealReason } from '../../src/vault/symbols.ts'
+import type { Telemetry } from '../../src/vault/telemetry.ts'
 import type { Custody, UnattestedSample } from '../../src/vault/types.ts'
 import { OpenVault, type Vault } from '../../src/vault/vault.ts'
 import { seeded } from './driver.ts'
@@ -44,6 +46,9 @@ export interface WorldOptions {
   readonly custody?: Custody['profile']
   /** Stands between the vault and each store. */
   readonly between?: (store: Store) => Store
+  readonly telemetry?: Telemetry
+  /** The file of an anchor. */
+  readonly anchor?: string
 }
 
 export interface World {
@@ -56,11 +61,7 @@ export interface World {
 /** Opens the vault of a directory, and makes it when it is missing. The keys lie in `keys` beside the directory. */
 export async function openWorld(directory: string, options: WorldOptions = {}): Promise<World> {
   const { split = false, custody = 'operator', between = (store) => store } = options
-  const place = process.env[POSTGRES_WORLD]
-  const opened =
-    place === undefined
-      ? await lmdbStore({ path: split ? join(directory, 'codes') : directory })
-      : await postgresWorldStore(place)
+  const opened = await openWorldStore(split ? join(directory, 'codes') : directory)
   const apart = split ? await lmdbStore({ path: join(directory, 'wraps') }) : undefined
   const store = between(opened)
   const key = providerKey()
@@ -77,6 +78,8 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
     operatingPoints: [operatingPoint()],
     logSigner: signer,
     custody: { profile: custody },
+    ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }),
+    ...(options.anchor === undefined ? {} : { anchor: fileAnchor(options.anchor) }),
     // Long enough that no machine is so slow that a delay ends within a test.
     attempts: { delayMs: 3_600_000, realmPerHour: 1_000_000_000 },
     [revealReason]: true,
@@ -91,6 +94,12 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
     await apart?.close()
   }
   return { vault, ctx, keyring, close }
+}
+
+/** The store itself: the schema that `POSTGRES_WORLD` names, or LMDB in the directory. */
+export async function openWorldStore(directory: string): Promise<Store> {
+  const place = process.env[POSTGRES_WORLD]
+  return place === undefined ? await lmdbStore({ path: directory }) : await postgresWorldStore(place)
 }
 
 /** Signs the log of the world. */

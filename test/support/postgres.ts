@@ -20,13 +20,20 @@ export interface TestServer {
 
 export interface OwnServer {
   readonly port: number
+  readonly dataDirectory: string
   /** SIGQUIT to the postmaster, as `pg_ctl -m immediate`: nothing is flushed, nobody is told. */
   crash(): Promise<void>
   start(): Promise<void>
 }
 
-/** `settings`: as on the command line of the server, `name=value`. A named server is taken as it is without them. */
-export async function testServer(settings: readonly string[] = []): Promise<TestServer> {
+/**
+ * `settings`: as on the command line of the server, `name=value`. A named server is taken as it is without them.
+ * `onLog` gets what the server logs.
+ */
+export async function testServer(
+  settings: readonly string[] = [],
+  onLog: (text: string) => void = () => undefined,
+): Promise<TestServer> {
   const given = process.env['GUISE_TEST_POSTGRES']
   if (given !== undefined && settings.length === 0) {
     return { url: given, own: undefined, stop: async () => undefined }
@@ -44,7 +51,7 @@ export async function testServer(settings: readonly string[] = []): Promise<Test
     createPostgresUser: userInfo().uid === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C', '--no-sync'],
     postgresFlags: [...FLAGS, ...settings].flatMap((flag) => ['-c', flag]),
-    onLog: () => undefined,
+    onLog,
     onError: () => undefined,
   })
   const remove = (): void => rmSync(directory, { recursive: true, force: true })
@@ -59,6 +66,7 @@ export async function testServer(settings: readonly string[] = []): Promise<Test
   let running = true
   const own: OwnServer = {
     port,
+    dataDirectory: databaseDir,
     async crash() {
       running = false
       await crash(databaseDir)

@@ -155,3 +155,42 @@ test('a keyring of one epoch and many versions opens every row', async () => {
     expect((await vault.verify({ subject: `p${i}`, ...sample(i, 1) })).outcome).toBe('match')
   }
 })
+
+test.each(['rebind', 'addDevice', 'removeDevice'] as const)(
+  '%s decides anew when the template is issued anew, or the record erased, between two of its reads',
+  async (verb) => {
+    const store = hookedStore(memoryStore())
+    const holder = verb !== 'rebind'
+    const share = holder ? { holderShare: device } : {}
+    const { vault, open } = await testVault({
+      store,
+      custody: { profile: holder ? 'holder' : 'operator' },
+    })
+    const other = await open()
+    await vault.enroll({ ...ANNA, ...share, ...sample(1) })
+    const asked = { subject: 'anna', holderShare: device, [secondFactorConfirmed]: true } as const
+    const newShare: ShareSource = async (context) => holderShare(new Uint8Array(32).fill(2), context)
+    const known = holder ? ((await vault.describe('anna'))?.devices[0] ?? '') : ''
+    const carryOut = async (): Promise<unknown> => {
+      if (verb === 'rebind') return await vault.rebind('anna')
+      if (verb === 'addDevice') return await vault.addDevice({ ...asked, newShare })
+      return await vault.removeDevice({ ...asked, device: known })
+    }
+    const meanwhile = (task: () => Promise<unknown>): void => {
+      store.fault = {
+        async before({ name, table }) {
+          if (name !== 'get' || table !== (holder ? 'secrets' : 'attempts')) return
+          store.fault = {}
+          await task()
+        },
+      }
+    }
+    meanwhile(() => other.reissue({ ...ANNA, ...share, ...sample(1) }))
+    // The device of the former template went with it.
+    const expected = verb === 'removeDevice' ? 'ERR_VAULT_DEVICE' : /^resolved/
+    expect(await typedCode(carryOut())).toMatch(expected)
+    if (verb === 'removeDevice') return
+    meanwhile(() => other.erase('anna'))
+    expect(await typedCode(carryOut())).toBe('ERR_VAULT_UNKNOWN_SUBJECT')
+  },
+)
