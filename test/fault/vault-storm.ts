@@ -67,9 +67,9 @@ export async function storm(world: World, command: Storm): Promise<StormTally> {
   const told = { matches: 0, nonmatches: 0, wrong: [] as string[], errors: [] as string[] }
   const transient: Record<string, number> = {}
   const tookMs: number[] = []
-  let done = 0
+  const begun = { calls: 0 }
   const ask = async (person: number, wrong: boolean): Promise<void> => {
-    done++
+    begun.calls++
     const begin = performance.now()
     try {
       const decision = await world.vault.verify({ ...sampleOf(person, wrong), subject: subjectName(person) })
@@ -87,7 +87,7 @@ export async function storm(world: World, command: Storm): Promise<StormTally> {
     tookMs.push(performance.now() - begin)
   }
   const lane = async (): Promise<void> => {
-    while (done < count) {
+    while (begun.calls < count) {
       const person = Math.floor(random() * people)
       // A wrong probe is followed by a right one, so that no run of failures ever refuses anybody.
       if (random() * WRONG_EACH < 1 && person % members === member) await ask(person, true)
