@@ -1,6 +1,6 @@
 /** Group commit: commits that wait together share one transaction and one flush (SPEC §10, STORE-1). @module */
 
-import { systemClock } from '../base/clock.ts'
+import { processMs } from '../base/clock.ts'
 import { StoreError } from './errors.ts'
 import type { Environment, TransactionFailure } from './lmdb-environment.ts'
 import { conflict, type OwnedStep, sequenceKey } from './steps.ts'
@@ -35,7 +35,7 @@ export class CommitGroups {
     return new Promise((resolve, reject) => {
       const abort = (): void => this.#withdraw(pending, signal?.reason)
       const done = (): void => signal?.removeEventListener('abort', abort)
-      const sinceMs = systemClock.steady().ms
+      const sinceMs = processMs()
       const pending: Pending = { steps, sinceMs, resolve, reject, done, result: undefined }
       signal?.addEventListener('abort', abort, { once: true })
       this.#waiting.push(pending)
@@ -75,10 +75,10 @@ export class CommitGroups {
 
   /** Refuses whoever waits for the lock for too long: a lock that stays away keeps those who come later no longer than the first. */
   #watchLock(): () => void {
-    const begunMs = systemClock.steady().ms
+    const begunMs = processMs()
     const endMs = ({ sinceMs }: Pending): number => Math.max(sinceMs, begunMs) + this.#lockTimeoutMs
     const look = (): void => {
-      const nowMs = systemClock.steady().ms
+      const nowMs = processMs()
       const inTime = this.#waiting.findIndex((pending) => endMs(pending) > nowMs)
       const error = new StoreError('ERR_STORE_BUSY', 'another process holds the write lock')
       this.#rejectFirst(inTime < 0 ? this.#waiting.length : inTime, error)
