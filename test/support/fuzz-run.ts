@@ -36,8 +36,12 @@ export function fuzz(name: string, decoder: Decoder, count: number, draw: () => 
     if (performance.now() - begun > MOST_MS && fastestOf(decode, given) > MOST_MS)
       complain(tally, 'slow', body)
   }
+  const { stackTraceLimit } = Error
+  // Most of the time would go into stacks that nobody reads.
+  Error.stackTraceLimit = 0
   for (const row of hostileRows()) one(row)
   for (let i = 0; i < count && tally.faults.length < MOST_FAULTS; i++) one(mutate(seed, draw))
+  Error.stackTraceLimit = stackTraceLimit
   return tally
 }
 
