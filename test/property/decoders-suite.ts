@@ -11,6 +11,8 @@ import { numbers } from '../support/vault.ts'
 const LATER = 200
 const MEMORY_BYTES = 64 * 2 ** 20
 const TURN = 20_000
+/** Memory counts from so early a part of the run on. */
+const WARM = 10
 
 /**
  * Registers the tests.
@@ -29,14 +31,14 @@ export function decoderTests(count: number, seed: number): void {
   describe(`${count} alterations`, () => {
     test('are read or refused by every decoder', { timeout: 7_200_000 }, () => {
       const share = Math.ceil(count / decoders.length)
+      const draws = decoders.map((_, at) => numbers(seed + at))
       let warm = 0
-      for (const [at, [name, decoder]] of decoders.entries()) {
-        const draw = numbers(seed + at)
-        for (let done = 0; done < share; done += TURN) {
-          tallies.push(fuzz(name, decoder, Math.min(TURN, share - done), draw))
-          // What the compilers take in the beginning is not what decoders keep.
-          if (at === 0 && done < share / 2) warm = process.memoryUsage().rss
+      for (let done = 0; done < share; done += TURN) {
+        for (const [at, [name, decoder]] of decoders.entries()) {
+          tallies.push(fuzz(name, decoder, Math.min(TURN, share - done), draws[at] as () => number))
         }
+        // What the compilers take in the beginning is not what decoders keep.
+        if (done < share / WARM) warm = process.memoryUsage().rss
       }
       const grown = process.memoryUsage().rss - warm
       const tried = tallies.reduce((sum, tally) => sum + tally.tried, 0)
