@@ -15,7 +15,7 @@ export interface Plan {
   readonly folder: string
 }
 
-export type Unit = 'µs' | 'bytes' | 'per second'
+export type Unit = 'µs' | 'ms' | 's' | 'bytes' | 'MiB' | 'per second'
 
 /** Values of one quantity, in the order in which they were taken. */
 export interface Series {

@@ -1,5 +1,7 @@
 /** All measurements, in the order in which they run. @module */
 
+import { auditScenario } from './audit.ts'
+import { auditLogScenario } from './audit-log.ts'
 import { enrollScenario } from './enroll.ts'
 import { keyingScenario } from './keying.ts'
 import { postgresScenario } from './postgres.ts'
@@ -17,6 +19,8 @@ export const SCENARIOS: readonly Scenario[] = [
   verifyScenario,
   verifyDurableScenario,
   postgresScenario,
+  auditScenario,
+  auditLogScenario,
   enrollScenario,
   sizeScenario,
 ]

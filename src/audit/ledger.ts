@@ -209,8 +209,10 @@ export class Ledger implements JournalListener {
 
   async #cycle(): Promise<void> {
     await this.follow()
-    while (this.signs && (await this.#integrate())) {
-      // One commit after another until nothing waits.
+    // What others write meanwhile is for the next turn: whoever waits for this one would wait for as long as they write.
+    const end = this.#follower.size + this.#follower.queued
+    while (this.signs && this.#follower.size < end && (await this.#integrate())) {
+      // One commit after another.
     }
     await this.#publish()
     if (this.signs && isDue(this.#follower, this.#snapshotSize)) this.#snapshot()

@@ -120,6 +120,7 @@ async function goOnFrom(
   }
   if (toHex(sha256(joinBytes(...digests))) !== toHex(head.digest)) return false
   const own = joinBytes(...parts.slice(0, head.own))
+  if (own.length !== head.chains * CHAIN_BYTES + head.ahead * AHEAD_BYTES) return false
   const { frontier, ring } = head
   follower.restore({ frontier, ring, ...readRows(own, head.chains, head.ahead) })
   for (const part of parts.slice(head.own)) follower.changes.import(wordsOf(part))

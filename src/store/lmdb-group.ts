@@ -1,5 +1,6 @@
 /** Group commit: commits that wait together share one transaction and one flush (SPEC §10, STORE-1). @module */
 
+import { processMs } from '../base/clock.ts'
 import { StoreError } from './errors.ts'
 import type { Environment, TransactionFailure } from './lmdb-environment.ts'
 import { conflict, type OwnedStep, sequenceKey } from './steps.ts'
@@ -34,7 +35,8 @@ export class CommitGroups {
     return new Promise((resolve, reject) => {
       const abort = (): void => this.#withdraw(pending, signal?.reason)
       const done = (): void => signal?.removeEventListener('abort', abort)
-      const pending: Pending = { steps, resolve, reject, done, result: undefined }
+      const sinceMs = processMs()
+      const pending: Pending = { steps, sinceMs, resolve, reject, done, result: undefined }
       signal?.addEventListener('abort', abort, { once: true })
       this.#waiting.push(pending)
       this.#running ??= this.#run()
@@ -60,17 +62,31 @@ export class CommitGroups {
 
   async #runGroup(): Promise<void> {
     let group: readonly Pending[] = []
-    const timer = setTimeout(() => {
-      this.#rejectWaiting(new StoreError('ERR_STORE_BUSY', 'another process holds the write lock'))
-    }, this.#lockTimeoutMs)
+    const stop = this.#watchLock()
     const failure = await this.#environment.transaction(() => {
-      clearTimeout(timer)
+      stop()
       group = this.#take()
       decideGroup(this.#environment, group)
     })
-    clearTimeout(timer)
+    stop()
     if (failure === undefined) this.#telling = this.#telling.then(() => tell(group))
     else this.#fail(group, failure)
+  }
+
+  /** Refuses whoever waits for the lock for too long: a lock that stays away keeps those who come later no longer than the first. */
+  #watchLock(): () => void {
+    const begunMs = processMs()
+    const endMs = ({ sinceMs }: Pending): number => Math.max(sinceMs, begunMs) + this.#lockTimeoutMs
+    const look = (): void => {
+      const nowMs = processMs()
+      const inTime = this.#waiting.findIndex((pending) => endMs(pending) > nowMs)
+      const error = new StoreError('ERR_STORE_BUSY', 'another process holds the write lock')
+      this.#rejectFirst(inTime < 0 ? this.#waiting.length : inTime, error)
+      const [next] = this.#waiting
+      timer = setTimeout(look, next === undefined ? this.#lockTimeoutMs : Math.ceil(endMs(next) - nowMs))
+    }
+    let timer = setTimeout(look, this.#lockTimeoutMs)
+    return () => clearTimeout(timer)
   }
 
   /** Takes what waits, up to a bound on the time the write lock is held. */
@@ -120,8 +136,11 @@ export class CommitGroups {
   }
 
   #rejectWaiting(error: StoreError | undefined): void {
-    if (error === undefined) return
-    for (const pending of this.#waiting.splice(0)) {
+    if (error !== undefined) this.#rejectFirst(this.#waiting.length, error)
+  }
+
+  #rejectFirst(count: number, error: StoreError): void {
+    for (const pending of this.#waiting.splice(0, count)) {
       pending.done()
       pending.reject(error)
     }
@@ -142,6 +161,7 @@ export class CommitGroups {
 
 interface Pending {
   readonly steps: readonly OwnedStep[]
+  readonly sinceMs: number
   readonly resolve: (versions: readonly string[]) => void
   readonly reject: (reason: unknown) => void
   /** Stops listening to the signal of the caller. */

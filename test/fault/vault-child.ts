@@ -4,7 +4,8 @@
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { VerifyDecision } from '../../src/vault/types.ts'
-import { cacheReads, ignoreVersions } from './vault-liars.ts'
+import { blindPuts, cacheReads, ignoreVersions } from './vault-liars.ts'
+import { type Race, race, type Storm, storm } from './vault-storm.ts'
 import { basis, openWorld, sampleOf } from './vault-world.ts'
 
 /** What a parent may ask. Faces are numbered as in vault-world. */
@@ -16,6 +17,8 @@ export type Command =
   /** From now on verifies these, `person-n` with face n, again and again, until none is left. */
   | { readonly do: 'watch'; readonly faces: readonly number[] }
   | { readonly do: 'seen' }
+  | Race
+  | Storm
 
 /** What a process saw of one subject; instants on the clock that all processes of a machine share. */
 export interface Seen {
@@ -35,7 +38,7 @@ export interface Tally {
 }
 
 const [directory = '', variant = ''] = process.argv.slice(2)
-const between = { lost: ignoreVersions, cached: cacheReads }[variant]
+const between = { lost: ignoreVersions, cached: cacheReads, blind: blindPuts }[variant]
 const world = await openWorld(directory, between === undefined ? {} : { between })
 const seen = new Map<number, Seen>()
 let watched: readonly number[] = []
@@ -60,6 +63,8 @@ async function stop(): Promise<void> {
 async function obey(command: Command): Promise<unknown> {
   if (command.do === 'probe') return await probe(command.subject, command.face, command.count)
   if (command.do === 'seen') return [...seen]
+  if (command.do === 'race') return await race(world, command)
+  if (command.do === 'storm') return await storm(world, command)
   if (command.do === 'watch') {
     if (command.faces.length === 0) await stop()
     watched = command.faces

@@ -82,6 +82,36 @@ export function ignoreVersions(store: Store): Store {
 const MOST_BLIND = 50
 const CACHE_MS = 50
 
+/** Deletes a wrap some time before it writes the one that comes in its place; everything else is done as it should be. */
+export function wrapsInHalves(store: Store): Store {
+  const isWrap = (step: StoreStep): boolean =>
+    step.step === 'put' && step.table === 'secrets' && step.expected !== null
+  const commit: Store['commit'] = async (steps, options) => {
+    const wraps = steps.filter(isWrap)
+    if (wraps.length === 0) return await store.commit(steps, options)
+    await store.commit(wraps.flatMap((step) => halves(step).slice(0, 1)))
+    await new Promise((resolve) => setTimeout(resolve, LATE_MS))
+    return await store.commit(steps.flatMap((step) => (isWrap(step) ? halves(step).slice(1) : [step])))
+  }
+  return { ...forwarding(store), commit }
+}
+
+/** Writes rows over whatever is there, and takes for granted what was to be checked. The keyring is spared. */
+export function blindPuts(store: Store): Store {
+  const commit: Store['commit'] = async (steps, options) => {
+    const blind: StoreStep[] = []
+    for (const step of steps) {
+      if (step.step === 'append' || step.table === 'keyrings' || step.table === 'log') blind.push(step)
+      else if (step.step === 'put') {
+        const row = await store.get(step.table, step.key)
+        blind.push({ ...step, expected: row?.version ?? null })
+      }
+    }
+    return await store.commit(blind, options)
+  }
+  return { ...forwarding(store), commit }
+}
+
 /** Remembers what it read for 50 ms, and takes checks for granted. */
 export function cacheReads(store: Store): Store {
   const cache = new Map<string, { readonly untilMs: number; readonly row: StoredRow | undefined }>()

@@ -9,7 +9,7 @@ import { seeded } from './driver.ts'
 import type { Seen, Tally } from './vault-child.ts'
 import { Fleet, type Variant } from './vault-fleet.ts'
 import { subjectName } from './vault-people.ts'
-import { basis, openWorld, sampleOf, type World } from './vault-world.ts'
+import { basis, openWorld, sampleOf, type World, type WorldOptions } from './vault-world.ts'
 
 const PROCESSES = 4
 
@@ -117,15 +117,18 @@ async function enrolled(world: World, face: number): Promise<void> {
   await world.vault.enroll({ ...sampleOf(face), subject: subjectName(face), basis: basis() })
 }
 
-async function withFleet<Result>(
-  { compiled, variant }: TrialOptions,
+/** Four processes on a vault of their own, which `prepare` fills before they open it. */
+export async function withFleet<Result>(
+  { compiled, variant, between }: TrialOptions & Pick<WorldOptions, 'between'>,
   task: (world: World, fleet: Fleet) => Promise<Result>,
+  prepare: (world: World) => Promise<void> = async () => {},
 ): Promise<Result> {
   const base = mkdtempSync(join(tmpdir(), 'guise-fleet-'))
   const directory = join(base, 'store')
   mkdirSync(directory, { mode: 0o700 })
-  const world = await openWorld(directory)
+  const world = await openWorld(directory, between === undefined ? {} : { between })
   try {
+    await prepare(world)
     await using fleet = await Fleet.start(compiled, directory, PROCESSES, variant)
     return await task(world, fleet)
   } finally {

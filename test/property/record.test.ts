@@ -3,12 +3,10 @@ import * as fc from 'fast-check'
 import { GuiseError } from 'guise'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Realm } from '../../src/base/brand.ts'
-import { concatBytes, labelBytes } from '../../src/base/bytes.ts'
+import { concatBytes } from '../../src/base/bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/base/cbor.ts'
-import { mac } from '../../src/crypto/kdf.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { decodeIndexRow, encodeIndexRow } from '../../src/keys/pseudonym.ts'
-import { decodeRing } from '../../src/keys/ring.ts'
 import {
   decodeAttemptsRow,
   decodeRealmAttemptsRow,
@@ -16,17 +14,10 @@ import {
   encodeRealmAttemptsRow,
 } from '../../src/record/attempts-row.ts'
 import { malformed } from '../../src/record/errors.ts'
-import { decodeReceiptRow, encodeReceiptRow, readReceipt } from '../../src/record/receipt.ts'
-import {
-  decodeReferenceRow,
-  encodeReferenceRow,
-  readReferenceName,
-  referenceHeader,
-  type TemplateProfile,
-} from '../../src/record/reference-row.ts'
-import { decodeSecretRow, encodeSecretRow, secretHeader } from '../../src/record/secret-row.ts'
+import { decodeReceiptRow, encodeReceiptRow } from '../../src/record/receipt.ts'
 import { decodeStateRow, encodeStateRow, type StateRow } from '../../src/record/state-row.ts'
 import { decodeUnfinishedRow, encodeUnfinishedRow } from '../../src/record/unfinished-row.ts'
+import { type Decoder, rowDecoders, statementDecoder } from '../support/decoders.ts'
 import { hostileRows, mutate } from '../support/fuzz.ts'
 import { fastest } from '../support/rows.ts'
 import { numbers } from '../support/vault.ts'
@@ -150,111 +141,6 @@ describe('what is written is read back, and only one encoding of it', () => {
   })
 })
 
-const PROFILE: TemplateProfile = {
-  realm: REALM,
-  purpose: 'login',
-  model: 'test@1',
-  meanHash: key,
-  dimensions: 128,
-  bits: 128,
-  suite: 'B4',
-}
-const NAME = {
-  realm: REALM,
-  handle: new Uint8Array(16).fill(1),
-  record: new Uint8Array(16).fill(2),
-  generation: new Uint8Array(20).fill(3),
-}
-
-/** Any bytes, with a tag that fits for the rows that have one: what lies behind the tag is fuzzed too. */
-function tagged(label: string): (body: Uint8Array) => Uint8Array {
-  return (body) => concatBytes(body, mac(key, concatBytes(labelBytes(label), body)))
-}
-
-interface Decoder {
-  readonly seed: Uint8Array
-  readonly wrap?: (body: Uint8Array) => Uint8Array
-  readonly decode: (row: Uint8Array) => unknown
-}
-
-function decoders(): Readonly<Record<string, Decoder>> {
-  const [row] = fc.sample(state, { numRuns: 1, seed: 5 })
-  if (row === undefined) throw new Error('no sample')
-  const place = {
-    ...NAME,
-    scope: 1,
-    version: 1,
-    keyVersion: 1,
-    operations: [{ digest: NAME.handle, code: 1 }],
-  }
-  const count = { run: 1, failures: 2, lastMs: 3, origin: NAME.handle, steadyMs: 4 }
-  const sealed = { nonce: new Uint8Array(24), commitment: key, ciphertext: new Uint8Array(32) }
-  const stated = { ...row, ...NAME }
-  const body = (encoded: Uint8Array): Uint8Array => encoded.subarray(0, -32)
-  const receipt = { realm: REALM, record: NAME.record, generation: NAME.generation, unreachableMs: 1 }
-  const signed = { bytes: key, signature: concatBytes(key, key) }
-  const kept = { realm: REALM, digest: NAME.handle, ...signed, keyVersion: 1 }
-  const ring = [1, 7, 'clinic', 3, 'p', 1, 1, [[1, 0, 1, 1, key]], [[1, 1, key]]] as const
-  return {
-    reference: {
-      seed: encodeReferenceRow({ header: referenceHeader(PROFILE, NAME, 1e12), ...sealed }),
-      decode: (given) => [decodeReferenceRow(given, PROFILE, NAME), readReferenceName(given)],
-    },
-    secret: {
-      seed: encodeSecretRow({
-        header: secretHeader({ ...NAME, epoch: 1, since: 1, profile: 0, keyVersion: 1 }),
-        ...sealed,
-        ciphertext: new Uint8Array(120),
-      }),
-      decode: (given) => decodeSecretRow(given, NAME),
-    },
-    state: {
-      seed: body(encodeStateRow(stated, key)),
-      wrap: tagged('guise/v1/state'),
-      decode: (given) => decodeStateRow(given, NAME, () => key),
-    },
-    attempts: {
-      seed: body(encodeAttemptsRow({ ...place, count }, key)),
-      wrap: tagged('guise/v1/attempts'),
-      decode: (given) => decodeAttemptsRow(given, place, () => key),
-    },
-    counter: {
-      seed: body(
-        encodeRealmAttemptsRow(
-          { realm: REALM, writer: key.subarray(16), windowMs: 1, count: 1, keyVersion: 1 },
-          key,
-        ),
-      ),
-      wrap: tagged('guise/v1/realm-attempts'),
-      decode: (given) => decodeRealmAttemptsRow(given, REALM, () => key),
-    },
-    note: {
-      seed: body(
-        encodeUnfinishedRow({ ...NAME, timeMs: 1, origin: NAME.handle, steadyMs: 1, keyVersion: 1 }, key),
-      ),
-      wrap: tagged('guise/v1/unfinished'),
-      decode: (given) => decodeUnfinishedRow(given, NAME, () => key),
-    },
-    receipt: {
-      seed: body(encodeReceiptRow(kept, key)),
-      wrap: tagged('guise/v1/receipt-row'),
-      decode: (given) => decodeReceiptRow(given, kept, () => key),
-    },
-    statement: {
-      seed: encodeCbor([1, 10, receipt.realm, receipt.record, receipt.generation, 1, 1, 1, 1, 1]),
-      decode: (given) => readReceipt(given, concatBytes(key, key), () => key),
-    },
-    index: {
-      seed: encodeIndexRow({ realm: REALM, version: 1, tag: key }, key, NAME.handle),
-      decode: (given) => decodeIndexRow(given, { realm: REALM, version: 1, tag: key }, key),
-    },
-    ring: {
-      seed: concatBytes(encodeCbor(ring), key),
-      decode: (given) => decodeRing(given, { realm: REALM, provider: 'p' }),
-    },
-  }
-}
-
 describe('any bytes are read or refused, typed and at once', () => {
   const names = [
     'reference',
@@ -269,7 +155,11 @@ describe('any bytes are read or refused, typed and at once', () => {
     'ring',
   ]
   test.each(names)('%s', (kind) => {
-    const { seed, wrap = (body: Uint8Array) => body, decode } = decoders()[kind] as Decoder
+    const {
+      seed,
+      wrap = (body: Uint8Array) => body,
+      decode,
+    } = { ...rowDecoders(), statement: statementDecoder() }[kind] as Decoder
     const draw = numbers(names.indexOf(kind) + 1)
     let read = 0
     let refused = 0

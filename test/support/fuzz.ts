@@ -2,26 +2,56 @@
 
 /** One of the usual alterations of a row, or several on top of each other. */
 export function mutate(seed: Uint8Array, draw: () => number): Uint8Array {
-  let bytes: number[] = [...seed]
+  let bytes: Uint8Array = Uint8Array.from(seed)
   const pick = (below: number): number => Math.floor(draw() * below)
   for (let times = 1 + pick(3); times > 0; times--) {
     const at = pick(bytes.length + 1)
     const length = pick(24)
-    const alterations: readonly (() => number[])[] = [
-      () => bytes.with(Math.min(at, bytes.length - 1), pick(256)),
-      // A head: another major type, another length, an indefinite one.
-      () => bytes.with(Math.min(at, bytes.length - 1), 32 * pick(8) + (HEADS[pick(HEADS.length)] as number)),
-      () => [...bytes.slice(0, at), ...bytes.slice(at + length)],
-      () => [...bytes.slice(0, at), ...bytes.slice(at, at + length), ...bytes.slice(at)],
-      () => [...bytes.slice(0, at), 32 * pick(8) + pick(28), ...bytes.slice(at)],
-      () => [...bytes.slice(0, at), 0x9b, 255, 255, 255, 255, pick(256), ...bytes.slice(at)],
-      () => bytes.slice(0, at),
-      () => [...bytes, ...Array.from({ length }, () => pick(256))],
-    ]
-    bytes = alterations[pick(alterations.length)]?.() ?? bytes
-    if (bytes.length === 0) bytes = [pick(256)]
+    bytes = (ALTERATIONS[pick(ALTERATIONS.length)] as Alteration)(bytes, at, length, pick)
+    if (bytes.length === 0) bytes = Uint8Array.of(pick(256))
   }
-  return Uint8Array.from(bytes)
+  return bytes
+}
+
+type Alteration = (
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  pick: (below: number) => number,
+) => Uint8Array
+
+const NOTHING: readonly number[] = []
+
+const ALTERATIONS: readonly Alteration[] = [
+  (bytes, at, _length, pick) => set(bytes, at, pick(256)),
+  // A head: another major type, another length, an indefinite one.
+  (bytes, at, _length, pick) => set(bytes, at, 32 * pick(8) + (HEADS[pick(HEADS.length)] as number)),
+  (bytes, at, length) => splice(bytes, at, Math.min(at + length, bytes.length), NOTHING),
+  (bytes, at, length) => splice(bytes, at, at, bytes.subarray(at, at + length)),
+  (bytes, at, _length, pick) => splice(bytes, at, at, [32 * pick(8) + pick(28)]),
+  (bytes, at, _length, pick) => splice(bytes, at, at, [0x9b, 255, 255, 255, 255, pick(256)]),
+  (bytes, at) => bytes.subarray(0, at),
+  (bytes, _at, length, pick) =>
+    splice(
+      bytes,
+      bytes.length,
+      bytes.length,
+      Uint8Array.from({ length }, () => pick(256)),
+    ),
+]
+
+function set(bytes: Uint8Array, at: number, byte: number): Uint8Array {
+  bytes[Math.min(at, bytes.length - 1)] = byte
+  return bytes
+}
+
+/** The bytes with others in place of those from `from` to `to`. */
+function splice(bytes: Uint8Array, from: number, to: number, others: ArrayLike<number>): Uint8Array {
+  const spliced = new Uint8Array(bytes.length - (to - from) + others.length)
+  spliced.set(bytes.subarray(0, from))
+  spliced.set(others, from)
+  spliced.set(bytes.subarray(to), from + others.length)
+  return spliced
 }
 
 const HEADS: readonly number[] = [0, 1, 16, 20, 22, 23, 24, 25, 26, 27, 31]

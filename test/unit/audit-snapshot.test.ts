@@ -4,7 +4,9 @@ import { expect, test } from 'vitest'
 import { Follower } from '../../src/audit/follower.ts'
 import { integrateSome } from '../../src/audit/integrate.ts'
 import { readSnapshot, type SnapshotPlace, writeSnapshot } from '../../src/audit/snapshot.ts'
-import { toHex } from '../../src/base/bytes.ts'
+import { concatBytes, labelBytes, toHex } from '../../src/base/bytes.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../../src/base/cbor.ts'
+import { mac } from '../../src/crypto/kdf.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { ringAccess } from '../../src/keys/keyring.ts'
 import { rowTag } from '../../src/vault/context.ts'
@@ -126,4 +128,26 @@ test('a snapshot of nobody, and one of many, in several rows', async () => {
     expect(many.changes.isLast(names.subarray(16 * i, 16 * i + 16), 'state', tag)).toBe(true)
   }
   expect((await rowsOf(made.store, 'log')).filter(({ key }) => key[7] === 5).length).toBeGreaterThan(3)
+})
+
+test('a snapshot that counts more chains than it has is not used', async () => {
+  const made = await testVault(QUIET)
+  const place = placeOf(made)
+  await enroll(made.vault, 1)
+  const first = reader(place)
+  await first.follow()
+  await writeSnapshot(place, first)
+  const row = (await rowsOf(made.store, 'log')).find(({ key }) => key.at(-1) === 4)
+  if (row === undefined) throw new Error('no snapshot')
+  const body = row.bytes.subarray(0, -32)
+  const items = decodeCbor(body, 65_536, () => new Error('not a snapshot')) as readonly CborValue[]
+  const counts = (items[6] as readonly number[]).with(3, 0xffff_ffff)
+  const other = encodeCbor(items.with(6, counts))
+  await place.keys.load()
+  const tag = mac(place.keys.key(place.keys.newestVersion) as Uint8Array, [
+    labelBytes('guise/v1/log-snapshot'),
+    other,
+  ])
+  await overwrite(made.store, 'log', row.key, concatBytes(other, tag))
+  expect(await readSnapshot(place, reader(place))).toBe(false)
 })

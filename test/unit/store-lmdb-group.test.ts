@@ -201,3 +201,22 @@ test('a flood is taken in bounded groups and none is forgotten', async () => {
   expect(new Set(versions).size).toBe(30_000)
   expect(fake.transactions).toBe(4)
 })
+
+test('STORE-8 whoever comes later waits for the lock no longer than whoever came first', async () => {
+  const environment = new Fake()
+  let release: () => void = () => undefined
+  environment.lock = new Promise((resolve) => {
+    release = resolve
+  })
+  const groups = new CommitGroups(environment, 60)
+  const busy = expect.objectContaining({ code: 'ERR_STORE_BUSY' })
+  await expect(groups.commit(put(1), undefined)).rejects.toEqual(busy)
+  // The transaction of the first still waits for the lock.
+  await expect(groups.commit(put(2), undefined)).rejects.toEqual(busy)
+  await sleep(40)
+  const late = groups.commit(put(3), undefined)
+  await sleep(40)
+  release()
+  expect(await late).toEqual(['1'])
+  expect(environment.transactions).toBe(1)
+})

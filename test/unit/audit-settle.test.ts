@@ -1,0 +1,50 @@
+/** Whoever waits until an entry is anchored does not wait for those of others that come later (SPEC §14.7). @module */
+import { memoryStore, type Store } from 'guise'
+import { expect, test } from 'vitest'
+import { Follower } from '../../src/audit/follower.ts'
+import { integrateSome } from '../../src/audit/integrate.ts'
+import { Journal } from '../../src/audit/journal.ts'
+import { Ledger } from '../../src/audit/ledger.ts'
+import type { LogKeys } from '../../src/audit/queue.ts'
+import type { Realm } from '../../src/base/brand.ts'
+import { SIGNER } from '../support/vault.ts'
+import { memoryAnchor } from '../support/vault-log.ts'
+
+const REALM = 'clinic' as Realm
+const key = new Uint8Array(32).fill(6)
+const KEYS: LogKeys = { newestVersion: 1, load: async () => {}, refresh: async () => {}, key: () => key }
+/** More than one commit of integration takes. */
+const OTHERS = 130
+const MOST_TURNS = 40
+
+test('settle ends although another process writes faster than the log is integrated', async () => {
+  const store = memoryStore()
+  const other = new Journal(REALM)
+  const write = async (journal: Journal): Promise<void> => {
+    const event = { action: 'verify', outcome: 'match', timeMs: 1_767_225_600_000 } as const
+    await journal.commit(store, [], event, KEYS)
+  }
+  const follower = new Follower(store, REALM, KEYS)
+  let turns = 0
+  const busy: Store['commit'] = async (steps, options) => {
+    if (steps.some(({ step, table }) => step === 'delete' && table === 'queue') && turns < MOST_TURNS) {
+      turns++
+      // The other is first each time, and has written more than it has integrated.
+      for (let i = 0; i < OTHERS; i++) await write(other)
+      await follower.follow()
+      await integrateSome({ store, realm: REALM, keys: KEYS }, follower)
+    }
+    return await store.commit(steps, options)
+  }
+  const between = { get: store.get.bind(store), scan: store.scan.bind(store), commit: busy }
+  const journal = new Journal(REALM)
+  const anchor = memoryAnchor()
+  const ledger = new Ledger({ store: between, realm: REALM, keys: KEYS, journal, signer: SIGNER, anchor })
+  await ledger.open()
+  await write(journal)
+  await ledger.settle({})
+  expect(anchor.kept?.size).toBeGreaterThanOrEqual(1)
+  expect(turns).toBeLessThan(3)
+  turns = MOST_TURNS
+  await ledger.close()
+})
