@@ -19,14 +19,23 @@ export interface Environment {
   table(name: Table): EnvironmentTable
   /** The number of the last write, kept in the environment itself; only inside a transaction. */
   readSequence(): number
+  /** For every transaction that changes something, also when the number stays. */
   writeSequence(sequence: number): void
   /**
    * Takes the write lock, runs `work` at once inside one transaction, flushes, and resolves when all of it is on the
    * disk, or with why it is not: then nothing may be asked of the environment but `close`. Never rejects.
    */
   transaction(work: () => void): Promise<TransactionFailure | undefined>
+  /** Within a transaction: true when it follows the newest. Otherwise the next one will, and this one must write nothing. */
+  followsNewest(): boolean
+  /** The changes of the last transaction are durable: reads must see them from now on. */
+  acknowledge(): void
   /** Lets the next read see what is committed at that moment, by any process. */
   refresh(): void
+  /** The number of the newest transaction of any process. */
+  newest(): number
+  /** True when reads see an older state than the one that transaction `number` left, by default the last one acknowledged here. */
+  isBehind(number?: number): boolean
   /** Bytes that can still be written on the volume. */
   freeBytes(): number
   close(): Promise<void>

@@ -133,13 +133,16 @@ function foreignFile(options: { readonly cause?: unknown } = {}): StoreError {
   return new StoreError('ERR_STORE_UNSUPPORTED', why, options)
 }
 
-const LOCK_FILE = 'lock.mdb'
-/** The lock file, the data file twice, once more to look at it, and some that the process needs meanwhile. */
-const FILES_OPENED = 6
-const MAGIC = 0xbeefc0de
+export const LOCK_FILE = 'lock.mdb'
+/** The lock file twice, the data file thrice, once more to look at it, and some that the process needs meanwhile. */
+const FILES_OPENED = 8
+export const MAGIC = 0xbeefc0de
 const DATA_VERSION = 2
 /** Places in words of four bytes. */
 const META = { magic: 6, version: 7, pageSize: 12, words: 42 } as const
+/** Places in bytes of a meta page: its page size, and the number of the transaction that wrote it. */
+export const META_PAGE_SIZE: number = 4 * META.pageSize
+export const META_TRANSACTION = 152
 
 /** Bytes that an unprivileged process may still write on the volume of `directory`. */
 export function freeBytes(directory: string): number {

@@ -62,13 +62,17 @@ export class CommitGroups {
 
   async #runGroup(): Promise<void> {
     let group: readonly Pending[] = []
+    let changed = false
     const stop = this.#watchLock()
     const failure = await this.#environment.transaction(() => {
       stop()
+      // Nothing is taken or decided on a state that is not the newest; the next transaction will begin from that.
+      if (!this.#environment.followsNewest()) return
       group = this.#take()
-      decideGroup(this.#environment, group)
+      changed = decideGroup(this.#environment, group)
     })
     stop()
+    if (failure === undefined && changed) this.#environment.acknowledge()
     if (failure === undefined) this.#telling = this.#telling.then(() => tell(group))
     else this.#fail(group, failure)
   }
@@ -180,9 +184,10 @@ const TRUSTED_GROUPS = 32
 /** Kept free for deletions, and for what LMDB copies when it changes a tree. */
 const RESERVE_BYTES = 1_048_576
 
-function decideGroup(environment: Environment, group: readonly Pending[]): void {
-  const before = environment.readSequence()
-  let sequence = before
+/** True when something was changed. */
+function decideGroup(environment: Environment, group: readonly Pending[]): boolean {
+  let sequence = environment.readSequence()
+  let changed = false
   for (const pending of group) {
     const refused = findConflict(environment, pending.steps)
     if (refused !== undefined) {
@@ -193,10 +198,13 @@ function decideGroup(environment: Environment, group: readonly Pending[]): void 
     for (const step of pending.steps) {
       if (step.step === 'put' || step.step === 'append') sequence += 1
       versions.push(applyStep(environment, step, sequence))
+      changed ||= step.step !== 'check'
     }
     pending.result = versions
   }
-  if (sequence !== before) environment.writeSequence(sequence)
+  // Deletions too: its page tells readers which transaction they see.
+  if (changed) environment.writeSequence(sequence)
+  return changed
 }
 
 function findConflict(environment: Environment, steps: readonly OwnedStep[]): StoreError | undefined {
@@ -207,10 +215,15 @@ function findConflict(environment: Environment, steps: readonly OwnedStep[]): St
   return undefined
 }
 
-/** Decides a commit of checks only, on one snapshot. */
-export function decideChecks(environment: Environment, steps: readonly OwnedStep[]): readonly string[] {
+/** Decides a commit of checks only, on one snapshot; `undefined` when that is not the newest. */
+export function decideChecks(
+  environment: Environment,
+  steps: readonly OwnedStep[],
+): readonly string[] | undefined {
+  const newest = environment.newest()
   environment.refresh()
   const refused = findConflict(environment, steps)
+  if (environment.isBehind(newest)) return undefined
   if (refused !== undefined) throw refused
   return steps.map(() => '')
 }

@@ -1,40 +1,16 @@
 /** The embedded durable store on LMDB (optional peer `lmdb`), one directory a store (SPEC §10). @module */
 /// <reference types="node" />
 
-import { getLastVersion, open, type RootDatabase } from 'lmdb'
-import { copyPublic } from '../base/bytes.ts'
 import { checkInteger, checkObject, checkText } from '../base/check.ts'
 import { systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { rejectInput, StoreError } from './errors.ts'
 import { makeCopy } from './lmdb-backup.ts'
-import {
-  commitError,
-  type Environment,
-  type EnvironmentTable,
-  type TransactionFailure,
-} from './lmdb-environment.ts'
-import {
-  checkFiles,
-  errorCode,
-  FILE_MODE,
-  freeBytes,
-  guarded,
-  isFull,
-  openFailure,
-  prepareDirectory,
-} from './lmdb-files.ts'
+import { guarded, openFailure, prepareDirectory } from './lmdb-files.ts'
 import { CommitGroups, decideChecks } from './lmdb-group.ts'
+import { type LmdbEnvironment, openEnvironment } from './lmdb-open.ts'
 import { ownKey, ownPlaces, ownSteps, ownTable, placeKey } from './steps.ts'
-import {
-  type LinkedPlace,
-  type RowPlace,
-  type Store,
-  type StoredRow,
-  type StoreStep,
-  TABLES,
-  type Table,
-} from './store.ts'
+import type { LinkedPlace, RowPlace, Store, StoredRow, StoreStep, Table } from './store.ts'
 
 /**
  * `path`: a directory on a local file system, made with mode 0700 when missing. `mapSizeBytes`: address space
@@ -92,11 +68,11 @@ export async function lmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
 /** LMDB allows an environment once a process; a second opening would also wait for itself on the write lock. */
 const OPEN: Set<string> = new Set()
 const PAGE_ROWS = 256
-const FORMAT = 'guise-store-1'
 const DEFAULT_MAP_BYTES = 2 ** 34
 const DEFAULT_LOCK_TIMEOUT_MS = 10_000
-const MAX_READERS = 512
 const YIELD_EVERY_MS = 5
+/** Each needs a process that opens the store at the very moment. */
+const MOST_READINGS = 64
 
 class OpenLmdbStore implements LmdbStore {
   readonly durable: boolean
@@ -112,13 +88,15 @@ class OpenLmdbStore implements LmdbStore {
     this.#environment = environment
     this.#directory = directory
     this.#groups = new CommitGroups(environment, lockTimeoutMs)
+    // What opening may have undone is put right at once: whoever only reads would see an older state until somebody writes.
+    this.#groups.commit([], undefined).catch(() => undefined)
   }
 
   async get(table: Table, key: Uint8Array, options: CallOptions = {}): Promise<StoredRow | undefined> {
     const name = ownTable(table)
     const owned = ownKey(key)
     this.#enter(options)
-    return guarded(() => this.#environment.table(name).read(owned))
+    return await this.#read(() => this.#environment.table(name).read(owned))
   }
 
   async getMany(
@@ -128,7 +106,7 @@ class OpenLmdbStore implements LmdbStore {
     const owned = ownPlaces(places)
     this.#enter(options)
     // One snapshot serves all that is read without a pause.
-    return guarded(() => {
+    return await this.#read(() => {
       const rows: (StoredRow | undefined)[] = []
       for (const place of owned) rows.push(this.#environment.table(place.table).read(placeKey(place, rows)))
       return rows
@@ -141,7 +119,7 @@ class OpenLmdbStore implements LmdbStore {
     if (owned.every((step) => step.step === 'check')) {
       const decided = guarded(() => decideChecks(this.#environment, owned))
       await this.#yieldWhenDue()
-      return decided
+      if (decided !== undefined) return decided
     }
     return await this.#groups.commit(owned, options.signal)
   }
@@ -156,6 +134,8 @@ class OpenLmdbStore implements LmdbStore {
   async backup(path: string): Promise<void> {
     checkText(path, 'path', { maxBytes: 4096, pattern: /^[^\0]+$/ }, rejectInput)
     this.#enter({})
+    // The newest state: see `NewestTransaction`.
+    await this.#groups.commit([], undefined)
     const copying = makeCopy(path, (directory) => this.#environment.copy(directory))
     this.#copies.add(copying)
     try {
@@ -178,7 +158,7 @@ class OpenLmdbStore implements LmdbStore {
     let after: Uint8Array | undefined
     while (true) {
       this.#enter(options)
-      const page: readonly StoredRow[] = guarded(() => {
+      const page = await this.#read(() => {
         this.#environment.refresh()
         return this.#environment.table(name).page(after ?? from, after !== undefined, PAGE_ROWS)
       })
@@ -192,6 +172,19 @@ class OpenLmdbStore implements LmdbStore {
       }
       if (page.length < PAGE_ROWS) return
     }
+  }
+
+  /** Reads what this store object acknowledged, or something later. */
+  async #read<Result>(read: () => Result): Promise<Result> {
+    for (let attempt = 1; attempt <= MOST_READINGS; attempt++) {
+      const result = guarded(read)
+      if (!this.#environment.isBehind()) return result
+      // A transaction that changes nothing puts right where the others begin.
+      await this.#groups.commit([], undefined)
+      this.#enter({})
+      this.#environment.refresh()
+    }
+    throw new StoreError('ERR_STORE_FAILED', 'the store keeps falling back to an older state')
   }
 
   /** Checks are decided without waiting: a loop of them would keep every timer and socket of the process waiting. */
@@ -230,161 +223,4 @@ function checkOptions(options: LmdbStoreOptions): Required<LmdbStoreOptions> {
     mapSizeBytes: checkInteger(mapSizeBytes, 'mapSizeBytes', [2 ** 20, 2 ** 46], rejectInput),
     lockTimeoutMs: checkInteger(lockTimeoutMs, 'lockTimeoutMs', [1, 2 ** 31 - 1], rejectInput),
   }
-}
-
-const BINARY = { encoding: 'binary', keyEncoding: 'binary' } as const
-
-/**
- * `overlappingSync` off: with it lmdb resolves a write before its flush. `noMemInit` off: with it freed memory of
- * the process reaches the unused parts of pages.
- */
-function openEnvironment(directory: string, mapSizeBytes: number): LmdbEnvironment {
-  checkFiles(directory)
-  const root = open<unknown, Uint8Array>({
-    ...BINARY,
-    path: directory,
-    noSubdir: false,
-    overlappingSync: false,
-    noMemInit: false,
-    noSync: false,
-    mapSize: mapSizeBytes,
-    maxDbs: TABLES.length + 2,
-    maxReaders: MAX_READERS,
-    permissionsMode: FILE_MODE,
-  } as Parameters<typeof open>[0])
-  try {
-    return new LmdbEnvironment(root, directory)
-  } catch (error) {
-    root.close().catch(() => undefined)
-    throw error
-  }
-}
-
-type Database = RootDatabase<Uint8Array, Uint8Array>
-
-class LmdbEnvironment implements Environment {
-  readonly #root: RootDatabase<unknown, Uint8Array>
-  readonly #directory: string
-  readonly #meta: Database
-  readonly #tables: ReadonlyMap<Table, EnvironmentTable>
-
-  constructor(root: RootDatabase<unknown, Uint8Array>, directory: string) {
-    this.#root = root
-    this.#directory = directory
-    const database = (name: string, useVersions: boolean): Database =>
-      root.openDB({ ...BINARY, name, useVersions }) as unknown as Database
-    this.#meta = database(FORMAT, false)
-    this.#tables = new Map(TABLES.map((name) => [name, new LmdbTable(database(name, true))]))
-  }
-
-  table(name: Table): EnvironmentTable {
-    const table = this.#tables.get(name)
-    if (table === undefined) throw rejectInput('the table is unknown')
-    return table
-  }
-
-  readSequence(): number {
-    const bytes = this.#meta.getBinary(SEQUENCE)
-    if (bytes === undefined) return 0
-    return Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0))
-  }
-
-  writeSequence(sequence: number): void {
-    const bytes = new Uint8Array(8)
-    new DataView(bytes.buffer).setBigUint64(0, BigInt(sequence))
-    void this.#meta.put(SEQUENCE, bytes)
-  }
-
-  async transaction(work: () => void): Promise<TransactionFailure | undefined> {
-    const thrown: unknown[] = []
-    try {
-      await this.#root.transaction(() => {
-        try {
-          work()
-        } catch (error) {
-          thrown.push(error)
-        }
-      })
-    } catch (error) {
-      const cause = thrown.length > 0 ? thrown[0] : await commitError(error)
-      return { full: isFull(errorCode(cause)), cause }
-    }
-    // An operation that fails spoils its transaction, so that its commit fails too; this is the belt to the braces.
-    return thrown.length > 0 ? { full: false, cause: thrown[0] } : undefined
-  }
-
-  refresh(): void {
-    this.#root.resetReadTxn()
-  }
-
-  freeBytes(): number {
-    try {
-      return freeBytes(this.#directory)
-    } catch {
-      // The commit itself will tell what is wrong.
-      return Number.POSITIVE_INFINITY
-    }
-  }
-
-  /** A snapshot without unused pages. */
-  async copy(directory: string): Promise<void> {
-    await this.#root.backup(directory, true)
-  }
-
-  async close(): Promise<void> {
-    await this.#root.close()
-  }
-}
-
-const SEQUENCE = new TextEncoder().encode('sequence')
-
-/** Rows as lmdb keeps them: before the bytes stands the version, a double, which lmdb reads and writes itself. */
-class LmdbTable implements EnvironmentTable {
-  readonly #database: Database
-
-  constructor(database: Database) {
-    this.#database = database
-  }
-
-  read(key: Uint8Array): StoredRow | undefined {
-    // The answer lies in a buffer that lmdb uses again; a slice of it as a Buffer would cost four times as much.
-    const shared = this.#database.getBinaryFast(key)
-    if (shared === undefined) return undefined
-    const version = String(getLastVersion())
-    return {
-      key,
-      bytes: copyPublic(new Uint8Array(shared.buffer, shared.byteOffset, shared.length)),
-      version,
-    }
-  }
-
-  matches(key: Uint8Array, expected: string | null): boolean {
-    if (expected === null) return this.#database.getBinaryFast(key) === undefined
-    return this.#database.getBinaryFast(key) !== undefined && String(getLastVersion()) === expected
-  }
-
-  // Inside a transaction lmdb writes at once and throws at once; the promise says nothing more.
-  put(key: Uint8Array, bytes: Uint8Array, version: number): void {
-    void this.#database.put(key, bytes, version)
-  }
-
-  remove(key: Uint8Array): void {
-    void this.#database.remove(key)
-  }
-
-  page(from: Uint8Array, exclusive: boolean, rows: number): readonly StoredRow[] {
-    // The least key after `from` is `from` with a zero byte behind.
-    const start = exclusive ? Uint8Array.of(...from, 0) : from
-    const range = { start, limit: rows, versions: true } as { start: Uint8Array; limit: number }
-    const page: StoredRow[] = []
-    for (const { key, value, version } of this.#database.getRange(range)) {
-      page.push({ key: plainBytes(key), bytes: plainBytes(value), version: String(version) })
-    }
-    return page
-  }
-}
-
-/** lmdb answers with Buffers that own their memory; callers get a plain array on the same memory. */
-function plainBytes(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

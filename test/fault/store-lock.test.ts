@@ -28,7 +28,7 @@ test(`STORE-2 ${PROCESSES} processes open, write and are killed, ${ROUNDS} times
 test('the control that takes every row for the one that was read is caught', { timeout }, async () => {
   const control = compile({
     mutation: {
-      file: 'src/store/lmdb.ts',
+      file: 'src/store/lmdb-open.ts',
       from: 'if (expected === null) return this.#database.getBinaryFast(key) === undefined',
       to: 'if (expected !== undefined) return true',
     },

@@ -12,7 +12,9 @@ let unflushed = ''
 
 beforeAll(() => {
   compiled = compile()
-  unflushed = compile({ mutation: { file: 'src/store/lmdb.ts', from: 'noSync: false', to: 'noSync: true' } })
+  unflushed = compile({
+    mutation: { file: 'src/store/lmdb-open.ts', from: 'noSync: false', to: 'noSync: true' },
+  })
 }, 120_000)
 
 test(`STORE-1 loses nothing acknowledged on ${IMAGES} images of a power cut`, async () => {

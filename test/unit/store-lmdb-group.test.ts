@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { StoreError } from '../../src/store/errors.ts'
 import type { Environment, EnvironmentTable, TransactionFailure } from '../../src/store/lmdb-environment.ts'
-import { CommitGroups } from '../../src/store/lmdb-group.ts'
+import { CommitGroups, decideChecks } from '../../src/store/lmdb-group.ts'
 import { keyText, type OwnedStep } from '../../src/store/steps.ts'
 import type { StoredRow, Table } from '../../src/store/store.ts'
 
@@ -42,6 +42,21 @@ class Fake implements Environment {
     await this.lock
     work()
     return this.flush()
+  }
+  /** How many transactions to come begin from an older state. */
+  stale = 0
+  acknowledged = 0
+  followsNewest(): boolean {
+    return this.stale-- <= 0
+  }
+  acknowledge(): void {
+    this.acknowledged += 1
+  }
+  newest(): number {
+    return 0
+  }
+  isBehind(): boolean {
+    return false
   }
   refresh(): void {
     this.transactions += 0
@@ -219,4 +234,30 @@ test('STORE-8 whoever comes later waits for the lock no longer than whoever came
   release()
   expect(await late).toEqual(['1'])
   expect(environment.transactions).toBe(1)
+})
+
+test('nothing is decided in a transaction that begins from an older state', async () => {
+  const fake = new Fake()
+  const groups = new CommitGroups(fake, 1000)
+  fake.stale = 2
+  expect(await groups.commit(put(1), undefined)).toEqual(['1'])
+  expect([fake.transactions, fake.acknowledged]).toEqual([3, 1])
+  expect(await codeOf(groups.commit(put(1), undefined))).toBe('ERR_STORE_CONFLICT')
+  expect(await groups.commit([], undefined)).toEqual([])
+  // Only what changed something moves what reads must see.
+  expect(fake.acknowledged).toBe(1)
+})
+
+test('checks on a snapshot that is not the newest are decided under the lock', () => {
+  const fake = new Fake()
+  const check = {
+    step: 'check',
+    table: 'states',
+    key: Uint8Array.of(1),
+    bytes: new Uint8Array(0),
+    expected: null,
+  } as const
+  expect(decideChecks(fake, [check])).toEqual([''])
+  fake.isBehind = () => true
+  expect(decideChecks(fake, [check])).toBeUndefined()
 })
