@@ -35,7 +35,7 @@ class Talker {
 
   constructor(folder: string, trace: readonly string[] = []) {
     const script = join(folder, 'test', 'fault', 'store-opening-child.js')
-    const [command = '', ...rest] = [...trace, process.execPath, script, join(base, 'store')]
+    const [command, ...rest] = [...trace, process.execPath, script, join(base, 'store')]
     this.#child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
     const { stdin, stdout } = this.#child
     stdin?.on('error', () => undefined)
