@@ -1,7 +1,7 @@
 /** Whether LMDB begins from the newest state, and what to do when it does not (SPEC §10.4, STORE-23). @module */
 /// <reference types="node" />
 
-import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { StoreError } from './errors.ts'
 import { DATA_FILE, LOCK_FILE, MAGIC, META_PAGE_SIZE, META_TRANSACTION } from './lmdb-files.ts'
@@ -16,24 +16,16 @@ const LOCK_TRANSACTION = 8
  * begins from with the meta pages of the data file, where nobody else writes then, and puts the number right before it writes.
  */
 export class NewestTransaction {
+  readonly #directory: string
   readonly #data: number
-  readonly #lock: number
   readonly #pageBytes: number
   readonly #bytes: Uint8Array = new Uint8Array(8)
   readonly #view: DataView = new DataView(this.#bytes.buffer)
 
-  /**
-   * The environment must be open. Closing the lock file lets go of the locks that the process has on it: `close` is for after the
-   * environment's.
-   */
+  /** The environment must be open. */
   constructor(directory: string) {
+    this.#directory = directory
     this.#data = openSync(join(directory, DATA_FILE), 'r')
-    try {
-      this.#lock = openSync(join(directory, LOCK_FILE), 'r+')
-    } catch (error) {
-      closeSync(this.#data)
-      throw error
-    }
     this.#pageBytes = this.#word(this.#data, META_PAGE_SIZE)
   }
 
@@ -54,18 +46,18 @@ export class NewestTransaction {
   isFollowedBy(number: number): boolean {
     const newest = this.read()
     if (number === newest + 1) return true
-    const known = this.#word(this.#lock, 0) === MAGIC && this.#number(this.#lock, LOCK_TRANSACTION) <= newest
+    const lock = lockFile(join(this.#directory, LOCK_FILE))
+    const known = this.#word(lock, 0) === MAGIC && this.#number(lock, LOCK_TRANSACTION) <= newest
     if (!known || number > newest + 1) {
       throw new StoreError('ERR_STORE_FAILED', 'the lock file of the store is not as it should be')
     }
     this.#setNumber(newest)
-    writeSync(this.#lock, this.#bytes, 0, 8, LOCK_TRANSACTION)
+    writeSync(lock, this.#bytes, 0, 8, LOCK_TRANSACTION)
     return false
   }
 
   close(): void {
     closeSync(this.#data)
-    closeSync(this.#lock)
   }
 
   #word(file: number, at: number): number {
@@ -87,4 +79,19 @@ export class NewestTransaction {
   }
 }
 
+/**
+ * Opened when it is needed, which is seldom, and kept: closing it would let go of the locks that the process has on it, those of an
+ * environment in another thread too.
+ */
+function lockFile(path: string): number {
+  const { dev, ino } = statSync(path, { bigint: true })
+  const name = `${dev}:${ino}`
+  const known = LOCK_FILES.get(name)
+  if (known !== undefined) return known
+  const file = openSync(path, 'r+')
+  LOCK_FILES.set(name, file)
+  return file
+}
+
+const LOCK_FILES: Map<string, number> = new Map()
 const LITTLE_ENDIAN: boolean = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
