@@ -9,6 +9,7 @@ import type { CallOptions } from '../../src/base/errors.ts'
 import { localKeyProvider } from '../../src/keys/local.ts'
 import { StoreError } from '../../src/store/errors.ts'
 import type { LmdbStore } from '../../src/store/lmdb.ts'
+import { readRows } from '../../src/store/read-rows.ts'
 import type { Store } from '../../src/store/store.ts'
 import { fsck } from '../../src/vault/fsck.ts'
 import { vaultStatus } from '../../src/vault/status.ts'
@@ -107,6 +108,7 @@ function failing(store: Store): Store {
   return {
     durable: store.durable,
     get: (table, key, options) => store.get(table, key, options),
+    getMany: (places, options) => readRows(store, places, options),
     async commit(steps, options?: CallOptions) {
       const { next } = faults
       faults.next = 'none'

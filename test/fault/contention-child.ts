@@ -3,6 +3,7 @@
 
 import { writeSync } from 'node:fs'
 import { GuiseError } from '../../src/base/errors.ts'
+import { readRows } from '../../src/store/read-rows.ts'
 import type { Store } from '../../src/store/store.ts'
 import { seeded } from './driver.ts'
 import { subjectName } from './vault-people.ts'
@@ -98,6 +99,7 @@ function rawErrors(store: Store): Store {
   return {
     durable: store.durable,
     get: (table, key, options) => store.get(table, key, options),
+    getMany: (places, options) => readRows(store, places, options),
     async commit(steps, options) {
       if (random() < 0.01) throw new Error('deadlock detected')
       return await store.commit(steps, options)

@@ -3,6 +3,7 @@
 
 import { Pool } from 'pg'
 import { postgresStore } from '../../src/store/postgres.ts'
+import { readRows } from '../../src/store/read-rows.ts'
 import type { Store } from '../../src/store/store.ts'
 
 /**
@@ -24,6 +25,7 @@ export async function postgresWorldStore(place: string): Promise<Store> {
   return {
     durable: store.durable,
     get: (table, key, options) => store.get(table, key, options),
+    getMany: (places, options) => readRows(store, places, options),
     commit: (steps, options) => store.commit(steps, options),
     scan: (table, from, options) => store.scan(table, from, options),
     close,

@@ -2,6 +2,7 @@
 /// <reference types="node" />
 
 import { writeSync } from 'node:fs'
+import { readRows } from '../../src/store/read-rows.ts'
 import type { Store } from '../../src/store/store.ts'
 
 const TOLD: readonly string[] = ['states', 'references', 'secrets']
@@ -11,6 +12,7 @@ export function telling(store: Store, journal: number): Store {
   return {
     durable: store.durable,
     get: (table, key, options) => store.get(table, key, options),
+    getMany: (places, options) => readRows(store, places, options),
     commit(steps, options) {
       for (const step of steps) {
         if (step.step !== 'put' || !TOLD.includes(step.table)) continue

@@ -26,8 +26,8 @@ export interface Seen {
   matches: number
   /** The latest start of a call that was answered match. */
   lastMatchNs: number
-  /** The earliest end of a call that was refused as revoked. */
-  firstRefusedNs: number
+  /** The earliest end of a call that was refused as revoked; null until there was one. */
+  firstRefusedNs: number | null
 }
 
 export interface Tally {
@@ -99,7 +99,7 @@ async function watch(turn: number): Promise<void> {
     // A match costs no turn of the event loop: commands would never be read.
     if (at % YIELD_EACH === 0) await new Promise((resolve) => setImmediate(resolve))
     const face = watched[at % watched.length] as number
-    const one = seen.get(face) ?? { verifies: 0, matches: 0, lastMatchNs: 0, firstRefusedNs: Infinity }
+    const one = seen.get(face) ?? { verifies: 0, matches: 0, lastMatchNs: 0, firstRefusedNs: null }
     seen.set(face, one)
     const startNs = Number(process.hrtime.bigint())
     const decision = await look(face)
@@ -109,7 +109,7 @@ async function watch(turn: number): Promise<void> {
       one.matches++
       one.lastMatchNs = Math.max(one.lastMatchNs, startNs)
     } else if (decision?.outcome === 'refused' && decision.reason === 'revoked') {
-      one.firstRefusedNs = Math.min(one.firstRefusedNs, endNs)
+      one.firstRefusedNs = Math.min(one.firstRefusedNs ?? Infinity, endNs)
     }
   }
 }

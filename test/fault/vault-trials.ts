@@ -81,7 +81,7 @@ function judge(returned: readonly number[], told: readonly (readonly [number, Se
   for (const [face, returnedNs] of returned.entries()) {
     const seen = all.filter(([one]) => one === face).map(([, one]) => one)
     const lastMatchNs = Math.max(0, ...seen.map((one) => one.lastMatchNs))
-    const refusedNs = Math.min(...seen.map((one) => one.firstRefusedNs))
+    const refusedNs = Math.min(...seen.map((one) => one.firstRefusedNs ?? Infinity))
     if (lastMatchNs > returnedNs) violations.push(`${face}: matched after revoke had returned`)
     if (lastMatchNs > refusedNs) violations.push(`${face}: matched after a call had been refused`)
   }

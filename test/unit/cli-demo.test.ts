@@ -59,6 +59,10 @@ async function npyFolder(name: string, subjects: number, samples: number): Promi
 describe('with synthetic people', () => {
   let story: Story
   beforeAll(async () => {
+    // Other tests make demos in the machine's own.
+    const temporary = folder.at('temporary')
+    mkdirSync(temporary)
+    vi.stubEnv('TMPDIR', temporary)
     const before = left()
     const { code, out, err } = await ran(demoCommand, ['--people', '60', '--json'], true)
     expect(code).toBe(0)
