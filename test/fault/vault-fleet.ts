@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Command } from './vault-child.ts'
 
-/** `lost`: counters without compare-and-set; `cached`: reads of up to 50 ms ago; `blind`: rows without compare-and-set. */
+/** `lost`: counters without compare-and-set; `cached`: reads of up to a second ago; `blind`: rows without compare-and-set. */
 export type Variant = 'plain' | 'lost' | 'cached' | 'blind'
 
 export class Fleet implements AsyncDisposable {

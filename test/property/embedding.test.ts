@@ -48,7 +48,7 @@ test('fusion agrees with the reference, bit for bit', () => {
 
 test('the scale of a vector by powers of two does not matter', () => {
   fc.assert(
-    fc.property(vectors, fc.integer({ min: -8, max: 8 }), (vector, exponent) => {
+    fc.property(vectors, fc.integer({ min: -8, max: 3 }), (vector, exponent) => {
       const scaled = vector.map((value) => value * 2 ** exponent)
       fc.pre(scaled.every((value, i) => value / 2 ** exponent === vector[i]))
       const u = Array.from(unitVector(embedding(vector, model)))
