@@ -1,4 +1,4 @@
-/** Whether LMDB begins from the newest state, and what to do when it does not (SPEC §10.4, STORE-23). @module */
+/** Whether LMDB begins from the newest state, and what to do when it does not (SPEC §10.1, STORE-23). @module */
 /// <reference types="node" />
 
 import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** The environment of lmdb that a store works with (SPEC §10.4). @module */
+/** The environment of lmdb that a store works with (SPEC §10.1). @module */
 /// <reference types="node" />
 
 import * as lmdb from 'lmdb'

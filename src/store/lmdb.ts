@@ -177,8 +177,8 @@ class OpenLmdbStore implements LmdbStore {
   /** Reads what this store object acknowledged, or something later. */
   async #read<Result>(read: () => Result): Promise<Result> {
     for (let attempt = 1; attempt <= MOST_READINGS; attempt++) {
-      const result = guarded(read)
-      if (!this.#environment.isBehind()) return result
+      const [result, behind] = guarded(() => [read(), this.#environment.isBehind()] as const)
+      if (!behind) return result
       // A transaction that changes nothing puts right where the others begin.
       await this.#groups.commit([], undefined)
       this.#enter({})

@@ -75,6 +75,22 @@ export async function revokeWatched(
   })
 }
 
+/** For a control: the log catches most of what such a store would let through, and some tries show what it does not. */
+export async function revokeUntilViolated(
+  options: TrialOptions & { readonly seed: number },
+): Promise<Pick<RevocationResult, 'verifies' | 'violations'>> {
+  let verifies = 0
+  for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
+    const seed = options.seed + attempt
+    const result = await revokeWatched({ ...options, people: 12, pauseMs: 20, seed })
+    verifies += result.verifies
+    if (result.violations.length > 0) return { verifies, violations: result.violations }
+  }
+  return { verifies, violations: [] }
+}
+
+const MOST_TRIES = 8
+
 function judge(returned: readonly number[], told: readonly (readonly [number, Seen][])[]): RevocationResult {
   const all = told.flat()
   const violations: string[] = []
