@@ -34,8 +34,10 @@ export interface Environment {
   refresh(): void
   /** The number of the newest transaction of any process. */
   newest(): number
-  /** True when reads see an older state than the one that transaction `number` left, by default the last one acknowledged here. */
-  isBehind(number?: number): boolean
+  /** True when reads see an older state than the one that was acknowledged here last. */
+  isBehind(): boolean
+  /** True when reads surely see the state that transaction `number` left, or a later one. */
+  isNewest(number: number): boolean
   /** Bytes that can still be written on the volume. */
   freeBytes(): number
   close(): Promise<void>

@@ -223,7 +223,7 @@ export function decideChecks(
   const newest = environment.newest()
   environment.refresh()
   const refused = findConflict(environment, steps)
-  if (environment.isBehind(newest)) return undefined
+  if (!environment.isNewest(newest)) return undefined
   if (refused !== undefined) throw refused
   return steps.map(() => '')
 }

@@ -120,10 +120,22 @@ export class LmdbEnvironment implements Environment {
     return this.#newest.read()
   }
 
-  isBehind(number: number = this.#acknowledged): boolean {
+  isBehind(): boolean {
+    return isBefore(this.#seen(), this.#acknowledged)
+  }
+
+  isNewest(number: number): boolean {
+    const seen = this.#seen()
+    if (isBefore(seen, number)) return false
+    // In a copy the pages keep the numbers of the original, which its own transactions may not have reached.
+    return seen === (number | 0) || !isBefore(this.#newest.read(), seen)
+  }
+
+  /** The transaction that this snapshot shows. */
+  #seen(): number {
     // lmdb tells of the row that it read last which transaction wrote its page: every one that changes anything writes this one.
     this.#meta.getBinaryFast(SEQUENCE)
-    return (((lmdb as unknown as Numbers).getLastTxnId() - number) | 0) < 0
+    return (lmdb as unknown as Numbers).getLastTxnId()
   }
 
   freeBytes(): number {
@@ -147,6 +159,11 @@ export class LmdbEnvironment implements Environment {
       this.#newest.close()
     }
   }
+}
+
+/** lmdb tells of 32 bits of a transaction's number. */
+function isBefore(number: number, other: number): boolean {
+  return ((number - other) | 0) < 0
 }
 
 /** What lmdb has and does not declare. */

@@ -58,6 +58,9 @@ class Fake implements Environment {
   isBehind(): boolean {
     return false
   }
+  isNewest(): boolean {
+    return true
+  }
   refresh(): void {
     this.transactions += 0
   }
@@ -258,6 +261,6 @@ test('checks on a snapshot that is not the newest are decided under the lock', (
     expected: null,
   } as const
   expect(decideChecks(fake, [check])).toEqual([''])
-  fake.isBehind = () => true
+  fake.isNewest = () => false
   expect(decideChecks(fake, [check])).toBeUndefined()
 })

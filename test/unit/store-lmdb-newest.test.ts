@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { lmdbStore } from 'guise/lmdb'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { NewestTransaction } from '../../src/store/lmdb-newest.ts'
+import { openEnvironment } from '../../src/store/lmdb-open.ts'
 
 let folder = ''
 
@@ -67,6 +68,27 @@ test.each<[string, (bytes: Buffer, newest: number) => void, number]>([
   )
   expect(lockFile()).toEqual(bytes)
   newest.close()
+})
+
+test('of a copy nobody knows whether it shows the newest state before somebody wrote to it', async () => {
+  await commits(9)
+  const copy = join(folder, 'copy')
+  const store = await lmdbStore({ path: folder })
+  await store.backup(copy)
+  await store.close()
+  const environment = openEnvironment(copy, 2 ** 20)
+  try {
+    expect(environment.isBehind()).toBe(false)
+    expect(environment.isNewest(environment.newest())).toBe(false)
+    expect(await environment.transaction(() => environment.writeSequence(10))).toBeUndefined()
+    const number = environment.newest()
+    environment.refresh()
+    expect(environment.isNewest(number)).toBe(true)
+    expect(environment.isNewest(number - 1)).toBe(true)
+    expect(environment.isNewest(number + 1)).toBe(false)
+  } finally {
+    await environment.close()
+  }
 })
 
 test('a store without its file is not open', () => {
