@@ -50,9 +50,10 @@ const NOTHING_MET: ReadonlySet<string> = new Set()
 const START: Uint8Array = new Uint8Array(1)
 /** How many entries are read before others get a turn. */
 const TURN_ENTRIES = 128
-/** So many rows of the queue are held at once. */
+/** So many rows of the queue are held at once; fewer while others integrate them faster than they are read. */
 const MOST_ROWS = 4096
-/** A log that others write to is read again when it grew meanwhile; a gap may have been filled by then. */
+const LEAST_ROWS = 64
+/** A head that others wrote meanwhile is read again; so often when the log did not grow. */
 const MOST_PASSES = 64
 
 export class Follower {
@@ -114,13 +115,20 @@ export class Follower {
   async follow(options?: CallOptions): Promise<void> {
     const serial = this.#serial
     let again = false
+    let most = MOST_ROWS
     for (let pass = 1; ; pass++) {
+      const { size } = this
       await this.#readHead(options)
-      const read = await this.#readQueue(options)
+      if (this.size > size) pass = 1
+      const read = await this.#readQueue(most, options)
+      if (read === 'moved') {
+        if (pass === MOST_PASSES) throw damaged()
+        most = Math.max(LEAST_ROWS, most / 4)
+        continue
+      }
       this.#met = NOTHING_MET
       if (read === 'whole' && !this.#lacks(serial)) return
-      if (pass === MOST_PASSES || (read !== 'moved' && again)) throw missing()
-      if (read === 'moved') continue
+      if (again) throw missing()
       // Before anything is said to be missing the whole queue is read once more.
       again = true
       this.#cursor = START
@@ -234,11 +242,11 @@ export class Follower {
    * Takes what waits in the queue, as long as the log does not grow: an entry that was integrated meanwhile comes before what
    * still waits, and must be read before it. A `gap` when some of a writer's entries are missing.
    */
-  async #readQueue(options?: CallOptions): Promise<'whole' | 'gap' | 'moved'> {
+  async #readQueue(most: number, options?: CallOptions): Promise<'whole' | 'gap' | 'moved'> {
     for (;;) {
       const rows: StoredRow[] = []
       for await (const row of this.#store.scan('queue', this.#cursor, options)) {
-        if (rows.push(row) === MOST_ROWS) break
+        if (rows.push(row) === most) break
         await this.#giveTurn(1)
       }
       const head = await this.#store.get('log', headKey(this.#realm), options)
@@ -249,7 +257,7 @@ export class Follower {
         this.#cursor = joinBytes(row.key, START)
         await this.#giveTurn(1)
       }
-      if (rows.length < MOST_ROWS) return 'whole'
+      if (rows.length < most) return 'whole'
     }
   }
 

@@ -57,7 +57,11 @@ export class NewestTransaction {
   }
 
   close(): void {
-    closeSync(this.#data)
+    try {
+      closeSync(this.#data)
+    } catch {
+      // It was only read, and the system has let go of it.
+    }
   }
 
   #word(file: number, at: number): number {

@@ -158,10 +158,9 @@ class OpenLmdbStore implements LmdbStore {
     let after: Uint8Array | undefined
     while (true) {
       this.#enter(options)
-      const page = await this.#read(() => {
-        this.#environment.refresh()
-        return this.#environment.table(name).page(after ?? from, after !== undefined, PAGE_ROWS)
-      })
+      const page = await this.#read(() =>
+        this.#environment.table(name).page(after ?? from, after !== undefined, PAGE_ROWS),
+      )
       const last = page.at(-1)
       if (last === undefined) return
       // The row goes to the caller, who may change it: the place to go on from is a copy.
@@ -174,15 +173,18 @@ class OpenLmdbStore implements LmdbStore {
     }
   }
 
-  /** Reads what this store object acknowledged, or something later. */
+  /** Reads what is committed at this moment, by any process; in any case what this store object acknowledged. */
   async #read<Result>(read: () => Result): Promise<Result> {
     for (let attempt = 1; attempt <= MOST_READINGS; attempt++) {
-      const [result, behind] = guarded(() => [read(), this.#environment.isBehind()] as const)
+      const [result, behind] = guarded(() => {
+        // Left alone, lmdb keeps a snapshot for a turn of the event loop.
+        this.#environment.refresh()
+        return [read(), this.#environment.isBehind()] as const
+      })
       if (!behind) return result
       // A transaction that changes nothing puts right where the others begin.
       await this.#groups.commit([], undefined)
       this.#enter({})
-      this.#environment.refresh()
     }
     throw new StoreError('ERR_STORE_FAILED', 'the store keeps falling back to an older state')
   }

@@ -106,8 +106,8 @@ export interface Store extends AsyncDisposable {
   /**
    * The row under a key, `undefined` when there is none.
    *
-   * It sees every commit this store object acknowledged. A commit by another process may stay unseen for a turn of
-   * the event loop: decide by the expectations of a commit, never by an earlier read alone.
+   * It sees every commit that was acknowledged before the call, to whatever process; afterwards anything may change: decide
+   * by the expectations of a commit, never by an earlier read alone.
    *
    * @throws {StoreError} the reason of `options.signal` when that is aborted.
    */

@@ -27,7 +27,7 @@ for (let done = 0; done < rounds; ) {
   } catch (error) {
     const conflict = error instanceof Error && 'code' in error && error.code === 'ERR_STORE_CONFLICT'
     if (!conflict) throw error
-    // The read may be a turn of the event loop old.
+    // Another process was first.
     await new Promise((resolve) => setTimeout(resolve, 0))
   }
 }

@@ -1,6 +1,6 @@
 /** Several processes on one directory: one order of commits, and a killed one holds nobody up (STORE-2). @module */
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -53,6 +53,26 @@ async function contend(
 function counterOf(row: StoredRow | undefined): number {
   return row === undefined ? 0 : new DataView(row.bytes.buffer, row.bytes.byteOffset).getUint32(0)
 }
+
+test('STORE-21 a read sees what another process was told of before, in the same turn of the event loop', async () => {
+  const directory = join(base, 'turn')
+  const store = await lmdbStore({ path: directory })
+  const key = Uint8Array.of(1)
+  const places = [{ table: 'states', key }] as const
+  for (let round = 0; round < 3; round++) {
+    expect(counterOf(await store.get('states', key))).toBe(round)
+    // Nothing else of this process runs until the other one has ended.
+    const { status } = spawnSync(process.execPath, [
+      join(compiled, 'test', 'fault', 'contender.js'),
+      directory,
+      '1',
+    ])
+    expect(status).toBe(0)
+    const row = round === 1 ? (await store.getMany?.(places))?.[0] : await store.get('states', key)
+    expect(counterOf(row)).toBe(round + 1)
+  }
+  await store.close()
+})
 
 test(`STORE-2 ${PROCESSES} processes lose no update, though half of them are killed`, {
   timeout: 300_000,

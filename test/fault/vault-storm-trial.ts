@@ -185,7 +185,12 @@ async function rotateOn(
 ): Promise<{ rotations: number; wrapped: number; transient: number }> {
   const done = { rotations: 0, wrapped: 0, transient: 0 }
   while (!isOver()) {
-    await keyring.promote(await keyring.add())
+    try {
+      await keyring.promote(await keyring.add())
+    } catch (error) {
+      done.transient += countTransient(error)
+      continue
+    }
     for await (const result of vault.rotate()) {
       if (result.ok) done.wrapped++
       else done.transient += countTransient(result.error)
