@@ -42,6 +42,37 @@ describe('CONVENTIONS-1 deterministic CBOR only', () => {
     expect(fastest(() => expect(() => decode(hex)).toThrow(GuiseError))).toBeLessThan(50)
   })
 
+  test('CONVENTIONS-1 what is read encodes to the bytes that were read', () => {
+    const taken = new Set<number>()
+    const look = (bytes: Uint8Array): void => {
+      let value: CborValue
+      try {
+        value = decodeCbor(bytes, 64, malformed)
+      } catch {
+        return
+      }
+      expect(toHex(encodeCbor(value))).toBe(toHex(bytes))
+      taken.add(bytes[0] as number)
+    }
+    // Every head, with what each length of head may say at its bounds, and with enough behind it or too little.
+    for (let first = 0; first < 256; first++) {
+      look(Uint8Array.of(first))
+      for (const second of [0x00, 0x01, 0x17, 0x18, 0x19, 0x61, 0xff]) {
+        for (const fill of [0x00, 0x01]) {
+          for (const length of [2, 3, 5, 9, 24, 25, 26]) {
+            look(Uint8Array.of(first, second, ...new Uint8Array(length - 2).fill(fill)))
+          }
+        }
+      }
+    }
+    // Every type that is allowed, and each form of its head that input as short as this can have.
+    for (const first of [
+      0x00, 0x17, 0x18, 0x19, 0x1a, 0x1b, 0x40, 0x57, 0x58, 0x60, 0x77, 0x78, 0x80, 0xf4, 0xf5, 0xf6,
+    ]) {
+      expect(taken).toContain(first)
+    }
+  })
+
   test('CONVENTIONS-1 the length is bounded before anything is decoded', () => {
     // Ten bytes would not decode: the bound speaks first.
     expect(() => decodeCbor(new Uint8Array(11).fill(255), 10, malformed)).toThrow(/10/)
