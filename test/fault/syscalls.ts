@@ -196,7 +196,7 @@ function countCalls(trace: string): ReadonlyMap<string, number> {
  * told apart, and only where opening was under way or had failed.
  */
 function isOfBinding(signal: string | null, lines: readonly string[]): boolean {
-  const crashed = signal === 'SIGSEGV' || signal === 'SIGABRT'
+  const crashed = signal !== null && ['SIGSEGV', 'SIGABRT', 'SIGBUS'].includes(signal)
   const opening = lines.length === 0 || /^(?:after|close) /.test(lines.at(-1) ?? '')
   return crashed && (opening || lines.some((line) => line.startsWith('open ')))
 }
