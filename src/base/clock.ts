@@ -42,7 +42,7 @@ export function createClock(host: ClockHost): Clock {
     const origin = globalThis.crypto.getRandomValues(secretBytes(16))
     return {
       nowMs: () => Math.trunc(host.wallMs()),
-      steady: () => ({ origin: Uint8Array.from(origin), ms: Math.trunc(host.processMs()) }),
+      steady: () => ({ origin: new Uint8Array(origin), ms: Math.trunc(host.processMs()) }),
     }
   }
   let baseMs = 0
@@ -59,7 +59,7 @@ export function createClock(host: ClockHost): Clock {
       // The uptime counts in hundredths of a second, so a fresh reading may lie a little behind the last
       // answer.
       lastMs = Math.max(lastMs, Math.trunc(baseMs + processMs - readAtMs))
-      return { origin: Uint8Array.from(bootId), ms: lastMs }
+      return { origin: new Uint8Array(bootId), ms: lastMs }
     },
   }
 }

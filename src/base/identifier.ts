@@ -30,7 +30,10 @@ export function checkSubjectText(value: unknown, reject: Reject): string {
   return checkText(value, 'subject', { maxBytes: 256 }, reject)
 }
 
-/** `P = u8(length) ‖ realm`: the prefix of every store key of the realm (SPEC §10.2). */
+/** `P = u8(length) ‖ realm`: the prefix of every store key of the realm (SPEC §10.2). Borrowed: several are made in every verb. */
 export function realmPrefix(realm: Realm): Uint8Array {
-  return labelBytes(realm)
+  if (last?.realm !== realm) last = { realm, prefix: labelBytes(realm) }
+  return last.prefix
 }
+
+let last: { readonly realm: Realm; readonly prefix: Uint8Array } | undefined
