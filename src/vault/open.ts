@@ -17,6 +17,7 @@ import type { Store } from '../store/store.ts'
 import { checkBits, defaultBits } from '../template/bits.ts'
 import { checkCall } from './calls.ts'
 import { VaultContext, type VaultSettings } from './context.ts'
+import { Decoys } from './decoy.ts'
 import { rejectConfiguration } from './errors.ts'
 import { VaultKeys } from './keys.ts'
 import { RealmLimit } from './realm-limit.ts'
@@ -103,6 +104,7 @@ async function openChecked(options: VaultOptions, signal: AbortSignal | undefine
     realmLimit,
     ledger: new Ledger({ store, realm: settings.realm, keys: ring, journal: ring.journal, signer, anchor }),
     subjects: new KeyedMutex(),
+    decoys: new Decoys(settings, clock.nowMs()),
   })
   const call = ctx.within(signal === undefined ? {} : { signal })
   try {

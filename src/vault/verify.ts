@@ -100,10 +100,16 @@ async function verifyOnce(
   const { handle, ring, record } = await findSubject(ctx, question.subject, beside)
   const rows = record ?? (await readRecord(ctx, handle ?? NO_HANDLE))
   const state = await openState(ctx, handle ?? NO_HANDLE, rows.state)
-  if (handle === undefined || state === undefined) return refuse(ctx, point, { reason: 'unknown-subject' })
+  if (handle === undefined || state === undefined) {
+    ctx.decoys.readSubject()
+    return refuse(ctx, point, { reason: 'unknown-subject' })
+  }
   const now = ctx.now()
   const unfit = unfitState(state.row, now)
-  if (unfit !== undefined) return refuse(ctx, point, { reason: unfit, state: state.row })
+  if (unfit !== undefined) {
+    ctx.decoys.readAttempts()
+    return refuse(ctx, point, { reason: unfit, state: state.row })
+  }
   const attempts = await fittingAttempts(ctx, state.row, rows.attempts).catch(stale(ctx, { state, ring }))
   const evidence: Evidence = { state, attempts, now, ring, rows: record }
   const digest = await digestOf(ctx, question, state.row, options)

@@ -1,0 +1,81 @@
+/** Rows of nobody, read so that a refusal takes as long whoever is asked for (SPEC §11.2, VAULT-7). @module */
+
+import type { Realm } from '../base/brand.ts'
+import { randomBytes } from '../crypto/random.ts'
+import { decodeIndexRow, encodeIndexRow, type IndexPlace } from '../keys/pseudonym.ts'
+import { decodeAttemptsRow, encodeAttemptsRow } from '../record/attempts-row.ts'
+import { SCOPE_UNBOUND } from '../record/place.ts'
+import { decodeStateRow, encodeStateRow } from '../record/state-row.ts'
+import type { VaultSettings } from './context.ts'
+
+const VERSION = 1
+/** As long as those of a person who was enrolled with a usual basis. */
+const NOTICE = 'notice-2026-01'
+const EVIDENCE_BYTES = 32
+
+/** Does what reading a subject's rows costs, on rows under a key that is drawn here and opens nothing else. */
+export class Decoys {
+  readonly #key: Uint8Array = randomBytes(32)
+  readonly #index: IndexPlace
+  readonly #subject: { readonly realm: Realm; readonly handle: Uint8Array }
+  readonly #attempts: {
+    readonly realm: Realm
+    readonly handle: Uint8Array
+    readonly scope: number
+    readonly generation: Uint8Array
+  }
+  readonly #rows: { readonly index: Uint8Array; readonly state: Uint8Array; readonly attempts: Uint8Array }
+
+  constructor({ realm, profile }: Pick<VaultSettings, 'realm' | 'profile'>, nowMs: number) {
+    const handle = randomBytes(16)
+    const generation = randomBytes(20)
+    this.#index = { realm, version: VERSION, tag: randomBytes(32) }
+    this.#subject = { realm, handle }
+    this.#attempts = { realm, handle, scope: SCOPE_UNBOUND, generation }
+    const shared = { realm, handle, generation, version: 1, keyVersion: VERSION, operations: [] }
+    const basis = {
+      kind: 'consent',
+      purpose: profile.purpose,
+      grantedMs: nowMs,
+      expiresMs: nowMs + 1,
+      noticeVersion: NOTICE,
+      evidence: randomBytes(EVIDENCE_BYTES),
+      separateConsent: true,
+      under14: false,
+      guardianEvidence: null,
+    } as const
+    const state = {
+      ...shared,
+      record: randomBytes(16),
+      state: 'active',
+      exposed: false,
+      profile: 0,
+      devices: [],
+      model: profile.model,
+      bits: profile.bits,
+      basis,
+      since: 1,
+      last: 1,
+      changedMs: nowMs,
+      reason: 0,
+    } as const
+    const count = { run: 0, failures: 0, lastMs: nowMs, origin: randomBytes(16), steadyMs: 0 }
+    this.#rows = {
+      index: encodeIndexRow(this.#index, this.#key, handle),
+      state: encodeStateRow(state, this.#key),
+      attempts: encodeAttemptsRow({ ...shared, scope: SCOPE_UNBOUND, count }, this.#key),
+    }
+  }
+
+  /** What the rows of a subject who can be compared cost. */
+  readSubject(): void {
+    decodeIndexRow(this.#rows.index, this.#index, this.#key)
+    decodeStateRow(this.#rows.state, this.#subject, () => this.#key)
+    this.readAttempts()
+  }
+
+  /** What is not read of a subject who cannot be compared. */
+  readAttempts(): void {
+    decodeAttemptsRow(this.#rows.attempts, this.#attempts, () => this.#key)
+  }
+}
