@@ -5,8 +5,8 @@ import { randomBytes } from '../crypto/random.ts'
 import { decodeIndexRow, encodeIndexRow, type IndexPlace } from '../keys/pseudonym.ts'
 import { decodeAttemptsRow, encodeAttemptsRow } from '../record/attempts-row.ts'
 import { SCOPE_UNBOUND } from '../record/place.ts'
+import type { TemplateProfile } from '../record/reference-row.ts'
 import { decodeStateRow, encodeStateRow } from '../record/state-row.ts'
-import type { VaultSettings } from './context.ts'
 
 const VERSION = 1
 /** As long as those of a person who was enrolled with a usual basis. */
@@ -26,7 +26,8 @@ export class Decoys {
   }
   readonly #rows: { readonly index: Uint8Array; readonly state: Uint8Array; readonly attempts: Uint8Array }
 
-  constructor({ realm, profile }: Pick<VaultSettings, 'realm' | 'profile'>, nowMs: number) {
+  constructor(profile: TemplateProfile, nowMs: number) {
+    const { realm } = profile
     const handle = randomBytes(16)
     const generation = randomBytes(20)
     this.#index = { realm, version: VERSION, tag: randomBytes(32) }

@@ -104,7 +104,7 @@ async function openChecked(options: VaultOptions, signal: AbortSignal | undefine
     realmLimit,
     ledger: new Ledger({ store, realm: settings.realm, keys: ring, journal: ring.journal, signer, anchor }),
     subjects: new KeyedMutex(),
-    decoys: new Decoys(settings, clock.nowMs()),
+    decoys: new Decoys(settings.profile, clock.nowMs()),
   })
   const call = ctx.within(signal === undefined ? {} : { signal })
   try {

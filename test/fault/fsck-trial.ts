@@ -75,7 +75,8 @@ export async function fsckTrial({
       await populate(world, random)
       const bench = new Bench(world, join(directory, 'data.mdb'), random)
       total.alarms.push(...(await bench.look()).map((fault) => `store ${i}: ${fault}`))
-      for (let n = 0; i < stores && n < each; n++) {
+      const most = i < stores ? each : 0
+      for (let n = 0; n < most; n++) {
         const { what, found } = await bench.alterOnce()
         total.altered[what] = (total.altered[what] ?? 0) + 1
         if (!found) total.missed.push(`store ${i}: ${what}`)
