@@ -104,6 +104,7 @@ function openSecret(
 ): Uint8Array | undefined {
   const { epoch, header, keyVersion } = secret
   const profile = secret.profile as Profile
+  if (!ring.versions.includes(keyVersion)) throw sealFailure()
   return ring.withEpoch(epoch, (prepared) => {
     const outer = { prepared, header }
     if (profile !== PROFILE.operator || purpose === undefined) {

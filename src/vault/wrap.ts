@@ -133,6 +133,8 @@ export function custodyKey(
   keyVersion: number,
   share: Uint8Array | undefined,
 ): { readonly prepared: Uint8Array; wipe(): void } {
+  // What a row says of itself: nothing vouches for it before its wrap opens.
+  if (!ctx.ring.versions.includes(keyVersion)) throw sealFailure()
   const keys = ctx.ring.requireRealmKeys(keyVersion)
   if (profile === PROFILE.operator) return { prepared: keys.preparedOperator, wipe: () => undefined }
   const prepared = preparedCustody(profile, { custodyKey: keys.custody, share })

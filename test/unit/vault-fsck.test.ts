@@ -4,6 +4,8 @@ import { type Fault, type FsckSummary, fsck } from 'guise/node'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { concatBytes, toHex } from '../../src/base/bytes.ts'
 import { isSubjectKey } from '../../src/record/place.ts'
+import { decodeSecretRow, encodeSecretRow, secretHeader } from '../../src/record/secret-row.ts'
+import { statePieces } from '../../src/record/state-row.ts'
 import { dump, overwrite, remove, rowsOf } from '../support/rows.ts'
 import { basis, memoryProvider, numbers, sample, testVault } from '../support/vault.ts'
 
@@ -195,6 +197,25 @@ test('under custody holder the outer wrap is tried', async () => {
     row.bytes.map((byte, i) => (i === row.bytes.length - 1 ? byte ^ 1 : byte)),
   )
   expect((await check(world)).faults.map(({ kind }) => kind)).toEqual(['sealed'])
+})
+
+test('a wrap that names keys that never were does not open', async () => {
+  const { vault, store, keyring } = await testVault()
+  await vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) })
+  const [[state], [wrap]] = [await rowsOf(store, 'states'), await rowsOf(store, 'secrets')]
+  if (state === undefined || wrap === undefined) throw new Error('rows are missing')
+  const { realm } = vault
+  const { record, generation } = statePieces(realm)
+  const piece = ({ at, length }: typeof record): Uint8Array => state.bytes.subarray(at, at + length)
+  const row = decodeSecretRow(wrap.bytes, { realm, record: piece(record), generation: piece(generation) })
+  const altered = encodeSecretRow({ ...row, header: secretHeader({ ...row, keyVersion: 99 }) })
+  await overwrite(store, 'secrets', wrap.key, altered)
+  const kinds: string[] = []
+  for await (const { kind, table } of fsck({ keyring, store })) kinds.push(`${kind} ${table}`)
+  expect(kinds).toEqual(['sealed secrets'])
+  await expect(vault.verify({ subject: 'anna', ...sample(1, 1) })).rejects.toMatchObject({
+    code: 'ERR_SEAL_OPEN',
+  })
 })
 
 test('another store than that of the keyring is refused; an abort ends it', async () => {
