@@ -57,14 +57,15 @@ export async function templateFaults(place: FsckPlace, state: StateRow): Promise
   const template = code && (await look('references', codeKey, () => readTemplate(code.bytes, state)))
   const secret = wrap && (await look('secrets', wrapKey, () => readWrap(place, wrap.bytes, state)))
   if (secret === undefined) return faults
-  const recordSecret = await look('secrets', wrapKey, () =>
-    openSecret(place, state, secret, template?.purpose),
-  )
-  if (recordSecret === undefined || template === undefined) return faults
+  const outcome = await look('secrets', wrapKey, () => openSecret(place, state, secret, template?.purpose))
+  if (outcome === undefined || template === undefined) return faults
+  const { recordSecret } = outcome
   try {
-    await look('references', codeKey, () =>
-      openCode(recordSecret, template.row.header, template.row, state.bits / 8, () => true),
-    )
+    await look('references', codeKey, () => {
+      // The wrap is whole, so the purpose is not the one that it was made for.
+      if (recordSecret === undefined) throw sealFailure()
+      openCode(recordSecret, template.row.header, template.row, state.bits / 8, () => true)
+    })
   } finally {
     wipe(recordSecret)
   }
@@ -93,15 +94,15 @@ async function readWrap({ ring }: FsckPlace, bytes: Uint8Array, state: StateRow)
 }
 
 /**
- * The record secret where the operator can open it; nothing where only the outer wrap can be tried: under another
- * custody, and without the purpose that an unreadable reference row would tell.
+ * The record secret where the operator can open it, `undefined` for it when the wrap is whole and was not made for this purpose; nothing where
+ * only the outer wrap can be tried: under another custody, and without the purpose that an unreadable reference row would tell.
  */
 function openSecret(
   { ring }: FsckPlace,
   state: StateRow,
   secret: SecretRow,
   purpose: string | undefined,
-): Uint8Array | undefined {
+): { readonly recordSecret: Uint8Array | undefined } | undefined {
   const { epoch, header, keyVersion } = secret
   const profile = secret.profile as Profile
   if (!ring.versions.includes(keyVersion)) throw sealFailure()
@@ -114,8 +115,8 @@ function openSecret(
     const { realm, record, handle, generation, devices } = state
     const binding = { realm, record, handle, generation, purpose, profile, keyVersion, devices }
     const custody = ring.requireRealmKeys(keyVersion).preparedOperator
-    const opened = openWrap(secret, { custody, binding, outer })
-    if (opened === undefined) throw sealFailure()
-    return opened.recordSecret
+    const recordSecret = openWrap(secret, { custody, binding, outer })?.recordSecret
+    if (recordSecret === undefined && !outerOpens(secret, outer, profile)) throw sealFailure()
+    return { recordSecret }
   })
 }

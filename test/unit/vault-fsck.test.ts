@@ -7,7 +7,7 @@ import { isSubjectKey } from '../../src/record/place.ts'
 import { decodeSecretRow, encodeSecretRow, secretHeader } from '../../src/record/secret-row.ts'
 import { statePieces } from '../../src/record/state-row.ts'
 import { dump, overwrite, remove, rowsOf } from '../support/rows.ts'
-import { basis, memoryProvider, numbers, sample, testVault } from '../support/vault.ts'
+import { basis, memoryProvider, numbers, PURPOSE, sample, testVault } from '../support/vault.ts'
 
 type World = Awaited<ReturnType<typeof populated>>
 
@@ -216,6 +216,17 @@ test('a wrap that names keys that never were does not open', async () => {
   await expect(vault.verify({ subject: 'anna', ...sample(1, 1) })).rejects.toMatchObject({
     code: 'ERR_SEAL_OPEN',
   })
+})
+
+test('a reference row of another purpose is told apart from a wrap that does not open', async () => {
+  const { vault, store, keyring } = await testVault()
+  await vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) })
+  const row = (await rowsOf(store, 'references'))[0] as StoredRow
+  const at = Buffer.from(row.bytes).indexOf(PURPOSE)
+  await overwrite(store, 'references', row.key, row.bytes.with(at, 'm'.charCodeAt(0)))
+  const found: string[] = []
+  for await (const { kind, table } of fsck({ keyring, store })) found.push(`${kind} ${table}`)
+  expect(found).toEqual(['sealed references'])
 })
 
 test('another store than that of the keyring is refused; an abort ends it', async () => {
