@@ -20,19 +20,51 @@ const STREAM_AT = 16_384
 const RESULT_AT = 49_152
 const GUEST_AT = 65_536
 
+/** What `checksum` gives for every kernel. */
+const CHECKSUM = 488_248_190
+
 /**
- * Compiles a module at once, which browsers allow below 4 KiB.
+ * The kernel of a module, compiled at once, which browsers allow below 4 KiB.
  *
- * @returns `undefined` where there is no WebAssembly, none with 128-bit vectors, none that the page's policy allows, or no
- * memory for it
+ * @returns `undefined` where there is no WebAssembly, none with 128-bit vectors, none that the page's policy allows, no
+ * memory for it, or where it does not compute the right integers
  */
 export function assemblyKernel(module: string = KERNEL): Kernel | undefined {
   try {
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(fromBase64(module) as BufferSource))
-    return new AssemblyKernel(exports as unknown as Exports)
+    const own = startModule(module)
+    return checksum(own) === CHECKSUM ? own : undefined
   } catch {
     return undefined
   }
+}
+
+/** Throws whatever the runtime has against the module, which nobody has checked yet. */
+export function startModule(module: string): Kernel {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(fromBase64(module) as BufferSource))
+  return new AssemblyKernel(exports as unknown as Exports)
+}
+
+/**
+ * A digest of what a kernel makes of fixed integers. A wrong byte order or engine must not make templates: nobody would
+ * notice before other machines do not match them.
+ */
+export function checksum(kernel: Kernel): number {
+  const { values, stream } = kernel.workspace(512, 1408)
+  values.forEach((_, i) => {
+    values[i] = Math.imul(i + 1, 0x9e37_79b1) >> 14
+  })
+  stream.forEach((_, i) => {
+    stream[i] = Math.imul(i + 1, 0x85eb_ca6b) >>> 24
+  })
+  const q = new Int8Array(512)
+  const bits = new Uint8Array(64)
+  kernel.rotate(values, 4, stream)
+  kernel.quantize(values, 15_524, q)
+  kernel.signs(values, bits)
+  let sum = 0
+  for (const view of [values, q, bits]) for (const value of view) sum = (Math.imul(sum, 31) + value) | 0
+  wipe(values, stream)
+  return sum
 }
 
 /** What it copies into its memory it wipes before a call returns or throws; a workspace is wiped by whoever has it. */

@@ -1,7 +1,6 @@
 /** A million random inputs to the kernels, and every planted fault is seen (SPEC §5, §6). @module */
 import { describe, expect, test } from 'vitest'
-import { assemblyKernel } from '../../src/transform/assembly.ts'
-import type { Kernel } from '../../src/transform/kernel.ts'
+import { startModule } from '../../src/transform/assembly.ts'
 import { builtKernel, compileWith } from '../support/kernels.ts'
 import { compareKernels, FAULTS } from './kernels.ts'
 
@@ -21,7 +20,7 @@ test(`${INPUTS} random inputs, one in 500 by the reference`, () => {
 
 describe('faults in the source are seen', () => {
   test.each(FAULTS)('%s', (_, text, replacement) => {
-    const faulty = assemblyKernel(compileWith(text, replacement)) as Kernel
+    const faulty = startModule(compileWith(text, replacement))
     const { differing } = compareKernels(faulty, { inputs: 2000, first: 0, referenceEvery: 2000 })
     expect(differing).toBeGreaterThan(0)
   })

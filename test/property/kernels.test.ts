@@ -1,7 +1,6 @@
 /** The kernel in WebAssembly computes the integers of the portable one and of the reference; a million inputs in the slow run (SPEC §5, §6). @module */
 import { expect, test } from 'vitest'
-import { assemblyKernel } from '../../src/transform/assembly.ts'
-import type { Kernel } from '../../src/transform/kernel.ts'
+import { startModule } from '../../src/transform/assembly.ts'
 import { builtKernel, compileWith } from '../support/kernels.ts'
 import { compareKernels, FAULTS } from './kernels.ts'
 
@@ -20,6 +19,6 @@ test(`${INPUTS} random inputs over sizes, suites and extremes, a few of them by 
 
 test('a fault in the source is seen: a shift of another round', { timeout: 120_000 }, () => {
   const [, text, replacement] = FAULTS[0] as (typeof FAULTS)[number]
-  const faulty = assemblyKernel(compileWith(text, replacement)) as Kernel
+  const faulty = startModule(compileWith(text, replacement))
   expect(compareKernels(faulty, { inputs: 500, first: 0, referenceEvery: 500 }).differing).toBeGreaterThan(50)
 })

@@ -4,7 +4,7 @@ import { stepOf } from '../../src/transform/quantize.ts'
 import { rotationBytes, type Suite, suiteParameters } from '../../src/transform/suite.ts'
 import * as reference from '../reference/transform.ts'
 
-export const SIZES = [64, 128, 256, 512, 1024, 2048, 4096] as const
+const SIZES = [64, 128, 256, 512, 1024, 2048, 4096] as const
 const KINDS = ['face', 'sparse', 'equal', 'alternating', 'any', 'extreme'] as const
 const STREAMS = ['random', 'random', 'random', 'zeros', 'ones'] as const
 const NORM = 2 ** 20

@@ -1,7 +1,7 @@
 /** Which kernel runs, what it leaves in its memory, and that its module is its source. @module */
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { fromBase64 } from '../../src/base/bytes.ts'
-import { assemblyKernel } from '../../src/transform/assembly.ts'
+import { assemblyKernel, checksum, startModule } from '../../src/transform/assembly.ts'
 import { KERNEL } from '../../src/transform/kernel.generated.ts'
 import { portableKernel } from '../../src/transform/kernel.ts'
 import { chooseKernel, kernel } from '../../src/transform/rotate.ts'
@@ -29,6 +29,17 @@ describe('the choice', () => {
     ['a module without a memory', 'AGFzbQEAAAA='],
   ])('%s leaves the portable one', (_, text) => {
     expect(assemblyKernel(text)).toBeUndefined()
+    expect(chooseKernel(text)).toBe(portableKernel)
+  })
+
+  test('so does one that computes anything else, which every kernel is asked for once', () => {
+    expect(checksum(portableKernel)).toBe(checksum(builtKernel()))
+    const faulty = module.slice()
+    // The signs of every fourth value by another bit: the vector 8, 128, 2048, 32768 occurs once.
+    const at = Buffer.from(faulty).indexOf(Buffer.from(Int32Array.of(8, 128, 2048, 32_768).buffer))
+    faulty[at] = 4
+    const text = Buffer.from(faulty).toString('base64')
+    expect(checksum(startModule(text))).not.toBe(checksum(portableKernel))
     expect(chooseKernel(text)).toBe(portableKernel)
   })
 
