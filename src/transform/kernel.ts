@@ -1,19 +1,36 @@
-/** The keyed rotation over integers, in place and without branches on key bits (SPEC §5). @module */
+/** The arithmetic of a template over integers, without branches on key bits or values (SPEC §5, §6). @module */
 
-/**
- * One round is a keyed butterfly, keyed signs, a Walsh–Hadamard transform and a rounding shift. Every kernel
- * computes the same integers; kernels differ in speed only.
- */
-export interface RotationKernel {
+import { secretBytes } from '../base/bytes.ts'
+
+/** What a rotation works on. */
+export interface Workspace {
+  /** n integers, zero at first. */
+  readonly values: Int32Array
+  /** The key stream of the suite and the mask behind it. */
+  readonly stream: Uint8Array<ArrayBuffer>
+}
+
+/** Every kernel computes the same integers; kernels differ in speed only. Sizes are checked by whoever calls. */
+export interface Kernel {
   /**
-   * Rotates `values` in place.
+   * Buffers where `rotate` is fastest. There may be one set only: whoever asks twice has finished with the first.
    *
-   * @param values n 32-bit integers, n a power of two from 64 to 4096, norm about 2^20; owned by the caller
+   * @param n a power of two from 64 to 4096
+   */
+  workspace(n: number, streamLength: number): Workspace
+  /**
+   * Rotates `values` in place. One round is a keyed butterfly, keyed signs, a Walsh–Hadamard transform and a rounding
+   * shift.
+   *
+   * @param values n 32-bit integers, n a power of two from 64 to 4096; sums wrap around
    * @param rounds number of rounds
-   * @param stream the key stream, of which the first rounds · (n/2 · log2 n + n) / 8 bytes are read; a shorter one
-   * throws `RangeError`
+   * @param stream the key stream, of which the first rounds · (n/2 · log2 n + n) / 8 bytes are read
    */
   rotate(values: Int32Array, rounds: number, stream: Uint8Array): void
+  /** Fills `q` with the steps of Δ = `step` of as many first values as it holds, a multiple of 4. */
+  quantize(values: Int32Array, step: number, q: Int8Array): void
+  /** Fills `bits` with the signs of 8 values a byte, as `signBits` gives them; a multiple of 2. */
+  signs(values: Int32Array, bits: Uint8Array): void
 }
 
 /**
@@ -24,7 +41,35 @@ export interface RotationKernel {
  * a time run on eight values held in registers, and from n = 512 on the last stages of a round run together with
  * the first of the next.
  */
-export const portableKernel: RotationKernel = { rotate }
+export const portableKernel: Kernel = { workspace, rotate, quantize, signs }
+
+function workspace(n: number, streamLength: number): Workspace {
+  return { values: new Int32Array(new ArrayBuffer(4 * n)), stream: secretBytes(streamLength) }
+}
+
+/**
+ * Instead of dividing, 2|v| is compared with 7Δ, then what is left with 3Δ, then with Δ: the three bits of the
+ * result, most significant first. The values are biometric: no branch, no address and no division depends on them.
+ */
+function quantize(values: Int32Array, step: number, q: Int8Array): void {
+  for (let j = 0; j < q.length; j++) {
+    const value = values[j] as number
+    const sign = value >> 31
+    let rest = ((value ^ sign) - sign) << 1
+    const four = ~((rest - 7 * step) >> 31)
+    rest = (rest - (four & (8 * step))) | 0
+    const two = ~((rest - 3 * step) >> 31)
+    rest = (rest - (two & (4 * step))) | 0
+    const one = ~((rest - step) >> 31)
+    q[j] = (((four & 4) | (two & 2) | (one & 1)) ^ sign) - sign
+  }
+}
+
+function signs(values: Int32Array, bits: Uint8Array): void {
+  for (let j = 0; j < 8 * bits.length; j++) {
+    bits[j >> 3] = (bits[j >> 3] as number) | ((~(values[j] as number) >>> 31) << (j & 7))
+  }
+}
 
 function rotate(values: Int32Array, rounds: number, stream: Uint8Array): void {
   const n = values.length

@@ -1,12 +1,10 @@
 /** The keyed rotation of an embedding's integers (SPEC §5). @module */
 
 import { wipe } from '../base/bytes.ts'
+import { assemblyKernel } from './assembly.ts'
 import { TransformError } from './errors.ts'
-import { portableKernel, type RotationKernel } from './kernel.ts'
+import { type Kernel, portableKernel } from './kernel.ts'
 import { rotationBytes, type Suite, suiteParameters } from './suite.ts'
-
-/** The one place that decides which kernel runs; every kernel computes the same integers. */
-const kernel: RotationKernel = portableKernel
 
 /**
  * Pads the integers with zeros to `n` and rotates them.
@@ -30,10 +28,23 @@ export function rotate(
   const values = into ?? new Int32Array(new ArrayBuffer(4 * n))
   values.set(z)
   try {
-    kernel.rotate(values, suiteParameters(suite).rounds, stream)
+    kernel().rotate(values, suiteParameters(suite).rounds, stream)
   } catch (error) {
     wipe(values)
     throw error
   }
   return values
+}
+
+let chosen: Kernel | undefined
+
+/** The kernel of this process, chosen at the first use: importing starts nothing. */
+export function kernel(): Kernel {
+  chosen ??= chooseKernel()
+  return chosen
+}
+
+/** The one place that decides which kernel runs; every kernel computes the same integers. */
+export function chooseKernel(module?: string): Kernel {
+  return assemblyKernel(module) ?? portableKernel
 }

@@ -1,19 +1,14 @@
 /** The buffers of a rotation, kept from one to the next. @module */
 
-import { secretBytes, wipe } from '../base/bytes.ts'
+import { wipe } from '../base/bytes.ts'
+import { portableKernel, type Workspace } from './kernel.ts'
+import { kernel } from './rotate.ts'
 import { streamBytes } from './stream.ts'
 import type { Suite } from './suite.ts'
 
-/** What a rotation works on. */
-export interface Workspace {
-  /** n integers, zero at first. */
-  readonly values: Int32Array
-  /** The key stream of the suite and the mask behind it. */
-  readonly stream: Uint8Array<ArrayBuffer>
-}
-
-/** The buffers that nobody has at the moment. To allocate them anew costs more than a tenth of a comparison. */
-let idle: Workspace | undefined
+/** The kernel's buffers of the size last asked for. To make them anew costs more than a tenth of a comparison. */
+let kept: Workspace | undefined
+let lent = false
 
 /**
  * Lends buffers for rotations of size `n` with `m` mask bits to `use`; they are wiped when it returns or throws. Whoever
@@ -26,16 +21,22 @@ export function withWorkspace<Result>(
   use: (space: Workspace) => Result,
 ): Result {
   const length = streamBytes(suite, n, m)
-  const space = idle?.values.length === n && idle.stream.length === length ? idle : allocate(n, length)
-  idle = undefined
+  if (lent) return lend(portableKernel.workspace(n, length), use)
+  const space =
+    kept?.values.length === n && kept.stream.length === length ? kept : kernel().workspace(n, length)
+  kept = space
+  lent = true
+  try {
+    return lend(space, use)
+  } finally {
+    lent = false
+  }
+}
+
+function lend<Result>(space: Workspace, use: (space: Workspace) => Result): Result {
   try {
     return use(space)
   } finally {
     wipe(space.values, space.stream)
-    idle = space
   }
-}
-
-function allocate(n: number, length: number): Workspace {
-  return { values: new Int32Array(new ArrayBuffer(4 * n)), stream: secretBytes(length) }
 }

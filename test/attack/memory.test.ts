@@ -11,7 +11,7 @@ const built = new URL('../../dist/', import.meta.url).href
  */
 const HARNESS = `
   import { openSync, readFileSync, readSync } from 'node:fs'
-  const names = ['base/bytes', 'crypto/aead', 'crypto/committing', 'crypto/kdf', 'crypto/random', 'crypto/sodium', 'crypto/xof']
+  const names = ['base/bytes', 'crypto/aead', 'crypto/committing', 'crypto/kdf', 'crypto/random', 'crypto/sodium', 'crypto/xof', 'template/template', 'transform/stream']
   const loaded = await Promise.all(names.map((name) => import('${built}' + name + '.js')))
   const m = Object.assign({}, ...loaded)
   await m.cryptoReady()
@@ -116,6 +116,21 @@ test.each([
      const okm = m.hkdf(key, m.concatBytes(m.labelBytes('label'), sealed.nonce), 64)
      hide(okm.subarray(0, 32))
      m.wipe(okm, plaintext, m.committingOpen(key, 'label', none, sealed), key)`,
+  ],
+  [
+    'encodeReference, encodeProbe, once the engine has optimised them,',
+    `const z = Int32Array.from({ length: 512 }, (_, i) => (((i + 1) * 48271) % 65537) - 32768)
+     if (globalThis.warm !== true) {
+       for (let i = 0; i < 20000; i++) m.encodeProbe(z, 'B4', 512, new Uint8Array(32)).wipe()
+       globalThis.warm = true
+     }
+     const key = hide(m.randomBytes(32))
+     const stream = m.keyStream('B4', key, 512, 512)
+     hide(stream.subarray(0, 256))
+     hide(stream.subarray(1408))
+     m.wipe(stream, m.encodeReference(z, 'B4', 512, key))
+     m.encodeProbe(z, 'B4', 512, key).wipe()
+     m.wipe(key)`,
   ],
 ])(
   'SEAL-6 %s leave nothing',

@@ -5,6 +5,7 @@ import { sha256 } from '../../src/crypto/hash.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { turboshake128 } from '../../src/crypto/xof.ts'
 import { portableKernel } from '../../src/transform/kernel.ts'
+import { kernel } from '../../src/transform/rotate.ts'
 import { keyStream, lengthOf, rotate, type Suite } from '../reference/transform.ts'
 
 beforeAll(() => cryptoReady())
@@ -27,6 +28,10 @@ function littleEndian(values: Int32Array): Uint8Array {
 }
 
 describe('the rotation', () => {
+  test('has a kernel in WebAssembly in every runtime that these tests know', () => {
+    expect(kernel()).not.toBe(portableKernel)
+  })
+
   const cases: readonly (readonly [
     suite: Suite,
     d: number,
@@ -51,10 +56,12 @@ describe('the rotation', () => {
     const message = Uint8Array.from([prefix.length, ...prefix, ...key])
     expect(toHex(turboshake128(message, stream.length))).toBe(toHex(stream))
 
-    const values = new Int32Array(n)
-    values.set(z)
-    portableKernel.rotate(values, suite === 'B4' ? 4 : 6, stream)
-    expect([...values]).toEqual(rotate([...z], suite, n, stream).values)
-    expect(toHex(sha256(littleEndian(values)))).toBe(digest)
+    for (const each of [portableKernel, kernel()]) {
+      const values = new Int32Array(n)
+      values.set(z)
+      each.rotate(values, suite === 'B4' ? 4 : 6, stream)
+      expect([...values]).toEqual(rotate([...z], suite, n, stream).values)
+      expect(toHex(sha256(littleEndian(values)))).toBe(digest)
+    }
   })
 })

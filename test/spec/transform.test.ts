@@ -5,7 +5,7 @@ import { toHex } from '../../src/base/bytes.ts'
 import { sha256 } from '../../src/crypto/hash.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { portableKernel } from '../../src/transform/kernel.ts'
-import { rotate } from '../../src/transform/rotate.ts'
+import { kernel, rotate } from '../../src/transform/rotate.ts'
 import { keyStream } from '../../src/transform/stream.ts'
 import { checkSuite, rotationBytes, rotationSize, suiteParameters } from '../../src/transform/suite.ts'
 import { bytesOf } from '../faces.ts'
@@ -127,7 +127,17 @@ test('TRANSFORM-4 unknown suites and other values of m are refused', () => {
   for (const m of [64, 128, 256, 512, 1024]) expect(codeOf(() => rotationSize(512, m))).toBe('accepted')
 })
 
-test.each(SIZES)('TRANSFORM-5 the shifts of step 4, n = %i', (n) => {
+const KERNELS = [
+  ['portable', portableKernel],
+  ['chosen', kernel()],
+] as const
+const SIZED_KERNELS = SIZES.flatMap((n) => KERNELS.map(([name, each]) => [n, name, each] as const))
+
+test('TRANSFORM-1 there are two kernels to hold to it', () => {
+  expect(kernel()).not.toBe(portableKernel)
+})
+
+test.each(SIZED_KERNELS)('TRANSFORM-5 the shifts of step 4, n = %i, %s kernel', (n, _, each) => {
   const levels = Math.log2(n)
   // Without exchanges and signs a single value 2^24 becomes n values 2^24 / 2^s, then one value again.
   let magnitude = 2 ** 24
@@ -136,7 +146,7 @@ test.each(SIZES)('TRANSFORM-5 the shifts of step 4, n = %i', (n) => {
     magnitude = (magnitude * (rounds % 2 === 1 ? 1 : n)) / 2 ** shift
     const values = new Int32Array(n)
     values[0] = 2 ** 24
-    portableKernel.rotate(values, rounds, new Uint8Array(60_000))
+    each.rotate(values, rounds, new Uint8Array(60_000))
     expect(values[0]).toBe(magnitude)
     expect(values[n - 1]).toBe(rounds % 2 === 1 ? magnitude : 0)
     if (n === 512 && rounds <= 4) expect(shift).toBe(rounds % 2 === 1 ? 4 : 5)

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { TransformError } from '../../src/transform/errors.ts'
-import { portableKernel } from '../../src/transform/kernel.ts'
+import { portableKernel, type Workspace } from '../../src/transform/kernel.ts'
 import { quantize, signBits, stepOf } from '../../src/transform/quantize.ts'
 import { rotate } from '../../src/transform/rotate.ts'
 import { keyStream, streamMask } from '../../src/transform/stream.ts'
@@ -13,7 +13,7 @@ import {
   rotationSize,
   suiteParameters,
 } from '../../src/transform/suite.ts'
-import { type Workspace, withWorkspace } from '../../src/transform/workspace.ts'
+import { withWorkspace } from '../../src/transform/workspace.ts'
 import { bytesOf } from '../faces.ts'
 import * as reference from '../reference/transform.ts'
 
