@@ -20,6 +20,7 @@ import { type KeyForVersion, TAG_BYTES } from '../record/row.ts'
 import { readRows } from '../store/read-rows.ts'
 import type { LinkedPlace, RowPlace, Store, StoredRow, StoreStep } from '../store/store.ts'
 import type { Suite } from '../transform/suite.ts'
+import type { Gallery } from './gallery.ts'
 import type { VaultKeys } from './keys.ts'
 import { isConflict } from './outcome.ts'
 import type { RealmLimit } from './realm-limit.ts'
@@ -61,6 +62,8 @@ export interface VaultParts {
   readonly ledger: Ledger
   /** One verb at a time and subject in this process; between processes the store decides. */
   readonly subjects: KeyedMutex
+  /** Where the vault declares one. */
+  readonly gallery: Gallery | undefined
 }
 
 /** The call that a context serves. */
@@ -101,6 +104,7 @@ export class VaultContext {
   readonly realmLimit: RealmLimit
   readonly subjects: KeyedMutex
   readonly ledger: Ledger
+  readonly gallery: Gallery | undefined
   readonly #call: ServedCall
   /** The same without a signal: for what must end even when the caller has gone. */
   readonly unabortable: VaultContext
@@ -118,6 +122,7 @@ export class VaultContext {
     this.realmLimit = parts.realmLimit
     this.subjects = parts.subjects
     this.ledger = parts.ledger
+    this.gallery = parts.gallery
     this.unabortable = base ?? this
   }
 
