@@ -1,6 +1,6 @@
 /** Members come and go: what an enrolment, a reissue, a revocation and an erasure write to a gallery (SPEC §16.3). @module */
 
-import { equalBytes, wipe } from '../base/bytes.ts'
+import { equalBytes, readU32be, wipe } from '../base/bytes.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { sameProfile } from '../gallery/declaration.ts'
 import { GalleryError } from '../gallery/errors.ts'
@@ -186,7 +186,7 @@ async function* scanShards(ctx: VaultContext): AsyncGenerator<Versioned<ShardRow
   const start = shardStart(ctx.realm)
   for await (const stored of ctx.store.scan('galleries', start)) {
     if (!startsWith(stored.key, start) || stored.key.length !== start.length + NUMBER_BYTES) return
-    const number = new DataView(stored.key.buffer, stored.key.byteOffset + start.length).getUint32(0)
+    const number = readU32be(stored.key.slice(start.length))
     yield await openShard(ctx, number, stored)
   }
 }
@@ -215,7 +215,7 @@ async function searchShard(ctx: VaultContext, handle: Uint8Array): Promise<Depar
   for await (const { key, bytes, version } of ctx.store.scan('galleries', start)) {
     if (!startsWith(key, start)) return undefined
     if (key.length !== start.length + NUMBER_BYTES) continue
-    const number = new DataView(key.buffer, key.byteOffset + start.length).getUint32(0)
+    const number = readU32be(key.slice(start.length))
     try {
       await ctx.ring.load()
       const row = decodeShardRow(bytes, { realm: ctx.realm, number }, ctx.stateKey)

@@ -1,5 +1,6 @@
 /** Rotation of shards: each rotation key under the primary epoch, unopened (SPEC §16.2). @module */
 
+import { readU32be } from '../base/bytes.ts'
 import { GuiseError } from '../base/errors.ts'
 import { shardKey, shardStart } from '../gallery/place.ts'
 import { rewrapShardKey } from '../gallery/shard-wrap.ts'
@@ -16,7 +17,7 @@ export async function* rotateShards(
   const start = shardStart(ctx.realm)
   for await (const { key } of ctx.store.scan('galleries', start)) {
     if (!startsWith(key, start)) return
-    const number = new DataView(key.buffer, key.byteOffset + start.length).getUint32(0)
+    const number = readU32be(key.slice(start.length))
     call.seen()
     if (call.dryRun) continue
     try {

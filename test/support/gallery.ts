@@ -1,15 +1,30 @@
 /** Galleries for tests: a declaration that fits `MODEL`, people by number. @module */
-import type { GalleryOptions, IdentificationPoint, Model, Vault, VaultOptions } from 'guise'
+import {
+  allowHighFalseMatchRate,
+  type GalleryOptions,
+  type IdentificationPoint,
+  type Model,
+  type Vault,
+  type VaultOptions,
+} from 'guise'
 import { toHex } from '../../src/base/bytes.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { checkModel } from '../../src/embedding/model.ts'
-import { basis, MODEL, point, sample, type TestVault, testVault } from './vault.ts'
+import type { GalleryTable } from '../../src/gallery/table.ts'
+import type { VaultContext } from '../../src/vault/context.ts'
+import { openContext } from '../../src/vault/open.ts'
+import { testClock } from '../../src/vault/symbols.ts'
+import { OpenVault } from '../../src/vault/vault.ts'
+import { basis, MODEL, PURPOSE, point, SIGNER, sample, type TestVault, testVault } from './vault.ts'
 
 /** Bits of templates and of members: together the dimensions of `MODEL`. */
 export const BITS = 64
 
 /** An identification point; the thresholds were not measured, so it serves tests only. */
-export function idPoint(overrides: Partial<IdentificationPoint> = {}, model: Model = MODEL): IdentificationPoint {
+export function idPoint(
+  overrides: Partial<IdentificationPoint> = {},
+  model: Model = MODEL,
+): IdentificationPoint {
   return {
     model: model.id,
     meanHash: toHex(checkModel(model).meanHash),
@@ -32,7 +47,12 @@ export function gallery(overrides: Partial<GalleryOptions> = {}): GalleryOptions
 export async function galleryVault(
   options: Partial<VaultOptions> & { readonly clock?: Clock; readonly realm?: string } = {},
 ): Promise<TestVault> {
-  return await testVault({ bits: BITS, operatingPoints: [point(MODEL, BITS)], gallery: gallery(), ...options })
+  return await testVault({
+    bits: BITS,
+    operatingPoints: [point(MODEL, BITS)],
+    gallery: gallery(),
+    ...options,
+  })
 }
 
 /** Enrols people by number, as `person-1` and so on. */
@@ -58,4 +78,26 @@ export async function pseudonym(vault: Vault, person: number): Promise<string> {
 
 export function range(from: number, to: number): readonly number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i)
+}
+
+/** A vault on the same realm, with what it is made of. */
+export async function openInside(
+  { keyring, store }: TestVault,
+  clock?: Clock,
+): Promise<{ readonly vault: Vault; readonly context: VaultContext; readonly table: GalleryTable }> {
+  const context = await openContext({
+    keyring,
+    store,
+    model: MODEL,
+    purpose: PURPOSE,
+    operatingPoints: [point(MODEL, BITS)],
+    custody: { profile: 'operator' },
+    logSigner: SIGNER,
+    bits: BITS,
+    gallery: gallery(),
+    [allowHighFalseMatchRate]: true,
+    ...(clock === undefined ? {} : { [testClock]: clock }),
+  })
+  const { table } = context.gallery as NonNullable<VaultContext['gallery']>
+  return { vault: new OpenVault(context), context, table }
 }
