@@ -1,5 +1,13 @@
 /** Requirements GALLERY-11 to GALLERY-17 of SPEC.md: who is found. @module */
-import { embedding, type GalleryOptions, type IdentifyDecision, memoryStore, type Vault } from 'guise'
+import {
+  embedding,
+  type GalleryOptions,
+  type IdentifyDecision,
+  memoryStore,
+  openKeyring,
+  type Store,
+  type Vault,
+} from 'guise'
 import { expect, test } from 'vitest'
 import { toHex } from '../../src/base/bytes.ts'
 import { toIntegers } from '../../src/embedding/embedding.ts'
@@ -18,7 +26,7 @@ import {
   range,
   search,
 } from '../support/gallery.ts'
-import { hookedStore, typedCode } from '../support/rows.ts'
+import { hookedStore, rowsOf, typedCode } from '../support/rows.ts'
 import { basis, face, MODEL, manualClock, sample } from '../support/vault.ts'
 import { entriesOf } from '../support/vault-log.ts'
 
@@ -31,6 +39,31 @@ test('GALLERY-11 a member of another process is found at once, a hundred times i
     expect(await search(other, person)).toContain(await pseudonym(world.vault, person))
   }
 }, 60_000)
+
+test('GALLERY-11 a store that shows an older moment for a while hides nobody', async () => {
+  const inner = memoryStore()
+  const world = await galleryVault({ store: inner })
+  await enrollPeople(world.vault, range(1, 40))
+  const late = new Map((await rowsOf(inner, 'galleries')).map((row) => [toHex(row.key), row]))
+  let lies = 0
+  const store: Store = {
+    ...hookedStore(inner),
+    get: async (table, key, options) => {
+      const old = table === 'galleries' && lies > 0 ? late.get(toHex(key)) : undefined
+      if (old !== undefined) lies -= 1
+      return old ?? (await inner.get(table, key, options))
+    },
+  }
+  const keyring = await openKeyring({ realm: 'clinic', provider: world.provider, store })
+  const reader = await openInside({ ...world, keyring, store })
+  expect(await search(reader.vault, 40)).toHaveLength(1)
+  for (const person of range(41, 50)) {
+    await enrollPeople(world.vault, [person])
+    lies = 17
+    expect(await search(reader.vault, person)).toContain(await pseudonym(world.vault, person))
+    expect(lies).toBeLessThan(17)
+  }
+})
 
 test('GALLERY-11 a load tells how far it is, and what it found', async () => {
   const world = await galleryVault()

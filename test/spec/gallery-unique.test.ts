@@ -72,6 +72,34 @@ test('GALLERY-19 one face under 24 subjects at once, in four processes: one reco
   expect(await search(world.vault, 1, 99)).toHaveLength(1)
 }, 120_000)
 
+test('GALLERY-19 a twin that commits between search and answer is met by a new decision', async () => {
+  const store = hookedStore(memoryStore())
+  const world = await galleryVault({ store })
+  const other = await world.open()
+  // Every place has a shard: the two go to different ones without touching the head.
+  await enrollPeople(world.vault, range(1, 120))
+  for (const person of range(200, 212)) {
+    let twin: string | undefined
+    store.fault = {
+      before: async ({ name, steps }) => {
+        const enrols = steps.some(({ step, table }) => step === 'put' && table === 'references')
+        if (name !== 'commit' || !enrols || twin !== undefined) return
+        twin = ''
+        const unique = { unique: true, basis: basis() } as const
+        twin = await typedCode(other.enroll({ subject: `twin-${person}`, ...unique, ...sample(person, 1) }))
+      },
+    }
+    const enrolled = world.vault.enroll({
+      subject: `person-${person}`,
+      basis: basis(),
+      unique: true,
+      ...sample(person),
+    })
+    expect(await typedCode(enrolled)).toBe('ERR_GALLERY_DUPLICATE')
+    expect(twin).toMatch(/^resolved/)
+  }
+}, 60_000)
+
 test('GALLERY-19 a refused enrolment writes nothing but its entry', async () => {
   const world = await galleryVault()
   await enrollPeople(world.vault, [1])

@@ -31,7 +31,7 @@ import {
   range,
   search,
 } from '../support/gallery.ts'
-import { overwrite, remove, rowsOf, typedCode } from '../support/rows.ts'
+import { hookedStore, overwrite, remove, rowsOf, typedCode } from '../support/rows.ts'
 import { basis, face, MODEL, point, sample, type TestVault, testVault } from '../support/vault.ts'
 import { entriesOf } from '../support/vault-log.ts'
 
@@ -324,6 +324,24 @@ test('GALLERY-9 never more members than declared, from several processes at once
   await world.vault.erase(`person-${inside}`)
   await enrollPeople(world.vault, [outside])
   expect((await rowsSaid(world)).members).toBe(20)
+}, 60_000)
+
+test('GALLERY-9 near the limit all that comes beside an enrolment is counted', async () => {
+  const store = hookedStore(memoryStore())
+  const world = await galleryVault({ store, gallery: gallery({ limit: 121 }) })
+  const other = await world.open({ gallery: gallery({ limit: 121 }) })
+  await enrollPeople(world.vault, range(1, 120))
+  let beside: string | undefined
+  store.fault = {
+    before: async ({ name, steps }) => {
+      const enrols = steps.some(({ step, table }) => step === 'put' && table === 'references')
+      if (name !== 'commit' || !enrols || beside !== undefined) return
+      beside = ''
+      beside = await typedCode(other.enroll({ subject: 'beside', basis: basis(), ...sample(300) }))
+    },
+  }
+  const last = world.vault.enroll({ subject: 'last', basis: basis(), ...sample(301) })
+  expect([await typedCode(last), beside?.slice(0, 8)]).toEqual(['ERR_GALLERY_FULL', 'resolved'])
 }, 60_000)
 
 test('GALLERY-10 every altered, swapped or missing row of a gallery is found', async () => {
