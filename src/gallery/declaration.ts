@@ -105,7 +105,7 @@ export function checkGallery(
 
 /** Template and member code of one face add up: together they stay below what practically is the embedding. */
 function galleryBits(given: unknown, { dimensions, bits }: VaultTemplates, overcomplete: boolean): Bits {
-  const room = overcomplete ? dimensions : dimensions - bits
+  const room = dimensions - bits
   if (given === undefined) {
     const chosen = BITS.findLast((candidate) => candidate <= Math.min(room, MOST_BY_DEFAULT))
     if (chosen !== undefined) return chosen
