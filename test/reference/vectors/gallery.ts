@@ -1,5 +1,5 @@
 /** Vectors of a gallery: its rows, whole and part by part, and a search (SPEC §16). @module */
-import { concat, hex } from '../bytes.ts'
+import { concat, hex, unhex } from '../bytes.ts'
 import { integers, meanHash, unit } from '../embedding.ts'
 import * as gallery from '../gallery.ts'
 import { bytesFor, genuineFromSeeds, vectorFromSeed } from '../inputs.ts'
@@ -178,7 +178,7 @@ function search(name: string, lower: number): Record<string, Json> {
 /** One bit of the row's beginning, middle and end; a byte more, a byte less; another realm, another key. */
 function faults(rows: Readonly<Record<string, Record<string, Json>>>): Record<string, Json>[] {
   return Object.entries(rows).flatMap(([kind, good]) => {
-    const row = Uint8Array.from(Buffer.from(String(good['row']), 'hex'))
+    const row = unhex(good['row'] as string)
     const flipped = (at: number): Uint8Array => row.map((byte, i) => (i === at ? byte ^ 1 : byte))
     const cases: readonly (readonly [string, Uint8Array, string | null])[] = [
       ['a bit of the first byte', flipped(0), 'ERR_RECORD_FORMAT'],
