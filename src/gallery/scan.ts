@@ -8,7 +8,7 @@ import { GALLERY_SUITE } from './declaration.ts'
 import type { GalleryTable, ShardView } from './table.ts'
 
 /** No more are confirmed in one search. */
-export const MOST_SCANNED = 64
+const MOST_SCANNED = 64
 /** About 10 ms of work between two turns of the event loop. */
 const SHARDS_A_TURN = 256
 

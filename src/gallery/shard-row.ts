@@ -39,7 +39,7 @@ export interface ShardRow extends ShardName {
   readonly keyVersion: number
 }
 
-export const WRAP_BYTES = 176
+const WRAP_BYTES = 176
 const HANDLE_BYTES = 16
 const SHAPE = { kind: GALLERY_KIND.shard, arity: 18, label: 'guise/v1/gallery-shard', versionAt: 17 } as const
 

@@ -42,11 +42,6 @@ export const memberKey = (realm: string, handle: Uint8Array): Uint8Array =>
   concat(prefix(realm), u8(2), handle)
 export const budgetKey = (realm: string): Uint8Array => concat(prefix(realm), u8(3))
 
-/** GALLERY-4. */
-export function capacityOf(d: number): number {
-  return Math.min(32, Math.floor(d / 8))
-}
-
 function made({ model, meanHash, d, g }: Gallery): readonly Value[] {
   return [model, meanHash, d, g, 'B6']
 }

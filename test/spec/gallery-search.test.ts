@@ -9,7 +9,9 @@ import {
   type Vault,
 } from 'guise'
 import { expect, test } from 'vitest'
+import type { Realm } from '../../src/base/brand.ts'
 import { toHex } from '../../src/base/bytes.ts'
+import { realmPrefix } from '../../src/base/identifier.ts'
 import { toIntegers } from '../../src/embedding/embedding.ts'
 import { identificationPointId } from '../../src/gallery/identification-point.ts'
 import { rankOf, scanTable } from '../../src/gallery/scan.ts'
@@ -26,7 +28,7 @@ import {
   range,
   search,
 } from '../support/gallery.ts'
-import { hookedStore, rowsOf, typedCode } from '../support/rows.ts'
+import { dump, hookedStore, rowsOf, typedCode } from '../support/rows.ts'
 import { basis, face, MODEL, manualClock, sample } from '../support/vault.ts'
 import { entriesOf } from '../support/vault-log.ts'
 
@@ -261,6 +263,32 @@ test('GALLERY-14 a revocation that commits between confirmation and answer leads
   }
   expect(await search(world.vault, 1)).toEqual([])
   expect(done).toBe(true)
+})
+
+test('GALLERY-13 two realms in one store: a search of one sees and changes nothing of the other', async () => {
+  const store = memoryStore()
+  const [one, other] = [await galleryVault({ store }), await galleryVault({ store, realm: 'other' })]
+  await enrollPeople(one.vault, range(1, 10))
+  await enrollPeople(other.vault, range(11, 20))
+  const before = [...(await dump(store))].filter(([key]) =>
+    key.includes(toHex(realmPrefix('other' as Realm))),
+  )
+  for (const person of [3, 13]) {
+    expect(await search(one.vault, person)).toHaveLength(person === 3 ? 1 : 0)
+    expect(await typedCode(one.vault.enroll({ ...unique(person), ...sample(person, 2) }))).toMatch(
+      person === 3 ? /DUPLICATE/ : /^resolved/,
+    )
+  }
+  const after = [...(await dump(store))].filter(([key]) => key.includes(toHex(realmPrefix('other' as Realm))))
+  expect(before.length).toBeGreaterThan(50)
+  expect(after).toEqual(before)
+  expect(await search(other.vault, 3)).toEqual([])
+})
+
+const unique = (person: number): { subject: string; basis: ReturnType<typeof basis>; unique: true } => ({
+  subject: `again-${person}`,
+  basis: basis(),
+  unique: true,
 })
 
 test('GALLERY-15 every answer is logged: asker, ground, purpose, point, outcome, the first candidate', async () => {
