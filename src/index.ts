@@ -20,6 +20,9 @@ export { type Embedding, embedding } from './embedding/embedding.ts'
 export { EmbeddingError } from './embedding/errors.ts'
 export type { VectorInput } from './embedding/input.ts'
 export type { Model } from './embedding/model.ts'
+export type { GalleryOptions } from './gallery/declaration.ts'
+export { GalleryError } from './gallery/errors.ts'
+export type { IdentificationPoint } from './gallery/identification-point.ts'
 export type { CacheOptions } from './keys/cache.ts'
 export { KeysError } from './keys/errors.ts'
 export {
@@ -60,11 +63,17 @@ export type { Telemetry, TelemetryAttributes } from './vault/telemetry.ts'
 export type {
   AddDeviceRequest,
   BulkResult,
+  Candidate,
   Custody,
   Enrolled,
   EnrollRequest,
   ErasureReceipt,
+  GalleryLoad,
+  IdentifyDecision,
+  IdentifyRequest,
   Irrecoverable,
+  LoadedGallery,
+  LoadGalleryOptions,
   RefusalReason,
   ReissueRequest,
   RemoveDeviceRequest,

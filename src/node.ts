@@ -4,6 +4,7 @@ export { fileAnchor } from './audit/file-anchor.ts'
 export type { Dataset, LabelledVector, ReadOptions } from './dataset/dataset.ts'
 export { DatasetError, type DatasetErrorCode } from './dataset/errors.ts'
 export { type DatasetFormat, type OpenDatasetOptions, openDataset } from './dataset/open.ts'
+export { type DedupedRow, type DedupeOptions, dedupe } from './intake/dedupe.ts'
 export { IntakeError, type IntakeErrorCode } from './intake/errors.ts'
 export {
   type ImportedRow,

@@ -29,6 +29,8 @@ export const ACTIONS = [
   'anchor-accept',
   'key-enable',
   'key-retire',
+  'identify',
+  'gallery',
 ] as const
 
 /** How it ended, in classes that tell no score. */

@@ -1,7 +1,7 @@
 /** `guise import`: existing plaintext embeddings become templates of a vault. @module */
 /// <reference types="node" />
 
-import { accessSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { GuiseError } from '../base/errors.ts'
@@ -11,25 +11,15 @@ import { openDataset } from '../dataset/open.ts'
 import type { Model } from '../embedding/model.ts'
 import { decodeOperatingPoint } from '../evaluate/calibrate.ts'
 import { importEmbeddings } from '../intake/import.ts'
-import { openKeyring } from '../keys/keyring.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
-import { lmdbStore } from '../store/lmdb.ts'
-import { openVault } from '../vault/open.ts'
-import { allowHighFalseMatchRate, allowOvercomplete, logElsewhere } from '../vault/symbols.ts'
 import type { Vault } from '../vault/vault.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { BASIS_FIELDS, readBasis } from './import-basis.ts'
 import { compareDecisions } from './import-parity.ts'
 import { count, exitCode, type Io, Progress, runCommand, table } from './io.ts'
 import { meanUsage, readModel } from './model.ts'
-import {
-  needed,
-  openProvider,
-  type SecretSource,
-  secretOptions,
-  secretSource,
-  secretUsage,
-} from './secret.ts'
+import { galleryUsage, withVault } from './open-vault.ts'
+import { needed, type SecretSource, secretOptions, secretSource, secretUsage } from './secret.ts'
 
 const usage = `
 Usage: guise import --data PATH --realm NAME --store DIR --provider DIR <secret>
@@ -43,6 +33,8 @@ Enrols the people of a data set. An import that was stopped is run again with th
   --purpose NAME     what the templates are for
   --basis FILE       JSON with ${BASIS_FIELDS.slice(0, 6).join(', ')},
                      ${BASIS_FIELDS.slice(6).join(', ')}; evidence is a hash of 64 hexadecimal digits
+  ${galleryUsage};
+                     fills it
   --basis-table FILE CSV with the column subject and any of these fields, for subjects that differ
 
 ${secretUsage}
@@ -75,6 +67,7 @@ const OPTIONS = {
   purpose: text,
   basis: text,
   'basis-table': text,
+  gallery: text,
   name: { type: 'string', default: 'import' },
   fuse: flag,
   checkpoint: text,
@@ -97,6 +90,7 @@ interface Request {
   readonly purpose: string
   readonly basis: string
   readonly basisTable: string | undefined
+  readonly gallery: string | undefined
   readonly name: string
   readonly fuse: boolean
   readonly checkpoint: string | undefined
@@ -123,7 +117,8 @@ export function importCommand(argv: readonly string[], io: Io): Promise<number> 
       return compareDecisions(io, await openSource(values), values.parity, values)
     const request = readRequest(values)
     const source = await openSource(values)
-    return withVault(request, source, (vault) => importAll(io, vault, source, request))
+    const place = { ...request, ...source, fillsOnly: true }
+    return withVault(place, (vault) => importAll(io, vault, source, request))
   })
 }
 
@@ -137,6 +132,7 @@ function readRequest(values: Values): Request {
     purpose: needed(values.purpose, '--purpose'),
     basis: needed(values.basis, '--basis'),
     basisTable: values['basis-table'],
+    gallery: values.gallery,
     name: values.name,
     fuse: values.fuse,
     checkpoint: values.checkpoint,
@@ -156,49 +152,6 @@ async function openSource(values: Values): Promise<Source> {
     ...(values.vector !== undefined && { vector: column(values.vector) }),
   })
   return { dataset, point, model: readModel(point.model, dataset.dimensions, values.mean) }
-}
-
-/** Opens the vault for `task`. A store that is looked for is not made on the way: a mistyped path shows as one. */
-async function withVault(
-  request: Request,
-  { model, point }: Source,
-  task: (vault: Vault) => Promise<number>,
-): Promise<number> {
-  accessSync(request.store)
-  const provider = openProvider(request.provider, request.secret)
-  try {
-    const store = await lmdbStore({ path: request.store })
-    try {
-      const keyring = await openKeyring({ realm: request.realm, provider, store })
-      try {
-        const vault = await openVault({
-          keyring,
-          store,
-          model,
-          purpose: request.purpose,
-          operatingPoints: [point],
-          bits: point.bits,
-          custody: { profile: 'operator' },
-          // Whoever serves the realm has the signer of its log.
-          [logElsewhere]: true,
-          // An import compares nothing: what the point allows is decided where the vault is opened to verify.
-          [allowHighFalseMatchRate]: true,
-          [allowOvercomplete]: true,
-        })
-        try {
-          return await task(vault)
-        } finally {
-          await vault.close()
-        }
-      } finally {
-        keyring.close()
-      }
-    } finally {
-      await store.close()
-    }
-  } finally {
-    provider.close()
-  }
 }
 
 async function importAll(io: Io, vault: Vault, source: Source, request: Request): Promise<number> {

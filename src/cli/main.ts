@@ -12,6 +12,7 @@ Commands
   keys        make and rotate the keyring of a realm
   calibrate   from labelled embeddings to an operating point
   import      bring existing embeddings into a vault
+  dedupe      say who of a batch resembles somebody in the realm's gallery
   status      count people, keys and unfinished work of a realm, and say what is due
   fsck        read every row of a realm and say what does not fit together
   backup      copy the stores of a vault while it is at work
@@ -30,6 +31,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['keys', keys],
   ['calibrate', async (): Promise<Command> => (await import('./calibrate.ts')).calibrateCommand],
   ['import', async (): Promise<Command> => (await import('./import.ts')).importCommand],
+  ['dedupe', async (): Promise<Command> => (await import('./dedupe.ts')).dedupeCommand],
   ['backup', async (): Promise<Command> => (await import('./backup.ts')).backupCommand],
   ['restore', async (): Promise<Command> => (await import('./backup.ts')).restoreCommand],
   ['audit', async (): Promise<Command> => (await import('./audit.ts')).auditCommand],

@@ -19,3 +19,8 @@ export class IntakeError extends GuiseError {
     this.code = code
   }
 }
+
+/** For the checks of options. */
+export function rejectIntake(why: string): IntakeError {
+  return new IntakeError('ERR_INTAKE_INPUT', why)
+}

@@ -10,7 +10,7 @@ import { type Basis, checkBasis } from '../policy/basis.ts'
 import { runMany } from '../vault/bulk.ts'
 import { allowUnattestedCapture } from '../vault/symbols.ts'
 import type { Vault } from '../vault/vault.ts'
-import { IntakeError } from './errors.ts'
+import { rejectIntake } from './errors.ts'
 import { type BadRow, type Group, groupRows } from './rows.ts'
 
 export interface ImportOptions {
@@ -201,8 +201,4 @@ class Ledger {
     if (!done) this.#failed = Math.min(this.#failed, finished.row)
     return finished
   }
-}
-
-function rejectIntake(why: string): IntakeError {
-  return new IntakeError('ERR_INTAKE_INPUT', why)
 }

@@ -56,14 +56,15 @@ const FIELDS = [
   'under14',
   'guardianEvidence',
 ] as const
-const KINDS: readonly BasisKind[] = ['consent', 'contract', 'law', 'vital-interest']
+/** In the order of their codes in rows. */
+export const BASIS_KINDS: readonly BasisKind[] = ['consent', 'contract', 'law', 'vital-interest']
 const LONGEST_MS = 3653 * 86_400_000
 const MAX_MS = 8_640_000_000_000_000
 
 /** A checked copy of what the caller gave. Throws `ERR_POLICY_BASIS`. */
 export function checkBasis(value: unknown, purpose: string): StoredBasis {
   const basis = readFields(value, 'basis', FIELDS, refuse)
-  const kind = checkOneOf(basis.kind, 'basis.kind', KINDS, refuse)
+  const kind = checkOneOf(basis.kind, 'basis.kind', BASIS_KINDS, refuse)
   if (checkPurpose(basis.purpose, refuse) !== purpose)
     throw refuse('basis.purpose must be the purpose of the vault')
   const grantedMs = checkInstant(basis.grantedAt, 'basis.grantedAt')
@@ -115,7 +116,7 @@ export function basisCovers(basis: StoredBasis, nowMs: number): boolean {
 /** The CBOR form of the state row (SPEC §9.3). */
 export function basisToCbor(basis: StoredBasis): CborValue {
   return [
-    KINDS.indexOf(basis.kind),
+    BASIS_KINDS.indexOf(basis.kind),
     basis.purpose,
     basis.grantedMs,
     basis.expiresMs,
@@ -135,7 +136,7 @@ export function basisFromCbor(value: CborValue | undefined, reject: Reject): Sto
     reject,
   )
   return {
-    kind: KINDS[asUint(kind, KINDS.length - 1, reject)] as BasisKind,
+    kind: BASIS_KINDS[asUint(kind, BASIS_KINDS.length - 1, reject)] as BasisKind,
     purpose: asText(purpose, 64, reject),
     grantedMs: asUint(granted, MAX_MS, reject),
     expiresMs: asUint(expires, MAX_MS, reject),

@@ -4,6 +4,7 @@ import type { ModelId, TransformId } from '../base/brand.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { encodeCbor } from '../base/cbor.ts'
 import { checkInteger, checkOneOf, checkText } from '../base/check.ts'
+import type { Reject } from '../base/errors.ts'
 import { sha256 } from '../crypto/hash.ts'
 import { PolicyError } from './errors.ts'
 import { readFields, readList } from './fields.ts'
@@ -94,7 +95,7 @@ export function checkOperatingPoint(value: unknown): OperatingPoint {
     bits: checkOneOf(point.bits, 'bits', BITS, refuse),
     probeClass: checkText(point.probeClass, 'probeClass', { maxBytes: 64, pattern: WORD }, refuse),
     threshold: checkInteger(point.threshold, 'threshold', [1, 10_000], refuse),
-    falseMatchRate: checkRate(point.falseMatchRate),
+    falseMatchRate: checkRate(point.falseMatchRate, refuse),
     source: checkText(point.source, 'source', { maxBytes: 1024 }, refuse),
   })
 }
@@ -134,22 +135,24 @@ function showsLowRate(rate: Rate): boolean {
   return rate.value <= HIGHEST_FALSE_MATCH_RATE && rate.trials * HIGHEST_FALSE_MATCH_RATE >= 3
 }
 
-function checkRate(value: unknown): Rate {
-  const rate = readFields(value, 'falseMatchRate', ['value', 'low', 'high', 'trials', 'confidence'], refuse)
-  const trials = checkInteger(rate.trials, 'trials', [1, Number.MAX_SAFE_INTEGER], refuse)
-  const low = checkFraction(rate.low, 'low')
-  const middle = checkFraction(rate.value, 'value')
-  const high = checkFraction(rate.high, 'high')
-  if (rate.confidence !== 0.95) throw refuse('confidence must be 0.95')
-  if (low > middle || middle > high) throw refuse('the interval must contain the rate')
+/** A checked copy of a measured rate. One that claims more than its trials can show is refused. */
+export function checkRate(value: unknown, reject: Reject): Rate {
+  const fields = ['value', 'low', 'high', 'trials', 'confidence'] as const
+  const rate = readFields(value, 'a rate', fields, reject)
+  const trials = checkInteger(rate.trials, 'trials', [1, Number.MAX_SAFE_INTEGER], reject)
+  const low = checkFraction(rate.low, 'low', reject)
+  const middle = checkFraction(rate.value, 'value', reject)
+  const high = checkFraction(rate.high, 'high', reject)
+  if (rate.confidence !== 0.95) throw reject('confidence must be 0.95')
+  if (low > middle || middle > high) throw reject('the interval must contain the rate')
   if (high < 3 / trials)
-    throw refuse('the upper bound is finer than 3 / trials, which the trials cannot show')
+    throw reject('the upper bound is finer than 3 / trials, which the trials cannot show')
   return Object.freeze({ value: middle, low, high, trials, confidence: 0.95 })
 }
 
-function checkFraction(value: unknown, name: string): number {
+function checkFraction(value: unknown, name: string, reject: Reject): number {
   if (typeof value !== 'number' || !(value >= 0 && value <= 1))
-    throw refuse(`${name} must be between 0 and 1`)
+    throw reject(`${name} must be between 0 and 1`)
   return value
 }
 

@@ -21,6 +21,7 @@ import { readRows } from '../store/read-rows.ts'
 import type { LinkedPlace, RowPlace, Store, StoredRow, StoreStep } from '../store/store.ts'
 import type { Suite } from '../transform/suite.ts'
 import type { Decoys } from './decoy.ts'
+import type { Gallery } from './gallery.ts'
 import type { VaultKeys } from './keys.ts'
 import { isConflict } from './outcome.ts'
 import type { RealmLimit } from './realm-limit.ts'
@@ -63,6 +64,8 @@ export interface VaultParts {
   /** One verb at a time and subject in this process; between processes the store decides. */
   readonly subjects: KeyedMutex
   readonly decoys: Decoys
+  /** Where the vault declares one. */
+  readonly gallery: Gallery | undefined
 }
 
 /** The call that a context serves. */
@@ -104,6 +107,7 @@ export class VaultContext {
   readonly subjects: KeyedMutex
   readonly ledger: Ledger
   readonly decoys: Decoys
+  readonly gallery: Gallery | undefined
   readonly #call: ServedCall
   /** The same without a signal: for what must end even when the caller has gone. */
   readonly unabortable: VaultContext
@@ -122,6 +126,7 @@ export class VaultContext {
     this.subjects = parts.subjects
     this.ledger = parts.ledger
     this.decoys = parts.decoys
+    this.gallery = parts.gallery
     this.unabortable = base ?? this
   }
 

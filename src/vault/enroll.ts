@@ -14,14 +14,34 @@ import { commitChange } from './batch.ts'
 import { changeEvent } from './change.ts'
 import { PROFILE, type VaultContext } from './context.ts'
 import { rejectInput, VaultError } from './errors.ts'
-import { findSubject, generationNumber, readState, recordId, subjectId, withSubject } from './lookup.ts'
+import { drawPlace } from './gallery-change.ts'
+import {
+  askUnique,
+  inTurn,
+  type NewMember,
+  prepareMember,
+  requireGalleryBasis,
+  requireUnique,
+  type Uniqueness,
+} from './gallery-member.ts'
+import { foundCheck, type Search } from './gallery-search.ts'
+import { candidateOf, MOST_CANDIDATES } from './identify.ts'
+import {
+  type Found,
+  findSubject,
+  generationNumber,
+  readState,
+  recordId,
+  subjectId,
+  withSubject,
+} from './lookup.ts'
 import { operationDigest, VERB } from './operation.ts'
 import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { drawGeneration, makeTemplate, type NewTemplate } from './template-row.ts'
 import type { Enrolled, EnrollRequest } from './types.ts'
 
-const FIELDS = [...SAMPLE_FIELDS, 'more', 'subject', 'basis', 'holderShare', 'pending'] as const
+const FIELDS = [...SAMPLE_FIELDS, 'more', 'subject', 'basis', 'holderShare', 'pending', 'unique'] as const
 /** Nothing has failed yet. */
 const NO_ATTEMPTS = { run: 0, failures: 0, lastMs: 0, origin: new Uint8Array(16), steadyMs: 0 } as const
 
@@ -32,8 +52,9 @@ export async function enroll(
   options?: CallOptions,
 ): Promise<Enrolled> {
   const given = readRequest(request, FIELDS)
-  return withSample(ctx.settings, given, async (integers) => {
+  return withSample(ctx.settings, given, async (integers, { probeClass }) => {
     const basis = checkBasis(given.basis, ctx.settings.profile.purpose)
+    requireGalleryBasis(ctx, basis)
     const pending = given.pending === undefined ? false : checkBoolean(given.pending, 'pending', rejectInput)
     const name: RecordName = {
       realm: ctx.realm,
@@ -41,9 +62,15 @@ export async function enroll(
       record: randomBytes(16),
       generation: drawGeneration(1),
     }
+    const unique = await askUnique(ctx, given.unique, probeClass)
+    const place = drawPlace()
     return await withShares(ctx, { present: given.holderShare }, (shares) =>
       withSubject(ctx, given.subject, ctx.signal, (subject) =>
-        ctx.decide(() => enrollOnce(ctx, { subject, basis, name, integers, shares, pending }, options)),
+        inTurn(ctx, unique === undefined ? `${place}` : 'unique', () =>
+          ctx.decide(() =>
+            enrollOnce(ctx, { subject, basis, name, integers, shares, pending, unique, place }, options),
+          ),
+        ),
       ),
     )
   })
@@ -56,6 +83,8 @@ interface Enrolment {
   readonly integers: Int32Array
   readonly shares: Shares
   readonly pending: boolean
+  readonly unique: Uniqueness | undefined
+  readonly place: number
 }
 
 async function enrollOnce(
@@ -63,15 +92,42 @@ async function enrollOnce(
   what: Enrolment,
   options: CallOptions | undefined,
 ): Promise<Enrolled> {
-  const { name, basis } = what
+  const { name } = what
   const found = await findSubject(ctx, what.subject)
   await ctx.ring.load()
   const oldest = found.places.at(-1) as IndexPlace
   const digest = operationDigest(ctx, 'enroll', oldest.tag, options)
   if (found.handle !== undefined) return enrolledBefore(ctx, found.handle, digest)
+  const alike = what.unique && (await requireUnique(ctx, what.unique, what, found.ring))
+  const member = await prepareMember(ctx, name, { ...what, seen: alike?.moment })
+  try {
+    return await commitEnrolment(ctx, { ...what, found, digest, alike, member })
+  } finally {
+    member.end()
+  }
+}
+
+async function commitEnrolment(
+  ctx: VaultContext,
+  what: Enrolment & {
+    readonly found: Found
+    readonly digest: Uint8Array | undefined
+    readonly alike: Search | undefined
+    readonly member: NewMember
+  },
+): Promise<Enrolled> {
+  const { name, basis, found, digest, alike, member } = what
+  await ctx.ring.load()
   const { nowMs } = ctx.now()
   const devices = firstDevices(ctx)
-  const template = makeTemplate(ctx, { ...name, devices }, what.integers, what.shares.of(name), nowMs)
+  const template = makeTemplate(
+    ctx,
+    { ...name, devices },
+    what.integers,
+    what.shares.of(name),
+    nowMs,
+    (recordSecret) => member.make(recordSecret, nowMs),
+  )
   const state: StateRow = {
     ...name,
     version: 1,
@@ -89,10 +145,16 @@ async function enrollOnce(
     reason: 0,
     operations: rememberOperation([], digest && { digest, code: VERB.enroll }),
   }
-  const steps = [...indexSteps(ctx, found.places, name.handle), ...recordSteps(ctx, state, template)]
+  const steps = [
+    ...indexSteps(ctx, found.places, name.handle),
+    ...recordSteps(ctx, state, template),
+    ...member.steps(),
+    ...(alike?.found ?? []).map((one) => foundCheck(ctx, one)),
+  ]
   const event = { ...changeEvent('enroll', state), epoch: template.epoch }
   await commitChange(ctx, { steps, event, ring: found.ring, wrap: { name, bytes: template.secret } })
-  return describeEnrolled(state)
+  if (what.unique?.flag !== true || alike === undefined) return describeEnrolled(state)
+  return { ...describeEnrolled(state), duplicates: alike.found.slice(0, MOST_CANDIDATES).map(candidateOf) }
 }
 
 /** A retry gets the first result again; anybody else learns that the subject has a record. */

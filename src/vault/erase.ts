@@ -32,6 +32,7 @@ import {
 import type { VaultContext } from './context.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { finishRecord } from './finish.ts'
+import { departureSteps, findDeparture, forgetDeparture } from './gallery-change.ts'
 import { recordId } from './lookup.ts'
 import { operationDigest } from './operation.ts'
 import { dropTemplate } from './revoke.ts'
@@ -115,6 +116,7 @@ async function eraseOnce(
   const state = nextState(found, 'erase')
   const old = await dropTemplate(ctx, found.row)
   const rest = await dropRest(ctx, found)
+  const departure = await findDeparture(ctx, found.row.handle)
   await ctx.ring.load()
   const tombstone = changedRow(ctx, found, 'erase', {
     state,
@@ -129,6 +131,7 @@ async function eraseOnce(
     stateStep(ctx, found, { ...tombstone, operations: [] }),
     ...old.change.steps,
     ...rest,
+    ...(departure === undefined ? [] : departureSteps(ctx, departure)),
   ]
   if (digest !== undefined) {
     const key = receiptKey(ctx.realm, digest)
@@ -143,6 +146,7 @@ async function eraseOnce(
   }
   const event = changeEvent('erase', found.row)
   await commitChange(ctx, { ...old.change, steps, event, ring: found.found.ring })
+  forgetDeparture(ctx, departure)
   return describeReceipt(ctx, body, signed.bytes, signed.signature)
 }
 

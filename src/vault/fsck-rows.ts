@@ -16,6 +16,7 @@ import { decodeUnfinishedRow } from '../record/unfinished-row.ts'
 import type { StoredRow, Table } from '../store/store.ts'
 import { rowTag } from './context.ts'
 import { type Fault, type FaultKind, kindOf } from './fsck-fault.ts'
+import { galleryFaults } from './fsck-gallery.ts'
 import { type FsckPlace, templateFaults } from './fsck-template.ts'
 
 const HANDLE_BYTES = 16
@@ -64,6 +65,7 @@ export class FsckRows {
     const inner = key.subarray(this.#prefixBytes)
     const orphan = [this.#fault('orphan', table, key)]
     try {
+      if (table === 'galleries') return await this.#gallery(key, inner, bytes)
       if (!subject) return this.#ownerless(table, inner, bytes) ? [] : orphan
       if (table === 'states') return await this.#state(key, inner, bytes)
       const owned = await this.#isOwned(table, key, inner, bytes)
@@ -101,6 +103,13 @@ export class FsckRows {
     const faults = [...(await this.#attemptsFaults(state))]
     if (state.state !== 'revoked') faults.push(...(await templateFaults(this.#place, state)))
     return faults
+  }
+
+  async #gallery(key: Uint8Array, inner: Uint8Array, bytes: Uint8Array): Promise<readonly Fault[]> {
+    const owner = (handle: Uint8Array): Promise<Owner | undefined> => this.#liveState(handle)
+    const missing = await galleryFaults(this.#place, inner, bytes, owner)
+    if (missing === 'orphan') return [this.#fault('orphan', 'galleries', key)]
+    return missing.map((row) => this.#fault('missing', 'galleries', row.key))
   }
 
   async #attemptsFaults({ handle, generation }: StateRow): Promise<readonly Fault[]> {

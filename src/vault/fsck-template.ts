@@ -97,7 +97,7 @@ async function readWrap({ ring }: FsckPlace, bytes: Uint8Array, state: StateRow)
  * The record secret where the operator can open it, `undefined` for it when the wrap is whole and was not made for this purpose; nothing where
  * only the outer wrap can be tried: under another custody, and without the purpose that an unreadable reference row would tell.
  */
-function openSecret(
+export function openSecret(
   { ring }: FsckPlace,
   state: StateRow,
   secret: SecretRow,

@@ -65,6 +65,7 @@ export async function* fsck(options: FsckOptions): AsyncGenerator<Fault, FsckSum
     [store, 'attempts'],
     [store, 'references'],
     [secrets, 'secrets'],
+    [store, 'galleries'],
   ])
   // A mapping that moved to newer keys meanwhile may have passed the scan by.
   if (rows.hasUnnamed) yield* walk.run([[store, 'index']])

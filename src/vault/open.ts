@@ -9,6 +9,8 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { checkPurpose } from '../base/identifier.ts'
 import { KeyedMutex } from '../base/mutex.ts'
 import { checkModel } from '../embedding/model.ts'
+import { checkGallery } from '../gallery/declaration.ts'
+import { GalleryError } from '../gallery/errors.ts'
 import { ringAccess } from '../keys/keyring.ts'
 import { checkAttemptPolicy } from '../policy/attempts.ts'
 import { readFields } from '../policy/fields.ts'
@@ -19,6 +21,8 @@ import { checkCall } from './calls.ts'
 import { VaultContext, type VaultSettings } from './context.ts'
 import { Decoys } from './decoy.ts'
 import { rejectConfiguration } from './errors.ts'
+import { Gallery } from './gallery.ts'
+import { declareGallery } from './gallery-sync.ts'
 import { VaultKeys } from './keys.ts'
 import { RealmLimit } from './realm-limit.ts'
 import { recover } from './recover.ts'
@@ -46,6 +50,7 @@ const FIELDS = [
   'bits',
   'erasureBoundMs',
   'telemetry',
+  'gallery',
   'signal',
   'logSigner',
   'anchor',
@@ -93,6 +98,7 @@ async function openChecked(options: VaultOptions, signal: AbortSignal | undefine
   if (ring.store !== store) throw rejectConfiguration('store must be the store that holds the keyring')
   const clock = chooseClock(options, [store, secrets])
   const settings = checkSettings(options, access.realm)
+  const gallery = openGallery(options, settings)
   const { signer, anchor } = checkLog(options)
   const realmLimit = new RealmLimit(ring, settings.realm, clock, settings.attempts.realmPerHour)
   const ctx = new VaultContext({
@@ -105,6 +111,7 @@ async function openChecked(options: VaultOptions, signal: AbortSignal | undefine
     ledger: new Ledger({ store, realm: settings.realm, keys: ring, journal: ring.journal, signer, anchor }),
     subjects: new KeyedMutex(),
     decoys: new Decoys(settings.profile, clock.nowMs()),
+    gallery,
   })
   const call = ctx.within(signal === undefined ? {} : { signal })
   try {
@@ -112,11 +119,23 @@ async function openChecked(options: VaultOptions, signal: AbortSignal | undefine
     await call.ring.load()
     await ctx.ledger.open(signal === undefined ? {} : { signal })
     await recover(call)
+    if (gallery !== undefined) await declareGallery(call, gallery)
     return ctx
   } catch (error) {
     await ctx.ledger.close()
     throw error
   }
+}
+
+/** Galleries exist where the vault alone opens templates: whoever searches opens everybody's (GALLERY-1). */
+function openGallery(options: VaultOptions, { custody, profile }: VaultSettings): Gallery | undefined {
+  if (options.gallery === undefined) return undefined
+  if (custody !== 'operator') {
+    throw new GalleryError('ERR_GALLERY_CUSTODY', 'a gallery needs custody operator')
+  }
+  const overcomplete = options[allowOvercomplete] === true
+  const highRate = options[allowHighFalseMatchRate] === true
+  return new Gallery(checkGallery(options.gallery, profile, { overcomplete, highRate }))
 }
 
 /** A vault whose log nobody signs is opened on purpose only: then another process integrates what this one queues. */

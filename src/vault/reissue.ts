@@ -3,6 +3,7 @@
 import { readU32be } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { checkBasis, type StoredBasis } from '../policy/basis.ts'
+import type { State } from '../policy/states.ts'
 import { attemptsKey, type RecordName, referenceKey, SCOPE_UNBOUND } from '../record/place.ts'
 import type { StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
@@ -10,8 +11,10 @@ import { commitChange } from './batch.ts'
 import { changedRow, changeEvent, changeSubject, nextState, type Subject, stateStep } from './change.ts'
 import { PROFILE, type VaultContext } from './context.ts'
 import { describeEnrolled, firstAttempts, firstDevices } from './enroll.ts'
+import { drawPlace } from './gallery-change.ts'
+import { type NewMember, prepareMember, requireGalleryBasis } from './gallery-member.ts'
 import { generationNumber } from './lookup.ts'
-import { dropTemplate, finishOld } from './revoke.ts'
+import { dropTemplate, finishOld, type OldTemplate } from './revoke.ts'
 import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { drawGeneration, makeTemplate } from './template-row.ts'
@@ -28,7 +31,9 @@ export async function reissue(
   const given = readRequest(request, FIELDS)
   return withSample(ctx.settings, given, async (integers) => {
     const basis = checkBasis(given.basis, ctx.settings.profile.purpose)
+    requireGalleryBasis(ctx, basis)
     const generation = drawOnce()
+    const place = drawPlace()
     return await withShares(ctx, { present: given.holderShare }, (shares) =>
       changeSubject(
         ctx,
@@ -39,7 +44,7 @@ export async function reissue(
             await finishOld(ctx, state)
             return describeEnrolled(state)
           },
-          change: (found) => reissueOnce(ctx, found, { generation, integers, basis, shares }),
+          change: (found) => reissueOnce(ctx, found, { generation, integers, basis, shares, place }),
         },
       ),
     )
@@ -60,6 +65,7 @@ interface Renewal {
   readonly integers: Int32Array
   readonly basis: StoredBasis
   readonly shares: Shares
+  readonly place: number
 }
 
 async function reissueOnce(ctx: VaultContext, found: Subject, what: Renewal): Promise<Enrolled> {
@@ -68,9 +74,35 @@ async function reissueOnce(ctx: VaultContext, found: Subject, what: Renewal): Pr
   const { realm, handle, record } = found.row
   const generation = what.generation(generationNumber(found.row.generation) + 1)
   const name: RecordName = { realm, handle, record, generation }
+  const member = await prepareMember(ctx, name, what)
+  try {
+    return await commitReissue(ctx, found, { ...what, name, state, old, member })
+  } finally {
+    member.end()
+  }
+}
+
+async function commitReissue(
+  ctx: VaultContext,
+  found: Subject,
+  what: Renewal & {
+    readonly name: RecordName
+    readonly state: State
+    readonly old: OldTemplate
+    readonly member: NewMember
+  },
+): Promise<Enrolled> {
+  const { name, state, old, member } = what
   await ctx.ring.load()
   const devices = firstDevices(ctx)
-  const template = makeTemplate(ctx, { ...name, devices }, what.integers, what.shares.of(name), found.nowMs)
+  const template = makeTemplate(
+    ctx,
+    { ...name, devices },
+    what.integers,
+    what.shares.of(name),
+    found.nowMs,
+    (recordSecret) => member.make(recordSecret, found.nowMs),
+  )
   const next = changedRow(ctx, found, 'reissue', {
     state,
     generation: name.generation,
@@ -93,10 +125,11 @@ async function reissueOnce(ctx: VaultContext, found: Subject, what: Renewal): Pr
   await commitChange(ctx, {
     ...old.change,
     event: { ...changeEvent('reissue', next), epoch: template.epoch },
-    steps: [stateStep(ctx, found, next), reference, await freshAttempts(ctx, next)],
+    steps: [stateStep(ctx, found, next), reference, await freshAttempts(ctx, next), ...member.steps()],
     ring: found.found.ring,
     wrap: { name, bytes: template.secret },
   })
+  member.settled()
   return describeEnrolled(next)
 }
 

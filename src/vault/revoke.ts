@@ -12,6 +12,7 @@ import { changedRow, changeEvent, changeSubject, nextState, type Subject, stateS
 import type { VaultContext } from './context.ts'
 import { rejectInput } from './errors.ts'
 import { finishRecord, finishRevoked } from './finish.ts'
+import { departureSteps, findDeparture, forgetDeparture } from './gallery-change.ts'
 import type { RevocationReason } from './types.ts'
 import { isAuthentic, readSecret, type StoredSecret } from './wrap.ts'
 
@@ -44,11 +45,14 @@ export async function revoke(
         const state = nextState(found, 'revoke')
         const old = await dropTemplate(ctx, found.row)
         const exposed = found.row.exposed || reason === 'breach'
+        const departure = await findDeparture(ctx, found.row.handle)
         await ctx.ring.load()
         const next = changedRow(ctx, found, 'revoke', { state, reason: code, exposed, ...old.epochs() })
-        const steps = [stateStep(ctx, found, next), ...old.change.steps]
+        const left = departure === undefined ? [] : departureSteps(ctx, departure)
+        const steps = [stateStep(ctx, found, next), ...old.change.steps, ...left]
         const event = changeEvent('revoke', next)
         await commitChange(ctx, { ...old.change, steps, event, ring: found.found.ring })
+        forgetDeparture(ctx, departure)
       },
     },
   )

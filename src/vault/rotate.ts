@@ -13,6 +13,7 @@ import type { StoredRow, StoreStep } from '../store/store.ts'
 import { checkCall } from './calls.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput } from './errors.ts'
+import { rotateShards } from './gallery-rotate.ts'
 import { recordId } from './lookup.ts'
 import type { BulkResult, RotateOptions } from './types.ts'
 import { rewrap } from './wrap.ts'
@@ -23,7 +24,8 @@ const RECORD_BYTES = 16
 const GENERATION_BYTES = 20
 
 /**
- * Yields one result for each wrap that was re-wrapped, or would be. Wraps under the primary epoch already are passed
+ * Yields one result for each wrap of a record that was re-wrapped, or would be; then re-wraps the shards of a gallery, of which it
+ * yields those that it could not. Wraps under the primary epoch already are passed
  * over, so that a rotation that was stopped goes on where it stopped. A wrap that is revoked, reissued or erased
  * meanwhile stays so. No wrap goes back to an older epoch: the epochs from the first to the present one are all that ever
  * wrapped it, which is what a receipt says.
@@ -53,6 +55,10 @@ export async function* rotate(
     if (page.length === PAGE) yield* flush()
   }
   yield* flush()
+  const dryRun = options?.dryRun === true
+  for await (const error of rotateShards(ctx, { dryRun, seen: () => options?.onProgress?.(++seen) })) {
+    yield { ok: false, index: index++, error }
+  }
 }
 
 type Result =

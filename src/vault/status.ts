@@ -2,9 +2,12 @@
 
 import { type LogStanding, logStanding } from '../audit/standing.ts'
 import type { Millis, Realm } from '../base/brand.ts'
+import { readU32be } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { realmPrefix } from '../base/identifier.ts'
+import { shardStart } from '../gallery/place.ts'
+import { decodeShardRow } from '../gallery/shard-row.ts'
 import { type EpochInfo, type Keyring, ringAccess } from '../keys/keyring.ts'
 import { effectiveState, STATES, type State } from '../policy/states.ts'
 import { isSubjectKey, startsWith } from '../record/place.ts'
@@ -126,8 +129,8 @@ async function* realmRows(where: {
 }): AsyncGenerator<readonly [Table, StoredRow]> {
   const prefix = realmPrefix(where.realm)
   const call = where.signal === undefined ? {} : { signal: where.signal }
-  for (const table of ['states', 'secrets'] as const) {
-    const store = table === 'states' ? where.store : where.secrets
+  for (const table of ['states', 'secrets', 'galleries'] as const) {
+    const store = table === 'secrets' ? where.secrets : where.store
     for await (const row of store.scan(table, prefix, call)) {
       if (!startsWith(row.key, prefix)) break
       yield [table, row]
@@ -159,6 +162,7 @@ class Count {
   async add(table: Table, { key, bytes }: StoredRow): Promise<void> {
     const realm = this.#realm
     const inner = key.slice(this.#prefixBytes)
+    if (table === 'galleries') return await this.#addShard(key, inner, bytes)
     if (!isSubjectKey(realm, key)) {
       if (inner.length === NOTE_BYTES) this.unfinished += 1
       return
@@ -175,6 +179,20 @@ class Count {
       this.wraps.set(epoch, (this.wraps.get(epoch) ?? 0) + 1)
     } catch (error) {
       // Throws whatever says nothing of the row.
+      kindOf(error)
+      this.unreadable += 1
+    }
+  }
+
+  /** A shard's key is wrapped as record secrets are; of the other rows of a gallery none is. */
+  async #addShard(key: Uint8Array, inner: Uint8Array, bytes: Uint8Array): Promise<void> {
+    if (!startsWith(key, shardStart(this.#realm))) return
+    await this.#ring.load()
+    try {
+      const place = { realm: this.#realm, number: readU32be(inner.slice(1)) }
+      const { epoch } = decodeShardRow(bytes, place, (version) => this.#ring.realmKeys(version)?.state)
+      this.wraps.set(epoch, (this.wraps.get(epoch) ?? 0) + 1)
+    } catch (error) {
       kindOf(error)
       this.unreadable += 1
     }

@@ -27,6 +27,8 @@ export interface Telemetry {
 export type Verb =
   | 'enroll'
   | 'verify'
+  | 'identify'
+  | 'loadGallery'
   | 'activate'
   | 'suspend'
   | 'resume'

@@ -21,13 +21,17 @@ export function drawGeneration(number: number): Uint8Array {
   return concatBytes(u32be(number), randomBytes(16))
 }
 
-/** Makes a template under a record secret of its own. Needs loaded keys; does not wait; nothing is written. */
+/**
+ * Makes a template under a record secret of its own. Needs loaded keys; does not wait; nothing is written. `also` borrows the
+ * record secret for the member code of a gallery.
+ */
 export function makeTemplate(
   ctx: VaultContext,
   name: TemplateName,
   integers: Int32Array,
   share: Uint8Array | undefined,
   createdMs: number,
+  also?: (recordSecret: Uint8Array) => void,
 ): NewTemplate {
   const { profile, suite } = ctx.settings
   const header = referenceHeader(profile, name, createdMs)
@@ -37,6 +41,7 @@ export function makeTemplate(
       encodeReference(integers, suite, profile.bits, rotationKey),
     )
     const { bytes, epoch } = makeSecretRow(ctx, name, recordSecret, share)
+    also?.(recordSecret)
     return { reference: encodeReferenceRow({ header, ...sealed }), secret: bytes, epoch }
   } finally {
     wipe(recordSecret)

@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import type { CallOptions, GuiseError } from '../base/errors.ts'
 import type { Embedding } from '../embedding/embedding.ts'
 import type { Model } from '../embedding/model.ts'
+import type { GalleryOptions } from '../gallery/declaration.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { AttemptPolicy } from '../policy/attempts.ts'
 import type { Basis } from '../policy/basis.ts'
@@ -50,6 +51,8 @@ export interface VaultOptions extends CallOptions {
   readonly maxInFlight?: number
   /** Stored bits per template. Default: the largest allowed value ≤ min(dimensions, 512). */
   readonly bits?: Bits
+  /** Declares the realm's gallery: then `identify` and unique enrolments search it. Custody `operator` only. */
+  readonly gallery?: GalleryOptions
   /** How long the realm takes at most to destroy an epoch after an erasure, in milliseconds. Default 30 days. */
   readonly erasureBoundMs?: number
   /** Told how calls end and how long they take, never of whom. Default: nobody. */
@@ -88,8 +91,15 @@ export type EnrollRequest = SampleInput & {
   readonly holderShare?: ShareSource
   /** Enrols without activating: nothing matches before `activate`. */
   readonly pending?: true
+  /**
+   * Searches the gallery first: `true` refuses whoever resembles a member (`ERR_GALLERY_DUPLICATE`), `'flag'` enrols and names
+   * those members. No two concurrent enrolments of one face can both pass.
+   */
+  readonly unique?: true | 'flag'
 }
-export type ReissueRequest = Omit<EnrollRequest, 'pending'>
+export type ReissueRequest = Omit<EnrollRequest, 'pending' | 'unique'>
+/** `limit`: the most candidates wanted, 1 to 32. */
+export type IdentifyRequest = SampleInput & { readonly limit: number }
 export type VerifyRequest = SampleInput & { readonly subject: string; readonly holderShare?: ShareSource }
 
 /** A template that exists now. */
@@ -99,6 +109,49 @@ export interface Enrolled {
   readonly subject: SubjectId
   readonly epoch: Epoch
   readonly generation: Generation
+  /** Of an enrolment that asked to be flagged: members that it resembles, the most alike first. */
+  readonly duplicates?: readonly Candidate[]
+}
+
+/** Somebody whom a search found and whose own template accepted the probe. */
+export interface Candidate {
+  /** From 1, the most alike first. */
+  readonly rank: number
+  readonly record: RecordId
+  readonly subject: SubjectId
+  /** True when code and key of this person were once stolen together: demand a second factor. */
+  readonly exposed: boolean
+}
+
+/** The answer to a search. Never a score. */
+export type IdentifyDecision =
+  | { readonly outcome: 'candidates'; readonly candidates: readonly [Candidate, ...Candidate[]] }
+  | { readonly outcome: 'none' }
+  | {
+      readonly outcome: 'refused'
+      /** `gallery-too-large`: it has more members than the identification point was measured with. */
+      readonly reason: 'gallery-too-large' | 'throttled'
+      /** Only with `throttled`. */
+      readonly retryAfterMs?: number
+    }
+
+/** How far an index is loaded. */
+export interface GalleryLoad {
+  readonly shards: number
+  /** Shards that the gallery has. */
+  readonly of: number
+  readonly members: number
+}
+
+/** An index in step with the store. */
+export interface LoadedGallery extends GalleryLoad {
+  /** Members whose rows cannot be read: `fsck` names them. */
+  readonly unreadable: number
+}
+
+export interface LoadGalleryOptions extends CallOptions {
+  /** Told now and then how far it is. */
+  readonly onProgress?: (loaded: GalleryLoad) => void
 }
 
 export type RefusalReason =

@@ -10,7 +10,9 @@ import { addDevice, removeDevice } from './devices.ts'
 import { enroll } from './enroll.ts'
 import { erase, renewReceipt } from './erase.ts'
 import { VaultError } from './errors.ts'
+import { identify } from './identify.ts'
 import { changeState, rebind } from './lifecycle.ts'
+import { checkLoad, loadGallery } from './load-gallery.ts'
 import { reissue } from './reissue.ts'
 import { revoke } from './revoke.ts'
 import { checkRotate, rotate } from './rotate.ts'
@@ -22,6 +24,10 @@ import type {
   Enrolled,
   EnrollRequest,
   ErasureReceipt,
+  IdentifyDecision,
+  IdentifyRequest,
+  LoadedGallery,
+  LoadGalleryOptions,
   ReissueRequest,
   RemoveDeviceRequest,
   RevocationReason,
@@ -56,6 +62,13 @@ export interface Vault extends AsyncDisposable {
    * gives no share, or a wrong one, is refused as an unknown subject is.
    */
   verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision>
+  /**
+   * Searches the realm's gallery: ranked candidates, each confirmed under its own key, never a score. Lower assurance than `verify`:
+   * this process holds the code of every member. The first search loads the index.
+   */
+  identify(request: IdentifyRequest, options?: CallOptions): Promise<IdentifyDecision>
+  /** Loads the gallery's index, or brings it up to date, so that no search has to wait for that. */
+  loadGallery(options?: LoadGalleryOptions): Promise<LoadedGallery>
   /** Lets a pending record match. */
   activate(subject: string, options?: CallOptions): Promise<void>
   /** Stops matching until `resume`. */
@@ -123,6 +136,14 @@ export class OpenVault implements Vault {
 
   verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision> {
     return this.#run('verify', options, (ctx, call) => verify(ctx, request, call), request)
+  }
+
+  identify(request: IdentifyRequest, options?: CallOptions): Promise<IdentifyDecision> {
+    return this.#run('identify', options, (ctx) => identify(ctx, request), request)
+  }
+
+  loadGallery(options?: LoadGalleryOptions): Promise<LoadedGallery> {
+    return this.#run('loadGallery', options, (ctx) => loadGallery(ctx, checkLoad(options)))
   }
 
   activate(subject: string, options?: CallOptions): Promise<void> {
@@ -216,6 +237,7 @@ export class OpenVault implements Vault {
     if (this.#closed) return
     this.#closed = true
     await Promise.allSettled(this.#running)
+    this.#ctx.gallery?.dispose()
     await this.#ctx.realmLimit.flush()
     await this.#ctx.ledger.close()
   }

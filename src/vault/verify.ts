@@ -4,21 +4,17 @@ import type { Epoch } from '../base/brand.ts'
 import { wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
-import { score } from '../compare/score.ts'
 import { attemptGate, countAnswer, type Instant, type WaitStart } from '../policy/attempts.ts'
-import { basisCovers } from '../policy/basis.ts'
 import { type OperatingPoint, operatingPointId } from '../policy/operating-point.ts'
-import { effectiveState } from '../policy/states.ts'
 import { type AttemptsRow, encodeAttemptsRow, MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
 import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
-import { decodeReferenceRow, type ReferenceRow } from '../record/reference-row.ts'
+import { decodeReferenceRow } from '../record/reference-row.ts'
 import { findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
-import { openCode } from '../seal/code.ts'
 import { SealError } from '../seal/errors.ts'
 import type { StoreStep } from '../store/store.ts'
-import { encodeProbe } from '../template/template.ts'
 import { changeEvent } from './change.ts'
+import { type TemplateParts, unfitState, withScore } from './compare-template.ts'
 import { type Beside, PROFILE, type VaultContext, type VaultEvent } from './context.ts'
 import { scoreBin } from './histogram.ts'
 import {
@@ -131,15 +127,6 @@ async function verifyOnce(
   }
 }
 
-/** Why the record cannot match now; `undefined` when it can. */
-function unfitState(state: StateRow, now: Instant): RefusalReason | undefined {
-  const effective = effectiveState(state.state, state.basis, now.nowMs)
-  if (effective === 'active') {
-    return state.basis !== null && basisCovers(state.basis, now.nowMs) ? undefined : 'pending'
-  }
-  return effective === 'erased' ? 'unknown-subject' : effective
-}
-
 async function digestOf(
   ctx: VaultContext,
   question: Question,
@@ -231,30 +218,17 @@ async function isWrongShare(
   }
 }
 
-/** The comparison itself: from opened wrap to decision without a pause, everything wiped on the way out. */
+/** From opened wrap to decision without a pause. */
 function compareNow(
   ctx: VaultContext,
   question: Question,
-  parts: {
-    readonly name: TemplateName
-    readonly reference: ReferenceRow
-    readonly secret: StoredSecret
-    readonly share: Uint8Array | undefined
-  },
+  parts: TemplateParts,
 ): Pick<Compared, 'matched' | 'bin'> {
-  const { profile, suite } = ctx.settings
-  return withRecordSecret(ctx, parts.name, parts.secret.row, parts.share, (recordSecret) =>
-    openCode(recordSecret, parts.reference.header, parts.reference, profile.bits / 8, (code, rotationKey) => {
-      const probe = encodeProbe(question.integers, suite, profile.bits, rotationKey)
-      try {
-        const { sum, energy } = score(code, probe)
-        const matched = accepts(sum, energy, profile.bits, question.point.threshold)
-        return { matched, bin: scoreBin(sum, energy, profile.bits) }
-      } finally {
-        probe.wipe()
-      }
-    }),
-  )
+  const { bits } = ctx.settings.profile
+  return withScore(ctx, question.integers, parts, (sum, energy) => ({
+    matched: accepts(sum, energy, bits, question.point.threshold),
+    bin: scoreBin(sum, energy, bits),
+  }))
 }
 
 /** Makes the attempt durable together with what it rests on, and only then answers (VAULT-5). */

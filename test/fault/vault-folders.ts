@@ -14,5 +14,6 @@ export const VAULT_FOLDERS: readonly string[] = [
   'compare',
   'seal',
   'record',
+  'gallery',
   'vault',
 ].map((folder) => `src/${folder}`)

@@ -7,17 +7,18 @@ import { fileAnchor } from '../../src/audit/file-anchor.ts'
 import { toHex } from '../../src/base/bytes.ts'
 import { embedding } from '../../src/embedding/embedding.ts'
 import { checkModel, type Model } from '../../src/embedding/model.ts'
+import type { GalleryOptions } from '../../src/gallery/declaration.ts'
 import { createKeyring, type Keyring, type KeyringOptions, openKeyring } from '../../src/keys/keyring.ts'
 import { localKeyProvider } from '../../src/keys/local.ts'
 import type { Basis } from '../../src/policy/basis.ts'
-import type { OperatingPoint } from '../../src/policy/operating-point.ts'
+import type { Bits, OperatingPoint } from '../../src/policy/operating-point.ts'
 import { lmdbStore } from '../../src/store/lmdb.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { VaultContext } from '../../src/vault/context.ts'
 import { openContext } from '../../src/vault/open.ts'
 import { allowHighFalseMatchRate, allowUnattestedCapture, revealReason } from '../../src/vault/symbols.ts'
 import type { Telemetry } from '../../src/vault/telemetry.ts'
-import type { Custody, UnattestedSample } from '../../src/vault/types.ts'
+import type { Custody, UnattestedSample, VaultOptions } from '../../src/vault/types.ts'
 import { OpenVault, type Vault } from '../../src/vault/vault.ts'
 import { seeded } from './driver.ts'
 import { POSTGRES_WORLD, postgresWorldStore } from './postgres-world.ts'
@@ -49,6 +50,8 @@ export interface WorldOptions {
   readonly telemetry?: Telemetry
   /** The file of an anchor. */
   readonly anchor?: string
+  /** Templates of 64 bits, and a gallery of as many. */
+  readonly gallery?: true
 }
 
 export interface World {
@@ -75,7 +78,7 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
     ...(apart === undefined ? {} : { secrets: between(apart) }),
     model: MODEL,
     purpose: PURPOSE,
-    operatingPoints: [operatingPoint()],
+    ...(options.gallery === undefined ? { operatingPoints: [operatingPoint()] } : galleryWorld()),
     logSigner: signer,
     custody: { profile: custody },
     ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }),
@@ -116,17 +119,28 @@ async function openOrCreate(options: KeyringOptions): Promise<Keyring> {
   }
 }
 
-function operatingPoint(): OperatingPoint {
+function operatingPoint(bits: number = DIMENSIONS): OperatingPoint {
   return {
     model: MODEL.id,
     meanHash: toHex(checkModel(MODEL).meanHash),
     suite: 'B4',
-    bits: DIMENSIONS,
+    bits,
     probeClass: 'any',
     threshold: 5000,
     falseMatchRate: { value: 1e-4, low: 5e-5, high: 2e-4, trials: 100_000, confidence: 0.95 },
     source: 'fault tests',
   } as unknown as OperatingPoint
+}
+
+/** Half of the bits in templates, half in the members of a gallery. */
+function galleryWorld(): Pick<VaultOptions, 'bits' | 'operatingPoints' | 'gallery'> {
+  const half = (DIMENSIONS / 2) as Bits
+  const { model, meanHash, probeClass, threshold, falseMatchRate, source } = operatingPoint(half)
+  const shown = { model, meanHash, probeClass, threshold, falsePositiveRate: falseMatchRate, source }
+  const point = { ...shown, bits: half, galleryBits: half, scanThreshold: threshold, gallerySize: 1000 }
+  const gallery: GalleryOptions = { purpose: 'one-record', basis: 'consent', limit: 1000, points: [point] }
+  const queriesPerHour = 1_000_000
+  return { bits: half, operatingPoints: [operatingPoint(half)], gallery: { ...gallery, queriesPerHour } }
 }
 
 export function basis(): Basis {

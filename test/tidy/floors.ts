@@ -16,6 +16,7 @@ export const FLOORS: ReadonlyMap<string, number> = new Map([
   ['compare', 5],
   ['seal', 5],
   ['record', 6],
+  ['gallery', 7],
   ['vault', 8],
   ['evaluate', 9],
   ['intake', 9],

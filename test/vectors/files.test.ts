@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import audit from './audit.json' with { type: 'json' }
 import cbor from './cbor.json' with { type: 'json' }
 import embedding from './embedding.json' with { type: 'json' }
+import gallery from './gallery.json' with { type: 'json' }
 import identifiers from './identifiers.json' with { type: 'json' }
 import keys from './keys.json' with { type: 'json' }
 import operations from './operations.json' with { type: 'json' }
@@ -11,7 +12,19 @@ import record from './record.json' with { type: 'json' }
 import seal from './seal.json' with { type: 'json' }
 import transform from './transform.json' with { type: 'json' }
 
-const files = { audit, cbor, embedding, identifiers, keys, operations, receipt, record, seal, transform }
+const files = {
+  audit,
+  cbor,
+  embedding,
+  gallery,
+  identifiers,
+  keys,
+  operations,
+  receipt,
+  record,
+  seal,
+  transform,
+}
 
 test.each(Object.entries(files))('%s.json names source, generator, licence and version', (_, file) => {
   expect(file.source).toMatch(/^SPEC\.md, /)

@@ -6,6 +6,7 @@ import { auditVectors } from '../reference/vectors/audit.ts'
 import { cborVectors } from '../reference/vectors/cbor.ts'
 import { embeddingVectors } from '../reference/vectors/embedding.ts'
 import { print, type VectorFile } from '../reference/vectors/file.ts'
+import { galleryVectors } from '../reference/vectors/gallery.ts'
 import { identifierVectors } from '../reference/vectors/identifiers.ts'
 import { keyVectors } from '../reference/vectors/keys.ts'
 import { operationVectors, receiptVectors } from '../reference/vectors/lifecycle.ts'
@@ -24,6 +25,7 @@ const FILES: Readonly<Record<string, () => VectorFile>> = {
   receipt: receiptVectors,
   operations: operationVectors,
   audit: auditVectors,
+  gallery: galleryVectors,
 }
 
 let positive = 0

@@ -1,0 +1,153 @@
+/** `guise dedupe`: who of a batch resembles somebody that the realm's gallery knows under another name. @module */
+/// <reference types="node" />
+
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import type { Column } from '../dataset/csv.ts'
+import type { Dataset } from '../dataset/dataset.ts'
+import { openDataset } from '../dataset/open.ts'
+import { decodeOperatingPoint } from '../evaluate/calibrate.ts'
+import { type DedupedRow, dedupe } from '../intake/dedupe.ts'
+import type { Vault } from '../vault/vault.ts'
+import { count, exitCode, type Io, Progress, runCommand, table } from './io.ts'
+import { meanUsage, readModel } from './model.ts'
+import { galleryUsage, type VaultPlace, withVault } from './open-vault.ts'
+import { needed, secretOptions, secretSource, secretUsage, wholeNumber } from './secret.ts'
+
+const usage = `
+Usage: guise dedupe --data PATH --realm NAME --store DIR --provider DIR <secret>
+                    --purpose NAME --point FILE --gallery FILE [options]
+
+Searches the realm's gallery for every row of a data set and prints the rows that resemble somebody under another
+subject. Enrols nobody. Every row is a search: it counts in the gallery's budget and is logged.
+
+  --data PATH        folder with embeddings.f32 or one .npy and labels.csv; or a .f32, .npy, .csv or .jsonl file
+  --point FILE       operating point of the realm's vault; names the model
+  --purpose NAME     what the realm's templates are for
+  ${galleryUsage}
+
+${secretUsage}
+
+Options
+  ${meanUsage}
+  --labels FILE      labels of a matrix; default labels.csv beside it
+  --subject COLUMN   column or field of the subject; default subject; in a .csv also a number from 0
+  --vector COLUMN    column or field where the vector begins (.csv, .jsonl); in a .csv also a number from 0
+  --from ROW         row to begin with; default 0
+  --json             print JSON, one line a row that is no unique one, then one with the counts
+
+Exit codes: 0 all rows were searched for, 1 some were not, 2 wrong usage.
+`
+
+const text = { type: 'string' } as const
+const flag = { type: 'boolean', default: false } as const
+const OPTIONS = {
+  data: text,
+  point: text,
+  gallery: text,
+  mean: text,
+  labels: text,
+  subject: text,
+  vector: text,
+  realm: text,
+  store: text,
+  provider: text,
+  purpose: text,
+  from: text,
+  json: flag,
+  help: flag,
+  ...secretOptions,
+} as const
+
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
+
+/** Runs `guise dedupe …`; `argv` is what follows `dedupe`. Resolves with the exit code. */
+export function dedupeCommand(argv: readonly string[], io: Io): Promise<number> {
+  return runCommand(io, usage, async () => {
+    const { values } = parseArgs({ args: [...argv], options: OPTIONS })
+    if (values.help) {
+      io.out(usage.trimStart())
+      return exitCode.ok
+    }
+    const from = values.from === undefined ? 0 : wholeNumber(values.from, '--from')
+    const { dataset, place } = await readRequest(values)
+    return await withVault(place, (vault) =>
+      searchAll(io, vault, { dataset, place, from, json: values.json }),
+    )
+  })
+}
+
+async function readRequest(
+  values: Values,
+): Promise<{ readonly dataset: Dataset; readonly place: VaultPlace }> {
+  const data = needed(values.data, '--data')
+  const point = decodeOperatingPoint(readFileSync(needed(values.point, '--point'), 'utf8'))
+  const column = (given: string): Column =>
+    data.endsWith('.csv') && /^\d{1,9}$/.test(given) ? Number(given) : given
+  const dataset = await openDataset(data, {
+    ...(values.labels !== undefined && { labels: values.labels }),
+    ...(values.subject !== undefined && { subject: column(values.subject) }),
+    ...(values.vector !== undefined && { vector: column(values.vector) }),
+  })
+  const place = {
+    realm: needed(values.realm, '--realm'),
+    store: needed(values.store, '--store'),
+    provider: needed(values.provider, '--provider'),
+    secret: secretSource(values),
+    purpose: needed(values.purpose, '--purpose'),
+    model: readModel(point.model, dataset.dimensions, values.mean),
+    point,
+    gallery: needed(values.gallery, '--gallery'),
+    fillsOnly: false,
+  }
+  return { dataset, place }
+}
+
+async function searchAll(
+  io: Io,
+  vault: Vault,
+  call: {
+    readonly dataset: Dataset
+    readonly place: VaultPlace
+    readonly from: number
+    readonly json: boolean
+  },
+): Promise<number> {
+  const { dataset, place, from, json } = call
+  const tally = { unique: 0, duplicate: 0, failed: 0, refused: 0 }
+  const loading = new Progress(io, 'loading the gallery')
+  await vault.loadGallery({ onProgress: ({ shards, of }) => loading.update(shards, of) })
+  loading.finish()
+  const progress = new Progress(io, 'searching')
+  try {
+    for await (const found of dedupe(vault, dataset, { model: place.model, from })) {
+      tally[found.outcome] += 1
+      progress.update(found.row + 1 - from, dataset.rows === undefined ? undefined : dataset.rows - from)
+      if (found.outcome === 'unique') continue
+      progress.finish()
+      print(io, found, json)
+    }
+  } finally {
+    progress.finish()
+  }
+  if (json) io.out(`${JSON.stringify(tally)}\n`)
+  else io.out(table([['outcome', 'n'], ...Object.entries(tally).map(([name, n]) => [name, count(n)])]))
+  return tally.failed + tally.refused === 0 ? exitCode.ok : exitCode.failure
+}
+
+function print(io: Io, found: Exclude<DedupedRow, { outcome: 'unique' }>, json: boolean): void {
+  const { row } = found
+  if (json) {
+    const { outcome } = found
+    const said =
+      found.outcome === 'failed'
+        ? { row, outcome, code: found.error.code, message: found.error.message }
+        : found
+    io.out(`${JSON.stringify(said)}\n`)
+    return
+  }
+  if (found.outcome === 'failed') io.err(`row ${row}: ${found.error.code}: ${found.error.message}\n`)
+  else if (found.outcome === 'refused')
+    io.err(`row ${row}: ${found.reason}; begin again with --from ${row}\n`)
+  else io.out(`row ${row}: ${found.candidates.map(({ subject }) => subject).join(' ')}\n`)
+}

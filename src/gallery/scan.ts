@@ -1,0 +1,79 @@
+/** The scan: a probe against every code of a gallery, the best taken (SPEC §16.5). @module */
+
+import { accepts } from '../compare/decide.ts'
+import { score } from '../compare/score.ts'
+import type { Bits } from '../policy/operating-point.ts'
+import { encodeProbe } from '../template/template.ts'
+import { GALLERY_SUITE } from './declaration.ts'
+import type { GalleryTable, ShardView } from './table.ts'
+
+/** No more are confirmed in one search. */
+const MOST_SCANNED = 64
+/** About 10 ms of work between two turns of the event loop. */
+const SHARDS_A_TURN = 256
+
+/** A member that resembles the probe; `rank` orders such members and leaves no verb. */
+export interface Hit {
+  readonly number: number
+  readonly slot: number
+  readonly handle: Uint8Array
+  readonly rank: number
+}
+
+/** What is searched, and how. */
+export interface ScanQuestion {
+  /** Borrowed. */
+  readonly integers: Int32Array
+  readonly bits: Bits
+  /** Ten-thousandths. */
+  readonly threshold: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The members whose codes accept the probe, the most alike first, at most 64. */
+export async function scanTable(table: GalleryTable, question: ScanQuestion): Promise<readonly Hit[]> {
+  const hits: Hit[] = []
+  for (let number = 1; number <= table.shards; number++) {
+    for (const { slot, rank } of scanShard(table.view(number), question)) {
+      const handle = table.handle(number, slot)
+      if (handle !== undefined) hits.push({ number, slot, handle, rank })
+    }
+    if (hits.length > 16 * MOST_SCANNED) keepBest(hits)
+    if (number % SHARDS_A_TURN !== 0) continue
+    await new Promise((resolve) => setTimeout(resolve, 0))
+    question.signal?.throwIfAborted()
+  }
+  keepBest(hits)
+  return hits
+}
+
+/** One rotation of the probe for all members of a shard. A faster kernel replaces this function as a whole. */
+function scanShard(
+  shard: ShardView,
+  { integers, bits, threshold }: ScanQuestion,
+): readonly { readonly slot: number; readonly rank: number }[] {
+  const found: { slot: number; rank: number }[] = []
+  const probe = encodeProbe(integers, GALLERY_SUITE, bits, shard.key)
+  try {
+    for (let slot = 0; slot < shard.fill; slot++) {
+      const code = shard.code(slot)
+      if (code === undefined) continue
+      const { sum, energy } = score(code, probe)
+      if (accepts(sum, energy, bits, threshold)) found.push({ slot, rank: rankOf(sum, energy) })
+    }
+  } finally {
+    probe.wipe()
+  }
+  return found
+}
+
+/** S ÷ √Q: the order of comparisons of one number of bits. */
+export function rankOf(sum: number, energy: number): number {
+  return sum / Math.sqrt(energy)
+}
+
+/** Sorting is stable: of equal ones those of the lower shard and slot stay. */
+function keepBest(hits: Hit[]): void {
+  hits.sort((a, b) => b.rank - a.rank)
+  hits.length = Math.min(hits.length, MOST_SCANNED)
+}

@@ -1,0 +1,118 @@
+/** Opening the members of a shard for the index (SPEC §16.4). @module */
+
+import { equalBytes, wipe } from '../base/bytes.ts'
+import { type GalleryProfile, sameProfile } from '../gallery/declaration.ts'
+import { decodeMemberRow, type MemberRow, openMember } from '../gallery/member-row.ts'
+import { memberKey, shardKey } from '../gallery/place.ts'
+import type { ShardRow } from '../gallery/shard-row.ts'
+import { misplaced } from '../record/errors.ts'
+import { secretKey } from '../record/place.ts'
+import { readRows } from '../store/read-rows.ts'
+import type { StoredRow } from '../store/store.ts'
+import type { VaultContext } from './context.ts'
+import { kindOf } from './fsck-fault.ts'
+import { openShard } from './gallery-rows.ts'
+import { openSecret, withRecordSecret } from './wrap.ts'
+
+/** Devices of a record under custody `operator`. */
+const NO_DEVICES: readonly Uint8Array[] = []
+
+/**
+ * The codes of a shard's slots from `from` on, `undefined` for a hole and for a member that cannot be read. The caller wipes
+ * them.
+ */
+export async function loadMembers(
+  ctx: VaultContext,
+  profile: GalleryProfile,
+  shard: ShardRow,
+  from: number,
+): Promise<readonly (Uint8Array | undefined)[]> {
+  const slots = shard.slots.slice(from)
+  const members = await readMembers(ctx, profile, shard, from)
+  const wraps = await readWraps(ctx, members)
+  const codes: (Uint8Array | undefined)[] = []
+  try {
+    for (let i = 0; i < slots.length; i++) codes.push(await openOne(ctx, members[i], wraps[i]))
+  } catch (error) {
+    wipe(...codes)
+    throw error
+  }
+  return codes
+}
+
+async function readMembers(
+  ctx: VaultContext,
+  profile: GalleryProfile,
+  shard: ShardRow,
+  from: number,
+): Promise<readonly (MemberRow | undefined)[]> {
+  const handles = shard.slots.slice(from)
+  const live = handles.filter((handle) => handle !== null)
+  const places = live.map((handle) => ({ table: 'galleries' as const, key: memberKey(ctx.realm, handle) }))
+  const rows = places.length === 0 ? [] : [...(await readRows(ctx.store, places))]
+  return handles.map((handle, i) => {
+    const stored = handle === null ? undefined : rows.shift()
+    if (handle === null || stored === undefined) return undefined
+    return unlessUnreadable(() => {
+      const row = decodeMemberRow(stored.bytes, { profile, handle })
+      const inPlace = row.number === shard.number && row.slot === from + i
+      if (!inPlace || !sameProfile(row.profile, profile)) throw misplaced('another slot')
+      return row
+    })
+  })
+}
+
+async function readWraps(
+  ctx: VaultContext,
+  members: readonly (MemberRow | undefined)[],
+): Promise<readonly (StoredRow | undefined)[]> {
+  const named = members.filter((member) => member !== undefined)
+  const places = named.map(({ name }) => ({
+    table: 'secrets' as const,
+    key: secretKey(ctx.realm, name.record, name.generation),
+  }))
+  const rows = places.length === 0 ? [] : [...(await readRows(ctx.secrets, places))]
+  return members.map((member) => (member === undefined ? undefined : rows.shift()))
+}
+
+async function openOne(
+  ctx: VaultContext,
+  member: MemberRow | undefined,
+  stored: StoredRow | undefined,
+): Promise<Uint8Array | undefined> {
+  if (member === undefined || stored === undefined) return undefined
+  try {
+    const secret = openSecret(member.name, stored)
+    if (secret === undefined) return undefined
+    await ctx.ring.loadEpoch(secret.row.epoch)
+    const name = { ...member.name, devices: NO_DEVICES }
+    return withRecordSecret(ctx, name, secret.row, undefined, (recordSecret) =>
+      openMember(member, recordSecret),
+    )
+  } catch (error) {
+    kindOf(error)
+    return undefined
+  }
+}
+
+/** Whatever is no fault of a row is thrown on. */
+function unlessUnreadable<Result>(read: () => Result): Result | undefined {
+  try {
+    return read()
+  } catch (error) {
+    kindOf(error)
+    return undefined
+  }
+}
+
+/** True when the slot still names the handle: what was read was no moment between two commits. */
+export async function stillNames(
+  ctx: VaultContext,
+  number: number,
+  slot: number,
+  handle: Uint8Array,
+): Promise<boolean> {
+  const stored = await ctx.store.get('galleries', shardKey(ctx.realm, number))
+  const named = (await openShard(ctx, number, stored)).row.slots[slot]
+  return named !== undefined && named !== null && equalBytes(named, handle)
+}

@@ -1,0 +1,52 @@
+/** What a process keeps of its realm's gallery (SPEC §16.4). @module */
+
+import { KeyedMutex } from '../base/mutex.ts'
+import { Turns } from '../base/turns.ts'
+import { type GallerySettings, shardCapacity } from '../gallery/declaration.ts'
+import { GalleryError } from '../gallery/errors.ts'
+import type { IdentificationPoint } from '../gallery/identification-point.ts'
+import { GalleryTable } from '../gallery/table.ts'
+
+/** The part of a vault that belongs to its gallery. */
+export class Gallery {
+  readonly settings: GallerySettings
+  readonly capacity: number
+  /** One insertion at a time and place in this process; between processes the store decides. */
+  readonly places: KeyedMutex = new KeyedMutex()
+  /** What a scan reads. */
+  readonly table: GalleryTable
+  /** Versions of the shards that take members, as they were integrated. */
+  versions: Map<number, string> = new Map()
+  /** `number:slot` of members whose rows cannot be read. */
+  readonly unreadable: Set<string> = new Set()
+  readonly turns: Turns = new Turns()
+  /** When holes were last looked for, on the steady clock. */
+  sweptMs: number = Number.NEGATIVE_INFINITY
+
+  constructor(settings: GallerySettings) {
+    this.settings = settings
+    this.capacity = shardCapacity(settings.profile.dimensions)
+    this.table = new GalleryTable(this.capacity, settings.profile.bits)
+  }
+
+  /** The point of a probe class. */
+  point(probeClass: string): IdentificationPoint {
+    const point = this.settings.points.get(probeClass)
+    if (point !== undefined) return point
+    throw new GalleryError(
+      'ERR_GALLERY_POINT',
+      'the gallery has no identification point for this probe class',
+    )
+  }
+
+  /** Wipes the slot of a member that has gone. */
+  drop(number: number, slot: number): void {
+    this.table.clear(number, slot)
+    this.unreadable.delete(`${number}:${slot}`)
+  }
+
+  dispose(): void {
+    this.table.wipe()
+    this.versions.clear()
+  }
+}

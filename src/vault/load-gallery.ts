@@ -1,0 +1,27 @@
+/** Loading the index of a gallery ahead of the first search (SPEC §16.4). @module */
+
+import { checkFunction } from '../base/check.ts'
+import { readFields } from '../policy/fields.ts'
+import type { VaultContext } from './context.ts'
+import { rejectInput } from './errors.ts'
+import { sync } from './gallery-sync.ts'
+import { requireGallery } from './identify.ts'
+import type { GalleryLoad, LoadedGallery, LoadGalleryOptions } from './types.ts'
+
+type Progress = LoadGalleryOptions['onProgress']
+
+/** The callback of the options, checked. */
+export function checkLoad(options: unknown): Progress {
+  if (options === undefined) return undefined
+  const { onProgress } = readFields(options, 'options', ['onProgress'], rejectInput)
+  if (onProgress === undefined) return undefined
+  return checkFunction(onProgress, 'onProgress', rejectInput) as (loaded: GalleryLoad) => void
+}
+
+/** Loads the index, or brings it up to date. */
+export async function loadGallery(ctx: VaultContext, onProgress: Progress): Promise<LoadedGallery> {
+  const gallery = requireGallery(ctx)
+  const { members, unreadable } = await ctx.decide(() => sync(ctx, gallery, onProgress))
+  const { shards } = gallery.table
+  return { shards, of: shards, members, unreadable }
+}
