@@ -1,6 +1,9 @@
 /** Rows of nobody, read so that a refusal takes as long whoever is asked for (SPEC §11.2, VAULT-7). @module */
 
+import { ROW_TAG_BYTES } from '../audit/entry.ts'
+import type { Ledger } from '../audit/ledger.ts'
 import type { Realm } from '../base/brand.ts'
+import { copyPublic } from '../base/bytes.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { decodeIndexRow, encodeIndexRow, type IndexPlace } from '../keys/pseudonym.ts'
 import { decodeAttemptsRow, encodeAttemptsRow } from '../record/attempts-row.ts'
@@ -13,6 +16,16 @@ const VERSION = 1
 const NOTICE = 'notice-2026-01'
 const EVIDENCE_BYTES = 32
 
+/** Bytes of code and wrap. */
+const TEMPLATE_BYTES = [320, 280] as const
+/** So often a verify waits between state and gate for what is there already. */
+const WAITS = 6
+
+/** A row that is read from a store costs as much again as its decoding: so test/attack/refusal-times measures it. */
+const DECODED = 2
+
+type Known = Pick<Ledger, 'isLast'>
+
 /** Does what reading a subject's rows costs, on rows under a key that is drawn here and opens nothing else. */
 export class Decoys {
   readonly #key: Uint8Array = randomBytes(32)
@@ -24,7 +37,13 @@ export class Decoys {
     readonly scope: number
     readonly generation: Uint8Array
   }
-  readonly #rows: { readonly index: Uint8Array; readonly state: Uint8Array; readonly attempts: Uint8Array }
+  readonly #tag: Uint8Array = randomBytes(ROW_TAG_BYTES)
+  readonly #rows: {
+    readonly index: Uint8Array
+    readonly state: Uint8Array
+    readonly attempts: Uint8Array
+    readonly template: readonly Uint8Array[]
+  }
 
   constructor(profile: TemplateProfile, nowMs: number) {
     const { realm } = profile
@@ -65,18 +84,26 @@ export class Decoys {
       index: encodeIndexRow(this.#index, this.#key, handle),
       state: encodeStateRow(state, this.#key),
       attempts: encodeAttemptsRow({ ...shared, scope: SCOPE_UNBOUND, count }, this.#key),
+      template: TEMPLATE_BYTES.map((length) => randomBytes(length)),
     }
   }
 
   /** What the rows of a subject who can be compared cost. */
-  readSubject(): void {
+  async readSubject(ledger: Known): Promise<void> {
+    for (const row of this.#rows.template) copyPublic(row)
     decodeIndexRow(this.#rows.index, this.#index, this.#key)
-    decodeStateRow(this.#rows.state, this.#subject, () => this.#key)
-    this.readAttempts()
+    await Promise.resolve()
+    for (let i = 0; i < DECODED; i++) decodeStateRow(this.#rows.state, this.#subject, () => this.#key)
+    ledger.isLast(this.#subject.handle, 'state', this.#tag)
+    await this.readAttempts(ledger)
   }
 
   /** What is not read of a subject who cannot be compared. */
-  readAttempts(): void {
-    decodeAttemptsRow(this.#rows.attempts, this.#attempts, () => this.#key)
+  async readAttempts(ledger: Known): Promise<void> {
+    for (let waits = 0; waits < WAITS; waits++) await Promise.resolve()
+    for (let i = 0; i < DECODED; i++) {
+      decodeAttemptsRow(this.#rows.attempts, this.#attempts, () => this.#key)
+    }
+    ledger.isLast(this.#subject.handle, 'attempts', this.#tag)
   }
 }

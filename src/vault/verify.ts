@@ -97,13 +97,13 @@ async function verifyOnce(
   const rows = record ?? (await readRecord(ctx, handle ?? NO_HANDLE))
   const state = await openState(ctx, handle ?? NO_HANDLE, rows.state)
   if (handle === undefined || state === undefined) {
-    ctx.decoys.readSubject()
+    await ctx.decoys.readSubject(ctx.ledger)
     return refuse(ctx, point, { reason: 'unknown-subject' })
   }
   const now = ctx.now()
   const unfit = unfitState(state.row, now)
   if (unfit !== undefined) {
-    ctx.decoys.readAttempts()
+    await ctx.decoys.readAttempts(ctx.ledger)
     return refuse(ctx, point, { reason: unfit, state: state.row })
   }
   const attempts = await fittingAttempts(ctx, state.row, rows.attempts).catch(stale(ctx, { state, ring }))
