@@ -1,7 +1,7 @@
 /** A server that logs every statement with its values and keeps its whole WAL, to be searched for canaries (I-01). @module */
 /// <reference types="node" />
 
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { migratePostgres } from 'guise/postgres'
@@ -31,6 +31,7 @@ export async function withCanaryServer<Result>(
 ): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), 'guise-canary-log-'))
   const log = join(folder, 'log')
+  const wal = join(folder, 'wal')
   const server = await testServer([...TELL_ALL, ...KEEP_WAL], (text) => appendFileSync(log, text))
   const pool = poolOf(server.url, 1)
   try {
@@ -54,10 +55,11 @@ export async function withCanaryServer<Result>(
       }
       writeFileSync(join(into, 'dump'), dump)
       await pool.query('CHECKPOINT')
+      writeFileSync(wal, joinedWal(join(dataDirectory, 'pg_wal')))
     }
     const artefacts = [
       { name: 'server: tables', path: join(dataDirectory, 'base') },
-      { name: 'server: WAL', path: join(dataDirectory, 'pg_wal') },
+      { name: 'server: WAL', path: wal },
       {
         name: 'server: other files',
         path: dataDirectory,
@@ -72,4 +74,23 @@ export async function withCanaryServer<Result>(
     await server.stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+const WAL_PAGE_BYTES = 8192
+const LONG_HEADER = 2
+
+/** What was written, without the headers of pages: a record that goes on in the next page has one in its middle. */
+function joinedWal(directory: string): Uint8Array {
+  const parts: Uint8Array[] = []
+  for (const name of readdirSync(directory).sort()) {
+    if (!/^[0-9A-F]{24}$/.test(name)) continue
+    const segment = readFileSync(join(directory, name))
+    for (let at = 0; at < segment.length; at += WAL_PAGE_BYTES) {
+      const magic = segment.readUInt16LE(at)
+      const headerBytes = (segment.readUInt16LE(at + 2) & LONG_HEADER) === 0 ? 24 : 40
+      // A page that nobody wrote yet has no header.
+      if (magic !== 0) parts.push(segment.subarray(at + headerBytes, at + WAL_PAGE_BYTES))
+    }
+  }
+  return Buffer.concat(parts)
 }
