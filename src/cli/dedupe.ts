@@ -1,18 +1,15 @@
 /** `guise dedupe`: who of a batch resembles somebody that the realm's gallery knows under another name. @module */
 /// <reference types="node" />
 
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { Column } from '../dataset/csv.ts'
 import type { Dataset } from '../dataset/dataset.ts'
-import { openDataset } from '../dataset/open.ts'
-import { decodeOperatingPoint } from '../evaluate/calibrate.ts'
 import { type DedupedRow, dedupe } from '../intake/dedupe.ts'
 import type { Vault } from '../vault/vault.ts'
 import { count, exitCode, type Io, Progress, runCommand, table } from './io.ts'
-import { meanUsage, readModel } from './model.ts'
+import { meanUsage } from './model.ts'
 import { galleryUsage, type VaultPlace, withVault } from './open-vault.ts'
 import { needed, secretOptions, secretSource, secretUsage, wholeNumber } from './secret.ts'
+import { openSource } from './source.ts'
 
 const usage = `
 Usage: guise dedupe --data PATH --realm NAME --store DIR --provider DIR <secret>
@@ -80,22 +77,14 @@ export function dedupeCommand(argv: readonly string[], io: Io): Promise<number> 
 async function readRequest(
   values: Values,
 ): Promise<{ readonly dataset: Dataset; readonly place: VaultPlace }> {
-  const data = needed(values.data, '--data')
-  const point = decodeOperatingPoint(readFileSync(needed(values.point, '--point'), 'utf8'))
-  const column = (given: string): Column =>
-    data.endsWith('.csv') && /^\d{1,9}$/.test(given) ? Number(given) : given
-  const dataset = await openDataset(data, {
-    ...(values.labels !== undefined && { labels: values.labels }),
-    ...(values.subject !== undefined && { subject: column(values.subject) }),
-    ...(values.vector !== undefined && { vector: column(values.vector) }),
-  })
+  const { dataset, point, model } = await openSource(values)
   const place = {
     realm: needed(values.realm, '--realm'),
     store: needed(values.store, '--store'),
     provider: needed(values.provider, '--provider'),
     secret: secretSource(values),
     purpose: needed(values.purpose, '--purpose'),
-    model: readModel(point.model, dataset.dimensions, values.mean),
+    model,
     point,
     gallery: needed(values.gallery, '--gallery'),
     fillsOnly: false,

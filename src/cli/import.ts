@@ -1,25 +1,20 @@
 /** `guise import`: existing plaintext embeddings become templates of a vault. @module */
 /// <reference types="node" />
 
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { GuiseError } from '../base/errors.ts'
-import type { Column } from '../dataset/csv.ts'
 import type { Dataset } from '../dataset/dataset.ts'
-import { openDataset } from '../dataset/open.ts'
-import type { Model } from '../embedding/model.ts'
-import { decodeOperatingPoint } from '../evaluate/calibrate.ts'
 import { importEmbeddings } from '../intake/import.ts'
-import type { OperatingPoint } from '../policy/operating-point.ts'
 import type { Vault } from '../vault/vault.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { BASIS_FIELDS, readBasis } from './import-basis.ts'
 import { compareDecisions } from './import-parity.ts'
 import { count, exitCode, type Io, Progress, runCommand, table } from './io.ts'
-import { meanUsage, readModel } from './model.ts'
+import { meanUsage } from './model.ts'
 import { galleryUsage, withVault } from './open-vault.ts'
 import { needed, type SecretSource, secretOptions, secretSource, secretUsage } from './secret.ts'
+import { openSource, type Source } from './source.ts'
 
 const usage = `
 Usage: guise import --data PATH --realm NAME --store DIR --provider DIR <secret>
@@ -98,13 +93,6 @@ interface Request {
   readonly json: boolean
 }
 
-/** The data set and what it is imported as. */
-interface Source {
-  readonly dataset: Dataset
-  readonly model: Model
-  readonly point: OperatingPoint
-}
-
 /** Runs `guise import …`; `argv` is what follows `import`. Resolves with the exit code. */
 export function importCommand(argv: readonly string[], io: Io): Promise<number> {
   return runCommand(io, usage, async () => {
@@ -139,19 +127,6 @@ function readRequest(values: Values): Request {
     dryRun: values['dry-run'],
     json: values.json,
   }
-}
-
-async function openSource(values: Values): Promise<Source> {
-  const data = needed(values.data, '--data')
-  const point = decodeOperatingPoint(readFileSync(needed(values.point, '--point'), 'utf8'))
-  const column = (given: string): Column =>
-    data.endsWith('.csv') && /^\d{1,9}$/.test(given) ? Number(given) : given
-  const dataset = await openDataset(data, {
-    ...(values.labels !== undefined && { labels: values.labels }),
-    ...(values.subject !== undefined && { subject: column(values.subject) }),
-    ...(values.vector !== undefined && { vector: column(values.vector) }),
-  })
-  return { dataset, point, model: readModel(point.model, dataset.dimensions, values.mean) }
 }
 
 async function importAll(io: Io, vault: Vault, source: Source, request: Request): Promise<number> {

@@ -10,7 +10,6 @@
  */
 
 /** Lane k is all ones when bit k of `lanes` is set in the stream at `at`. */
-// @ts-ignore: decorator
 @inline
 function mask(at: usize, lanes: v128): v128 {
   return i32x4.eq(v128.and(v128.load_splat<u32>(at), lanes), lanes)
