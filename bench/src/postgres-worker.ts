@@ -29,6 +29,8 @@ export interface Share {
 const CONNECTIONS = 16
 /** Enough that no connection waits for a comparison. */
 const WIDTH = 2 * CONNECTIONS
+/** Compilers settle only after some thousands of calls. */
+const LONG = 20
 
 process.once('message', (message) => {
   work(message as Crowd).then(
@@ -79,13 +81,12 @@ async function work(crowd: Crowd): Promise<Share> {
     }
     await Promise.all(Array.from({ length: WIDTH }, lane))
   }
-  // Compilers settle only after some thousands of calls.
-  await run(4 * plan.calls)
+  await run(LONG * plan.calls)
   process.send?.('ready')
   await new Promise((resolve) => process.once('message', resolve))
   const used = process.cpuUsage()
   const begin = performance.now()
-  const calls = 4 * plan.calls
+  const calls = LONG * plan.calls
   await run(calls)
   const ms = performance.now() - begin
   const { user, system } = process.cpuUsage(used)

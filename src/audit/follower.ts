@@ -44,6 +44,8 @@ export interface Captured {
 
 /** What stands for the version of a row that was not read. */
 const AHEAD = 'ahead '
+/** Writer and number as they are encoded: heads, 16 bytes, at most 8. */
+const PLACE_BYTES = 26
 const UNREAD = { bytes: new Uint8Array(0) } as const
 const NOTHING_MET: ReadonlySet<string> = new Set()
 /** Of every table, a place that nothing follows. */
@@ -107,7 +109,7 @@ export class Follower {
   /** An entry of this process became durable. */
   kept(entry: Queued): void {
     if (this.chains.follow(entry) !== 'next') return
-    this.#own.set(entry.version, { ...entry, serial: ++this.#serial })
+    this.#own.set(this.#placeOf(entry.bytes), { ...entry, serial: ++this.#serial })
     this.#apply(entry.said)
   }
 
@@ -264,9 +266,10 @@ export class Follower {
   async #takeQueued({ key, bytes, version }: StoredRow, options?: CallOptions): Promise<boolean> {
     const row = readQueueRow(bytes)
     if (row === undefined || !startsWith(row.entry, this.#start)) return true
-    const own = this.#own.get(version)
+    const place = this.#placeOf(row.entry)
+    const own = this.#own.get(place)
     if (own !== undefined && equalBytes(own.bytes, row.entry)) {
-      this.#own.delete(version)
+      this.#own.delete(place)
       this.#wait(own, own.bytes, key, version)
       return true
     }
@@ -277,9 +280,9 @@ export class Follower {
     }
     const entry = readEntry(row.entry, this.#realm)
     const leaf = hashLeaf(row.entry)
-    const place = this.chains.follow({ ...entry, leaf })
-    if (place === 'gap') return false
-    if (place === 'next') this.#apply(entry)
+    const order = this.chains.follow({ ...entry, leaf })
+    if (order === 'gap') return false
+    if (order === 'next') this.#apply(entry)
     else if (!this.#isAhead(entry, leaf)) {
       if (!this.#met.has(nameOf(entry))) this.strange += 1
       return true
@@ -299,10 +302,16 @@ export class Follower {
     return this.#takeOwn((one) => isEntry(entry)(one) && equalBytes(one.leaf, leaf)) !== undefined
   }
 
+  /** The bytes of an entry that tell its writer and its number in the chain, and no other entry has. */
+  #placeOf(entry: Uint8Array): string {
+    const from = this.#start.length
+    return String.fromCharCode(...entry.subarray(from, from + PLACE_BYTES))
+  }
+
   #takeOwn(fits: (one: Ahead) => boolean): Ahead | undefined {
-    for (const [version, own] of this.#own) {
+    for (const [place, own] of this.#own) {
       if (!fits(own)) continue
-      this.#own.delete(version)
+      this.#own.delete(place)
       return own
     }
     return undefined

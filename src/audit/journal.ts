@@ -20,8 +20,6 @@ export interface Queued {
   readonly bytes: Uint8Array
   readonly said: Pick<AuditEntry, 'handle' | 'state' | 'attempts' | 'ring'>
   readonly timeMs: number
-  /** The version of its row in the queue. */
-  readonly version: string
 }
 
 /** What happened, and when. */
@@ -125,7 +123,6 @@ export class Journal {
       bytes,
       said,
       timeMs,
-      version: versions.at(-1) as string,
     }
     for (const listener of this.#listeners) listener.kept(queued)
     return versions.slice(0, -1)

@@ -44,16 +44,27 @@ export class Connections {
    * @throws {StoreError} typed by what is known of the outcome.
    */
   async run(statement: Statement, signal?: AbortSignal): Promise<readonly unknown[]> {
+    return (await this.runNext(() => statement, signal)) ?? []
+  }
+
+  /** Runs what `next` gives once there is a connection; nothing, and the answer is `undefined`, when it gives nothing. */
+  async runNext(
+    next: () => Statement | undefined,
+    signal?: AbortSignal,
+  ): Promise<readonly unknown[] | undefined> {
     const client = await this.#acquire(signal)
     const heard = listen(client)
+    let statement: Statement | undefined
     let lost = false
     try {
       signal?.throwIfAborted()
+      statement = next()
+      if (statement === undefined) return undefined
       const { rows } = await within(client.query(statement.text, statement.values), statement.timeoutMs)
       if (statement.writes && heard.unreplicated()) throw unknownOutcome(undefined)
       return rows
     } catch (error) {
-      if (signal?.aborted === true && error === signal.reason) throw error
+      if (statement === undefined) throw error
       const failure = await judge(client, error, statement)
       lost = failure.lost
       throw failure.error

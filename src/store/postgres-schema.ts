@@ -265,6 +265,12 @@ export function rowsSql(schema: string): string {
   return `SELECT place, bytes, version FROM "${schema}".read_1($1::integer[], $2::integer[], $3::bytea)`
 }
 
+/** The statement that commits. */
+export function writeSql(schema: string): string {
+  return `SELECT refused, made::text AS made FROM "${schema}".commit_1(
+    $1::integer[], $2::integer[], $3::uuid[], $4::bytea, $5::integer, $6::integer, $7::integer, $8::boolean)`
+}
+
 /** Versions of rows under some keys, by table, and whether the server is a standby: one statement, one snapshot. */
 export function versionsSql(schema: string, tables: readonly Table[]): string {
   const parts = tables.map(

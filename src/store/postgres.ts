@@ -4,14 +4,14 @@ import { fromHex } from '../base/bytes.ts'
 import { checkBoolean, checkFunction, checkInteger, checkObject } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { rejectInput, StoreError } from './errors.ts'
-import { commitArguments, keyArray, orderSteps, type PlacedStep, readArguments } from './postgres-commit.ts'
+import { keyArray, orderSteps, type PlacedStep } from './postgres-commit.ts'
+import { Commits } from './postgres-commits.ts'
 import { Connections, type PostgresPool } from './postgres-connection.ts'
-import { isCollision, REFUSED, stateOf } from './postgres-failure.ts'
+import { Readings } from './postgres-readings.ts'
 import {
   checkSchema,
   DEFAULT_SCHEMA,
   openingSql,
-  rowsSql,
   SCHEMA_VERSION,
   type Setting,
   versionsSql,
@@ -71,8 +71,6 @@ type CheckedOptions = Required<PostgresStoreOptions>
 
 const LEAST_SERVER = 140_000
 const PAGE_ROWS = 256
-const MOST_ATTEMPTS = 8
-const PAUSE_MS = 4
 const MOST_MS = 3_600_000
 
 /** True when what the server acknowledges is on its disk. */
@@ -104,16 +102,19 @@ class PostgresStore implements Store {
   readonly #lockMs: number
   readonly #timeoutMs: number
   readonly #running: Set<Promise<unknown>> = new Set()
+  readonly #readings: Readings
+  readonly #commits: Commits
   #closed = false
-  #jitter: number
 
   constructor(connections: Connections, options: CheckedOptions, durable: boolean, seed: number) {
+    const { schema, lockTimeoutMs: lockMs, statementTimeoutMs: timeoutMs } = options
     this.durable = durable
     this.#connections = connections
-    this.#schema = options.schema
-    this.#lockMs = options.lockTimeoutMs
-    this.#timeoutMs = options.statementTimeoutMs
-    this.#jitter = seed
+    this.#schema = schema
+    this.#lockMs = lockMs
+    this.#timeoutMs = timeoutMs
+    this.#readings = new Readings(connections, schema, timeoutMs)
+    this.#commits = new Commits(connections, { schema, lockMs, timeoutMs, durable }, seed)
   }
 
   async get(table: Table, key: Uint8Array, options: CallOptions = {}): Promise<StoredRow | undefined> {
@@ -132,8 +133,7 @@ class PostgresStore implements Store {
     const owned = ownPlaces(places)
     this.#enter(options)
     if (owned.length === 0) return []
-    const answer = await this.#read(rowsSql(this.#schema), readArguments(owned), options)
-    const found = new Map((answer as readonly PlacedRow[]).map((row) => [row.place, row]))
+    const found = await this.#readings.read(owned, options.signal)
     const rows: (StoredRow | undefined)[] = []
     for (const [i, place] of owned.entries()) {
       const row = found.get(i)
@@ -150,7 +150,7 @@ class PostgresStore implements Store {
     const placed = orderSteps(owned)
     const work = placed.every(({ step }) => step.step === 'check')
       ? this.#check(placed, options)
-      : this.#write(placed, options)
+      : this.#commits.commit(owned, options.signal)
     this.#running.add(work)
     try {
       const version = await work
@@ -208,29 +208,6 @@ class PostgresStore implements Store {
     return ''
   }
 
-  /** The version of the rows written. */
-  async #write(placed: readonly PlacedStep[], { signal }: CallOptions): Promise<string> {
-    const text = `SELECT refused, made::text AS made FROM "${this.#schema}".commit_1(
-      $1::integer[], $2::integer[], $3::uuid[], $4::bytea, $5::integer, $6::integer, $7::integer, $8::boolean)`
-    const values = [...commitArguments(placed), this.#lockMs, this.#timeoutMs, this.durable]
-    const statement = { text, values, writes: true, timeoutMs: this.#timeoutMs + this.#lockMs }
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const [answer] = (await this.#connections.run(statement, signal)) as readonly CommitAnswer[]
-        if (answer === undefined) throw new StoreError('ERR_STORE_FAILED', 'the server gave no answer')
-        if (answer.refused !== null) throw refusal(placed, answer.refused)
-        return answer.made
-      } catch (error) {
-        if (error instanceof StoreError && stateOf(error.cause) === REFUSED) {
-          throw refusal(placed, Number((error.cause as Error).message))
-        }
-        if (!isCollision(error) || attempt === MOST_ATTEMPTS) throw error
-        await this.#pause(attempt)
-        signal?.throwIfAborted()
-      }
-    }
-  }
-
   async *#pages(name: Table, from: Uint8Array, options: CallOptions): AsyncGenerator<StoredRow, void> {
     let after: Uint8Array | undefined
     while (true) {
@@ -259,22 +236,11 @@ class PostgresStore implements Store {
     const text = `SELECT "${this.#schema}".sequence_1($1::integer, $2::boolean)`
     await this.#read(text, [this.#lockMs, this.durable], options)
   }
-
-  /** Random for each store object, so that two that collided do not meet again at once. */
-  #pause(attempt: number): Promise<void> {
-    this.#jitter = ((this.#jitter + 1) * 48_271) % 2_147_483_647
-    const share = this.#jitter / 2_147_483_647
-    return new Promise((resolve) => setTimeout(resolve, PAUSE_MS * attempt * (0.5 + share)))
-  }
 }
 
 interface RawRow {
   readonly bytes: unknown
   readonly version: string
-}
-
-interface PlacedRow extends RawRow {
-  readonly place: number
 }
 
 interface KeyedRow extends RawRow {
@@ -285,17 +251,6 @@ interface VersionRow {
   readonly place: number
   readonly key: unknown
   readonly version: string
-}
-
-interface CommitAnswer {
-  readonly refused: number | null
-  readonly made: string
-}
-
-function refusal(placed: readonly PlacedStep[], refused: number): StoreError {
-  const place = placed[refused - 1]
-  if (place === undefined) return new StoreError('ERR_STORE_FAILED', 'the server refused a step that is none')
-  return conflict(place.step, place.index)
 }
 
 /** A copy of a bytea, which drivers give as bytes, in memory that may be shared, or as a text. */
