@@ -20,6 +20,13 @@ export {
   operatingPointAt,
 } from './evaluate/calibrate.ts'
 export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
+export {
+  type Linkability,
+  type LinkabilityBin,
+  type LinkabilityOptions,
+  type LinkageScores,
+  linkability,
+} from './evaluate/linkability.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
   type AccuracyFigures,
