@@ -129,6 +129,11 @@ export class Ledger implements JournalListener {
     return this.#follower.ring?.every((byte, index) => byte === tag[index]) === true
   }
 
+  /** True when the log was read, or written, as far as the head of this version tells. */
+  hasRead(headVersion: string | null): boolean {
+    return headVersion === this.#follower.headVersion
+  }
+
   /** Reads what is new in the log and the queue, as of now or later. */
   follow(): Promise<void> {
     return this.#readings.share(() => this.#guard(() => this.#follower.follow()))

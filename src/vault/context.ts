@@ -5,6 +5,7 @@ import { ROW_TAG_BYTES } from '../audit/entry.ts'
 import { rolledBack } from '../audit/follower.ts'
 import type { TimedEvent } from '../audit/journal.ts'
 import type { Ledger } from '../audit/ledger.ts'
+import { headKey } from '../audit/log-rows.ts'
 import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
@@ -91,6 +92,8 @@ export interface Beside<Place extends RowPlace> extends Reading<Place> {
   readonly ring: CheckStep
   readonly rows: readonly (StoredRow | undefined)[]
   readonly linkedRows: readonly (StoredRow | undefined)[]
+  /** Version of the log's head, `null` for none. */
+  readonly head: string | null
 }
 
 /** Shared by the verbs of one vault. Internal: verbs take it as their first argument. */
@@ -220,7 +223,7 @@ export class VaultContext {
       const beside = await this.#refresh(reading)
       await this.ring.load()
       try {
-        await this.#requireLog()
+        await this.#requireLog(beside?.head)
         return await decision(beside)
       } catch (error) {
         if (!isConflict(error) || attempt >= MOST_TRIES) throw error
@@ -241,7 +244,8 @@ export class VaultContext {
     const { places, linked } = choose()
     let others: Beside<Place>['rows'] = []
     await this.ring.refreshWith(async (place) => {
-      const [row, ...rows] = await readRows(this.store, [place, ...places, ...linked])
+      const head: RowPlace = { table: 'log', key: headKey(this.realm) }
+      const [row, ...rows] = await readRows(this.store, [place, ...places, ...linked, head])
       others = rows
       return row
     })
@@ -250,13 +254,18 @@ export class VaultContext {
       places,
       linked,
       rows: others.slice(0, places.length),
-      linkedRows: others.slice(places.length),
+      linkedRows: others.slice(places.length, -1),
+      head: others.at(-1)?.version ?? null,
     }
   }
 
-  /** Nothing is decided beside a log at fault, or on a keyring that the log knows a newer one of. */
-  async #requireLog(): Promise<void> {
+  /**
+   * Nothing is decided beside a log at fault, or on a keyring that the log knows a newer one of. `head`: of the log, as it was read with
+   * the rows that decide; what was integrated until then must be known (AUDIT-21).
+   */
+  async #requireLog(head: string | null | undefined): Promise<void> {
     if (!this.urgent) this.ledger.requireSound()
+    if (head !== undefined && !this.ledger.hasRead(head)) await this.ledger.follow()
     await requireNewest(this, {
       isNewest: () => this.ledger.isLastRing(this.ring.rowTag),
       check: this.ringStep(),

@@ -78,6 +78,8 @@ export async function search(
   question: GalleryQuestion,
 ): Promise<Search> {
   const { point, integers } = question
+  // What was integrated until now must be known: no row that was put back makes a candidate (AUDIT-21).
+  await ctx.ledger.follow()
   const moment = await sync(ctx, gallery)
   if (moment.members > point.gallerySize) {
     throw new GalleryError(

@@ -1,5 +1,5 @@
 /** SPEC §14.8: what was put back, and when a verb is acknowledged. @module */
-import { logElsewhere, memoryStore, type Store, type Vault } from 'guise'
+import { logElsewhere, memoryStore, openKeyring, type Store, type Vault } from 'guise'
 import { describe, expect, test } from 'vitest'
 import { AuditError } from '../../src/audit/errors.ts'
 import { headKey } from '../../src/audit/log-rows.ts'
@@ -45,6 +45,26 @@ describe('AUDIT-21 rows that were put back', () => {
     await again.keyring.add()
     await overwrite(again.store, 'keyrings', ringAt, ring)
     expect(await codeOf(again.open().then((vault) => enroll(vault)))).toBe('ERR_KEYS_RING')
+  })
+
+  test('AUDIT-21 what another process has suspended is known at once, whatever row is put back', async () => {
+    const made = await testVault()
+    // A keyring of its own: what this process writes is told to whoever shares one.
+    const keyring = await openKeyring({ realm: 'clinic', provider: made.provider, store: made.store })
+    const other = await made.open({ keyring })
+    await enroll(made.vault)
+    for (let round = 0; round < 4; round++) {
+      expect(await ask(other, 'anna', 1)).toBe('match')
+      // Until it has nothing to write, and looks at the log once a second.
+      await new Promise((resolve) => setTimeout(resolve, 700))
+      const [stateAt, active] = await rowAt(made, 'states')
+      await made.vault.suspend('anna')
+      const [, suspended] = await rowAt(made, 'states')
+      await overwrite(made.store, 'states', stateAt, active)
+      expect(await codeOf(ask(other, 'anna', 1))).toBe('ERR_AUDIT_ROLLBACK')
+      await overwrite(made.store, 'states', stateAt, suspended)
+      await made.vault.resume('anna')
+    }
   })
 
   test('AUDIT-21 the row of a commit that was refused is not the row of the one that was applied', async () => {
@@ -99,7 +119,6 @@ describe('AUDIT-22 a whole store that was put back', () => {
     await made.vault.revoke('anna', 'withdrawn')
     await made.vault.close()
     const reopen = async (store: Store): Promise<Vault> => {
-      const { openKeyring } = await import('guise')
       const keyring = await openKeyring({ realm: 'clinic', provider: made.provider, store })
       return made.open({ store, keyring })
     }
@@ -130,7 +149,6 @@ describe('AUDIT-22 a whole store that was put back', () => {
         row.key,
         row.bytes.with(row.bytes.length - 40, (row.bytes.at(-40) as number) ^ 4),
       )
-      const { openKeyring } = await import('guise')
       const keyring = await openKeyring({ realm: 'clinic', provider: made.provider, store })
       const code = await codeOf(made.open({ store, keyring }).then((vault) => vault.suspend('anna')))
       // Hashes are for proofs: they are compared when a proof is made of them.
