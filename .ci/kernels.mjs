@@ -7,6 +7,7 @@ import asc from 'assemblyscript/asc'
 const TWO_PAGES = ['--initialMemory', '2', '--maximumMemory', '2']
 const KERNELS = [
   ['src/transform/kernel.as', TWO_PAGES],
+  ['src/compare/scan.as', ['--importMemory']],
   ['src/evaluate/pair-kernel.as', TWO_PAGES],
 ]
 const OPTIONS = ['--runtime', 'stub', '--noAssert', '--enable', 'simd', '-O3']

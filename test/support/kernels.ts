@@ -4,13 +4,13 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { assemblyKernel } from '../../src/transform/assembly.ts'
 import type { Kernel } from '../../src/transform/kernel.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const source = join(root, 'src/transform/kernel.as')
+const ROTATION = 'src/transform/kernel.as'
 
 /** The kernel of this library. A machine whose WebAssembly has no 128-bit vectors cannot test it. */
 export function builtKernel(): Kernel {
@@ -20,12 +20,12 @@ export function builtKernel(): Kernel {
 }
 
 /** The module of the source with one text in it replaced, in base64. */
-export function compileWith(text: string, replacement: string): string {
-  const plain = readFileSync(source, 'utf8')
+export function compileWith(text: string, replacement: string, source: string = ROTATION): string {
+  const plain = readFileSync(join(root, source), 'utf8')
   if (plain.split(text).length !== 2) throw new Error(`the source says "${text}" not once`)
   const folder = mkdtempSync(join(tmpdir(), 'guise-kernel-'))
   try {
-    const path = join(folder, 'kernel.as')
+    const path = join(folder, basename(source))
     writeFileSync(
       path,
       plain.replace(text, () => replacement),
@@ -38,7 +38,7 @@ export function compileWith(text: string, replacement: string): string {
 
 /** The module in the text form of WebAssembly. */
 export function kernelText(): string {
-  return compiler(['--text', source])
+  return compiler(['--text', ROTATION])
 }
 
 /** Runs the compiler; throws what it says when it fails. */
