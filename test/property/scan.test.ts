@@ -94,12 +94,30 @@ test('sizes that do not fit are refused', () => {
   expect(() => scan.nearest(new Uint8Array(16), 4, 1)).toThrow(CompareError)
 })
 
-test('a fault in the source is seen: an equal row takes the place of an earlier one', {
-  timeout: 60_000,
-}, () => {
-  const module = compileWith('if (distance < limit)', 'if (distance <= limit)', 'src/compare/scan.as')
-  const [faulty, plain] = [codeScan(3, 64, module), new PortableScan(3, 64)]
-  const code = new Uint8Array(8)
-  expect(faulty).not.toBeInstanceOf(PortableScan)
-  expect(faulty.nearest(code, 3, 2)).not.toEqual(plain.nearest(code, 3, 2))
+test.each([
+  [
+    64,
+    'load<u64>(query + at))\n    if (distance < limit)',
+    'load<u64>(query + at))\n    if (distance <= limit)',
+  ],
+  [512, '^ q7)\n    if (distance < limit)', '^ q7)\n    if (distance <= limit)'],
+] as const)(
+  'a fault in the source is seen, m = %i: an equal row takes the place of an earlier one',
+  {
+    timeout: 60_000,
+  },
+  (bits, text, replacement) => {
+    const module = compileWith(text, replacement, 'src/compare/scan.as')
+    const [faulty, plain] = [codeScan(3, bits, module), new PortableScan(3, bits)]
+    const code = new Uint8Array(bits / 8)
+    expect(faulty).not.toBeInstanceOf(PortableScan)
+    expect(faulty.nearest(code, 3, 2)).not.toEqual(plain.nearest(code, 3, 2))
+  },
+)
+
+test('a fault in the source is seen: a word of the code twice', { timeout: 60_000 }, () => {
+  const module = compileWith('load<u64>(row, 40) ^ q5', 'load<u64>(row, 40) ^ q4', 'src/compare/scan.as')
+  const scan = codeScan(1, 512, module)
+  scan.write(0, new Uint8Array(64).fill(7, 40, 48))
+  expect(scan.nearest(new Uint8Array(64).fill(7, 40, 48), 1, 1)).not.toEqual([{ row: 0, distance: 0 }])
 })
