@@ -87,7 +87,7 @@ describe('scenarios', () => {
     const runs: Run[] = []
     for (const name of names) runs.push(await runVariant(rotateScenario, name, 0, plan))
     const result = resultOf(rotateScenario, runs)
-    expect(result.figures.map(({ n }) => n)).toEqual([2, 2, 2, 2, 2, 2, 2])
+    expect(result.figures.map(({ n }) => n)).toEqual([2, 2, 2, 2, 2, 2, 2, 2])
     expect(result.figures.every(({ min }) => min > 0)).toBe(true)
     expect(result.smallestEffect).toBeGreaterThanOrEqual(0)
   })
