@@ -1,11 +1,10 @@
 /** What a search through a million codes is measured against: native loops, other indexes, a database, plain JavaScript. @module */
 
 import { createRequire } from 'node:module'
-import { Pool } from 'pg'
 import { PortableScan } from '../../dist/compare/scan.js'
 import { C_SCAN, FAISS_SCAN, timeProgram } from './native.ts'
 import { makePeople, pick } from './people.ts'
-import { withServer } from './postgres-server.ts'
+import { singleConnection, withServer } from './postgres-server.ts'
 import type { Plan, Series, Variant } from './scenario.ts'
 import { timeCalls } from './timing.ts'
 
@@ -120,7 +119,7 @@ const SEARCH = `SELECT id FROM codes ORDER BY bit_count(code # $1::bit(${CODE_BI
 function postgres(plan: Plan): Promise<readonly Series[]> {
   return withServer(plan.folder, async (url) => {
     const rows = rowsOf(plan)
-    const pool = new Pool({ connectionString: url, max: 1 })
+    const pool = singleConnection(url)
     await pool.query('SET max_parallel_workers_per_gather = 0')
     await pool.query('SET jit = off')
     await pool.query('DROP TABLE IF EXISTS codes')

@@ -1,10 +1,9 @@
 /** Comparisons as others make them: a plaintext vector in PostgreSQL, and vectors that are compared while they are encrypted. @module */
 
 import { createRequire } from 'node:module'
-import { Pool } from 'pg'
 import { cosine } from './peers.ts'
 import { makePeople, pick } from './people.ts'
-import { withServer } from './postgres-server.ts'
+import { singleConnection, withServer } from './postgres-server.ts'
 import type { Plan, Series } from './scenario.ts'
 import { timeCalls } from './timing.ts'
 
@@ -14,7 +13,7 @@ const require = createRequire(import.meta.url)
 export function plainPostgres(plan: Plan): Promise<readonly Series[]> {
   return withServer(plan.folder, async (url) => {
     const people = await makePeople(plan.seed, plan.people)
-    const pool = new Pool({ connectionString: url, max: 1 })
+    const pool = singleConnection(url)
     await pool.query('DROP TABLE IF EXISTS vectors')
     await pool.query('CREATE TABLE vectors (id integer PRIMARY KEY, embedding bytea NOT NULL)')
     for (const [id, { vector }] of people.entries()) {
