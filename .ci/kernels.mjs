@@ -1,65 +1,75 @@
-/** Compiles the kernels in AssemblyScript into the files that carry them; with --check compares, with a path prints that source compiled, with --text before it as text. @module */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
+/** Compiles the kernels in AssemblyScript into the files that carry them; with --check compares, with paths prints a source compiled in place of another, with --text before them as text. @module */
+import { readFileSync, writeFileSync } from 'node:fs'
 import asc from 'assemblyscript/asc'
 
-/** A source and its memory. Memory that never grows keeps views of it valid; a scan is given that of its rows. */
-const TWO_PAGES = ['--initialMemory', '2', '--maximumMemory', '2']
-const KERNELS = [
-  ['src/transform/kernel.as', TWO_PAGES],
-  ['src/compare/scan.as', ['--importMemory']],
-  ['src/evaluate/pair-kernel.as', TWO_PAGES],
-]
 const OPTIONS = ['--runtime', 'stub', '--noAssert', '--enable', 'simd', '-O3']
 
-/** The module of a source, in base64 and as text; `path` stands in for the source where it is another file. */
-async function compile(source, memory, path = source) {
-  const entry = asName(source)
+/** Each with its memory. `memoryBase`: where a module keeps its constants. */
+const KERNELS = [
+  {
+    source: 'src/transform/kernel.as',
+    target: 'src/transform/kernel.generated.ts',
+    // Two pages of memory, never more: views of it stay valid.
+    options: ['--initialMemory', '2', '--maximumMemory', '2', '--memoryBase', '61440'],
+  },
+  {
+    source: 'src/compare/scan.as',
+    target: 'src/compare/scan.generated.ts',
+    // The memory is what its host gives it: as many rows as there are.
+    options: ['--importMemory'],
+  },
+  {
+    source: 'src/evaluate/pair-kernel.as',
+    target: 'src/evaluate/pair-kernel.generated.ts',
+    // Constants lie behind everything that is wiped.
+    options: ['--initialMemory', '2', '--maximumMemory', '2', '--memoryBase', '61440'],
+  },
+]
+
+/** The module of a source, in base64 and as text. `path`: a file that stands in for a part of it, by its name. */
+async function compile({ source, options }, part = source, path = part) {
   const written = new Map()
-  const files = [entry, '--outFile', 'kernel.wasm', '--textFile', 'kernel.wat']
-  const { error, stderr } = await asc.main([...files, ...OPTIONS, ...memory], {
-    readFile: (name) => read(name === entry ? path : name.replace(/\.ts$/, '.as')),
-    writeFile: (name, contents) => written.set(name, contents),
-    listFiles: () => [],
-  })
-  if (error !== null) throw new Error(`${path} does not compile\n${stderr}`, { cause: error })
+  const entry = source.replace(/\.as$/, '.ts')
+  const { error, stderr } = await asc.main(
+    [entry, '--outFile', 'kernel.wasm', '--textFile', 'kernel.wat', ...OPTIONS, ...options],
+    {
+      readFile: (name) => {
+        const file = name.replace(/\.ts$/, '.as')
+        return file.startsWith('src/') ? readFileSync(file === part ? path : file, 'utf8') : null
+      },
+      writeFile: (name, contents) => written.set(name, contents),
+      listFiles: () => [],
+    },
+  )
+  if (error !== null) throw new Error(`${source} does not compile\n${stderr}`, { cause: error })
   return {
     module: Buffer.from(written.get('kernel.wasm')).toString('base64'),
     text: written.get('kernel.wat'),
   }
 }
 
-/** The compiler reads and imports names that end in .ts, which these sources must not for the other compiler's sake. */
-function asName(source) {
-  return source.replace(/\.as$/, '.ts')
-}
-
-function read(path) {
-  return existsSync(path) ? readFileSync(path, 'utf8') : null
-}
-
-async function write(source, memory, check) {
-  const { module } = await compile(source, memory)
-  const target = source.replace(/\.as$/, '.generated.ts')
-  const generated = `/** ${source}, compiled by \`npm run kernels\`. @module */
+const args = process.argv.slice(2)
+// The kernel, a part of its source, and the file to take for that part.
+const [name, part, path] = args.filter((argument) => !argument.startsWith('--'))
+if (name !== undefined) {
+  const { module, text } = await compile(
+    KERNELS.find(({ source }) => source === name),
+    part,
+    path,
+  )
+  process.stdout.write(args.includes('--text') ? text : module)
+} else {
+  for (const kernel of KERNELS) {
+    const { module } = await compile(kernel)
+    const generated = `/** ${kernel.source}, compiled by \`npm run kernels\`. @module */
 
 export const KERNEL: string =
   '${module}'
 `
-  if (!check) writeFileSync(target, generated)
-  else if (generated !== read(target)) {
-    console.error(`${target} is out of date: npm run kernels`)
-    process.exitCode = 1
+    if (!args.includes('--check')) writeFileSync(kernel.target, generated)
+    else if (generated !== readFileSync(kernel.target, 'utf8')) {
+      console.error(`${kernel.target} is out of date: npm run kernels`)
+      process.exitCode = 1
+    }
   }
-}
-
-const args = process.argv.slice(2)
-const path = args.find((argument) => !argument.startsWith('--'))
-if (path === undefined) {
-  for (const [source, memory] of KERNELS) await write(source, memory, args.includes('--check'))
-} else {
-  // A copy of a source is compiled as the source that has its name.
-  const [source, memory] = KERNELS.find(([name]) => basename(name) === basename(path)) ?? KERNELS[0]
-  const { module, text } = await compile(source, memory, path)
-  process.stdout.write(args.includes('--text') ? text : module)
 }

@@ -160,12 +160,13 @@ interface Exports {
 
 /**
  * Places in two pages that never grow; values begin at 0. 4096 of them take 16,384 bytes, the longest key stream takes
- * 21,504, and up to three bytes behind it are read.
+ * 21,504, and up to three bytes behind it are read. Constants of the module lie behind all that.
  */
 const STREAM_AT = 16_384
 const SIGNS_AT = 40_960
 const STEPS_AT = 45_056
 const SCORES_AT = 49_152
+const CONSTANTS_AT = 61_440
 
 class AssemblyPairs implements PairKernel {
   readonly stream: Uint8Array<ArrayBuffer>
@@ -211,7 +212,7 @@ class AssemblyPairs implements PairKernel {
   }
 
   wipe(): void {
-    wipe(new Uint8Array(this.#exports.memory.buffer))
+    wipe(new Uint8Array(this.#exports.memory.buffer, 0, CONSTANTS_AT))
   }
 
   #take(z: Int32Array): void {

@@ -59,8 +59,9 @@ test.each(['WebAssembly', 'JavaScript'])('nothing is left after wiping, in %s', 
   expect(kernel.scores[scoreAt(512) + 1]).toBeGreaterThan(0)
   expect(kernel.scores.length).toBe(scoreAt(512) + 2)
   kernel.wipe()
-  expect(new Uint8Array(kernel.stream.buffer).every((byte) => byte === 0)).toBe(true)
-  expect(new Uint8Array(kernel.scores.buffer).every((byte) => byte === 0)).toBe(true)
+  // What lies behind 61,440 are constants of the module.
+  for (const { buffer } of [kernel.stream, kernel.scores])
+    expect(new Uint8Array(buffer).subarray(0, 61_440).every((byte) => byte === 0)).toBe(true)
 })
 
 function bytesOf(module: string): Uint8Array<ArrayBuffer> {
