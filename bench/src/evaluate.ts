@@ -31,7 +31,7 @@ async function ours(plan: Plan): Promise<readonly Series[]> {
   const subjects = quick ? 20 : 1000
   const dataset = syntheticPeople({ seed: plan.seed, subjects, samples: 5, dimensions: DIMENSIONS })
   const people = await loadPeople(dataset, { model: modelOf(DIMENSIONS) })
-  const pairs = await choosePairs(people, { impostors: quick ? 2000 : 100_000, seed: plan.seed })
+  const pairs = await choosePairs(people, { impostors: quick ? 2000 : 300_000, seed: plan.seed })
   const count = pairs.mated.references.length + pairs.nonMated.references.length
   const values: number[] = []
   for (let turn = 0; turn <= Math.ceil(plan.batches / 20); turn++) {
