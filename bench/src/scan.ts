@@ -23,7 +23,7 @@ export const scanScenario: Scenario = {
   notes: [
     'ours: what evaluation lists candidates with; random codes of nobody; the C loop counts rows below a limit and lists none',
     'faiss: that of Debian (libfaiss-dev), which is built for any processor, where it is installed',
-    'usearch: 100,000 vectors, scaled; PostgreSQL: one connection, no parallel workers, jit off',
+    'usearch: 100,000 vectors, scaled: its exact search takes no bits; PostgreSQL: one connection, no parallel workers, jit off',
     'fewer rows with --quick, scaled to a million',
   ],
   repeats: true,
