@@ -32,7 +32,7 @@ export const FAISS_SCAN: Program = {
 }
 
 /**
- * The times that a program prints, a number a line, as one series scaled by `factor`. None where it does not compile,
+ * The microseconds that a program prints, a number a line, as one series of milliseconds scaled by `factor`. None where it does not compile,
  * which is said on the standard error: a figure that is missing must not look like one that was not wanted.
  */
 export function timeProgram(
@@ -57,8 +57,8 @@ export function timeProgram(
     return [
       {
         name: series.name,
-        unit: 'µs',
-        values: lines.slice(0, -1).map((line) => Number(line) * series.factor),
+        unit: 'ms',
+        values: lines.slice(0, -1).map((line) => (Number(line) / 1000) * series.factor),
       },
     ]
   } finally {

@@ -54,7 +54,7 @@ export function randomCodes(rows: number): { readonly codes: Uint8Array; readonl
   return { codes: all.subarray(0, rows * bytes), code: all.slice(rows * bytes) }
 }
 
-/** Times of single searches as those of a million rows. */
+/** Milliseconds of single searches as those of a million rows. */
 export async function timeScans(
   plan: Plan,
   rows: number,
@@ -64,7 +64,7 @@ export async function timeScans(
   // Calls until the compilers have settled: a scan takes milliseconds.
   for (let i = 0; i < Math.min(20, plan.batches); i++) await scan()
   const series = await timeCalls(SCAN, calls, () => undefined, scan)
-  return [{ ...series, values: series.values.map((value) => (value * MILLION) / rows) }]
+  return [{ ...series, unit: 'ms', values: series.values.map((value) => (value * MILLION) / rows / 1000) }]
 }
 
 async function cLoop(plan: Plan): Promise<readonly Series[]> {
