@@ -27,7 +27,7 @@ export const rotateScenario: Scenario = {
   notes: [
     'rotate: into a buffer of its own, from buffers of the caller; wiping of the result included',
     'kernel: what a template is made with, in its own workspace; beside it the one in JavaScript, which runs where WebAssembly has no vectors',
-    'the matrices are kept, 1 MiB each; the one in WebAssembly lies in its memory, and so do vector and result',
+    'one matrix of 1 MiB, again and again: it stays in the cache of the processor where nobody else wants that, as one for each record would not; in WebAssembly matrix, vector and result lie in its memory',
   ],
   repeats: true,
   claims: [
