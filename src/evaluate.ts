@@ -19,6 +19,7 @@ export {
   type OperatingTarget,
   operatingPointAt,
 } from './evaluate/calibrate.ts'
+export { type CandidateOptions, type CandidateReport, candidateReport } from './evaluate/candidates.ts'
 export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
 export {
   type Linkability,

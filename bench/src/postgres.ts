@@ -6,7 +6,7 @@ import { Pool } from 'pg'
 import { openVault } from '../../dist/index.js'
 import { migratePostgres, postgresStore } from '../../dist/postgres.js'
 import { enrollRequest, makePeople, type Person, pick, vaultOptions, verifyRequest } from './people.ts'
-import { selectThenCount, sharedKeyProvider, withServer } from './postgres-server.ts'
+import { selectThenCount, sharedKeyProvider, singleConnection, withServer } from './postgres-server.ts'
 import type { Crowd, Share } from './postgres-worker.ts'
 import type { Plan, Scenario, Series } from './scenario.ts'
 
@@ -37,7 +37,7 @@ export const postgresScenario: Scenario = {
 function ours(plan: Plan): Promise<readonly Series[]> {
   return withServer(plan.folder, async (url) => {
     const schema = `bench_${process.pid}`
-    const pool = new Pool({ connectionString: url, max: 1 })
+    const pool = singleConnection(url)
     await migratePostgres(pool, { schema })
     const people = await makePeople(plan.seed, Math.max(plan.people, 16))
     await enrolAll(url, schema, people)

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Figure, Result } from './figures.ts'
-import type { Plan } from './scenario.ts'
+import type { Claim, Plan } from './scenario.ts'
 
 /** Everything that a figure needs beside it. */
 export interface Circumstances {
@@ -36,6 +36,9 @@ const PACKAGES = [
   'better-sqlite3',
   'sodium-native',
   'pg',
+  'usearch',
+  'node-seal',
+  'assemblyscript',
 ]
 
 export function circumstances(
@@ -127,8 +130,36 @@ function sizeRows(figures: readonly Figure[]): readonly (readonly string[])[] {
 function verdictLines(result: Result): readonly string[] {
   return result.verdicts.map(({ claim, value, holds }) => {
     const of = claim.over === undefined ? '' : ` ÷ ${claim.over.variant}, ${claim.over.series}`
-    return `   ${holds ? 'holds' : 'MISSED'}: ${claim.series}${of}: ${shown(value)}, at most ${shown(claim.most)}`
+    return `   ${holds ? 'holds' : 'MISSED'}: ${claim.series}${of}: ${shown(value)}, ${bound(claim)}`
   })
+}
+
+function bound(claim: Claim): string {
+  return 'most' in claim ? `at most ${shown(claim.most)}` : `at least ${shown(claim.least)}`
+}
+
+/** Every claim of a run in one line: ours, the peer, the ratio with its least and most of the rounds, the goal. */
+export function goalsText(results: readonly Result[]): string {
+  const rows = results.flatMap(({ scenario, verdicts }) =>
+    verdicts.map(({ claim, value, low, high, own, peer, unit, holds }) => [
+      `${scenario}: ${claim.series}`,
+      claim.over === undefined ? '' : nameOf(claim.over),
+      unit,
+      shown(own),
+      peer === undefined ? '' : shown(peer),
+      shown(value),
+      `${shown(low)}–${shown(high)}`,
+      bound(claim),
+      holds ? 'holds' : 'MISSED',
+    ]),
+  )
+  const missed = rows.filter((row) => row.at(-1) === 'MISSED').length
+  const head = ['goal', 'peer', 'unit', 'ours', 'theirs', 'value', 'rounds', 'bound', 'verdict']
+  return [`## goals: ${rows.length - missed} hold, ${missed} MISSED`, ...table([head, ...rows])].join('\n')
+}
+
+function nameOf({ variant, series }: { readonly variant: string; readonly series: string }): string {
+  return variant === 'guise' ? series : variant
 }
 
 function noiseLines({ smallestEffect, processorShare }: Result): readonly string[] {

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Result, resultOf } from './figures.ts'
-import { circumstances, currentLoad, headerText, resultText } from './report.ts'
+import { circumstances, currentLoad, goalsText, headerText, resultText } from './report.ts'
 import { runRounds } from './rounds.ts'
 import type { Plan } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
@@ -60,7 +60,11 @@ async function main(): Promise<void> {
   const at = circumstances(command, rounds, plan, loadAtBegin)
   const json = `${JSON.stringify({ ...at, results: measured }, undefined, 2)}\n`
   writeFileSync(file, json, { flag: 'wx' })
-  process.stdout.write(values.json ? json : `${[headerText(at), ...measured.map(resultText)].join('\n\n')}\n`)
+  process.stdout.write(
+    values.json
+      ? json
+      : `${[headerText(at), ...measured.map(resultText), goalsText(measured)].join('\n\n')}\n`,
+  )
   process.stderr.write(`kept in ${file}\n`)
 }
 

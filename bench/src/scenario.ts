@@ -32,12 +32,11 @@ export interface Variant {
   run(plan: Plan): Promise<readonly Series[]>
 }
 
-/** What the figures must show: a series of ours at most so large, alone or as a multiple of a peer's. */
-export interface Claim {
+/** What the figures must show: a series of ours at most, or at least, so large, alone or as a multiple of a peer's. */
+export type Claim = {
   readonly series: string
   readonly over?: { readonly variant: string; readonly series: string }
-  readonly most: number
-}
+} & ({ readonly most: number } | { readonly least: number })
 
 export interface Scenario {
   readonly name: string

@@ -2,10 +2,13 @@
 
 import { auditScenario } from './audit.ts'
 import { auditLogScenario } from './audit-log.ts'
+import { bundleScenario } from './bundle.ts'
 import { enrollScenario } from './enroll.ts'
+import { evaluateScenario } from './evaluate.ts'
 import { keyingScenario } from './keying.ts'
 import { postgresScenario } from './postgres.ts'
 import { rotateScenario } from './rotate.ts'
+import { scanScenario } from './scan.ts'
 import type { Scenario } from './scenario.ts'
 import { sealScenario } from './seal.ts'
 import { sizeScenario } from './size.ts'
@@ -22,5 +25,8 @@ export const SCENARIOS: readonly Scenario[] = [
   auditScenario,
   auditLogScenario,
   enrollScenario,
+  scanScenario,
+  evaluateScenario,
   sizeScenario,
+  bundleScenario,
 ]

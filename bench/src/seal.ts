@@ -20,7 +20,10 @@ export const sealScenario: Scenario = {
     'node:crypto has ChaCha20-Poly1305 with 12-byte nonces only',
   ],
   repeats: true,
-  claims: [{ series: 'open', over: { variant: NATIVE, series: 'open' }, most: 6 }],
+  claims: [
+    { series: 'open', over: { variant: NATIVE, series: 'open' }, most: 6 },
+    { series: 'seal', over: { variant: NATIVE, series: 'seal' }, most: 6 },
+  ],
   variants: [
     ...oursTwice(ours),
     { name: NATIVE, role: 'peer', run: native },

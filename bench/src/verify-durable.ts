@@ -29,6 +29,7 @@ export const verifyDurableScenario: Scenario = {
       over: { variant: PUT, series: 'one after the other' },
       most: 1.5,
     },
+    { series: `nonmatch, ${WIDTH} in flight`, least: 8000 },
   ],
   variants: [...oursTwice(ours), { name: PUT, role: 'peer', run: barePut }],
 }

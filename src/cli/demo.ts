@@ -58,7 +58,7 @@ export function demoCommand(argv: readonly string[], io: Io): Promise<number> {
     const people = wholeNumber('--people', values.people, 50, 20_000)
     const keys = wholeNumber('--keys', values.keys, 1, 100)
     const impostors =
-      values.impostors === 'all' ? 'all' : wholeNumber('--impostors', values.impostors, 1, 50_000_000)
+      values.impostors === 'all' ? 'all' : wholeNumber('--impostors', values.impostors, 1, 100_000_000)
     if (values.data !== undefined) return measure(io, { ...values, data: values.data, keys, impostors })
     return perform(io, { people, seed: values.seed, json: values.json })
   })

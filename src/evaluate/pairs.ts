@@ -24,8 +24,8 @@ export interface PairOptions {
   readonly seed: string
 }
 
-/** Four bytes an index, two indices a pair: 400 MB. */
-const MAX_PAIRS = 50_000_000
+/** Four bytes an index, two indices a pair: 800 MB. */
+const MAX_PAIRS = 100_000_000
 
 /**
  * Pairs (i, j) with i < j, in that order: i is the reference, j the probe. Mated: all pairs within a subject.

@@ -49,7 +49,7 @@ export async function parityReport(dataset: Dataset, options: ParityOptions): Pr
   const { model, operatingPoint: point, cosineThreshold, seed = 'parity', signal, onProgress } = options
   if (!(cosineThreshold > 0 && cosineThreshold <= 1))
     throw inputError('cosineThreshold must be above 0 and at most 1')
-  const impostors = checkInteger(options.impostors ?? 100_000, 'impostors', [1, 50_000_000], inputError)
+  const impostors = checkInteger(options.impostors ?? 100_000, 'impostors', [1, 100_000_000], inputError)
   const { id, meanHash } = checkModel(model)
   fitOperatingPoints([point], { model: id, meanHash, suite: point.suite, bits: point.bits }, true)
   const people = await loadPeople(dataset, { model, signal })

@@ -1,14 +1,12 @@
 /** Scores of pairs, each under its reference's own record key (SPEC §5–§7). @module */
 
-import { wipe } from '../base/bytes.ts'
 import { accepts } from '../compare/decide.ts'
 import type { Bits } from '../policy/operating-point.ts'
-import { quantize } from '../transform/quantize.ts'
-import { rotate } from '../transform/rotate.ts'
 import { keyStream } from '../transform/stream.ts'
-import { checkSuite, rotationSize, type Suite } from '../transform/suite.ts'
+import { checkSuite, rotationSize, type Suite, suiteParameters } from '../transform/suite.ts'
 import { MAX_GRADE, type Scores } from './accuracy.ts'
 import { Pace, type TaskOptions } from './pace.ts'
+import { type PairKernel, pairKernel, scoreAt } from './pair-kernel.ts'
 import type { PairList, Pairs } from './pairs.ts'
 import type { People } from './people.ts'
 import { seededKey } from './random.ts'
@@ -98,18 +96,15 @@ export function gradeOf(sum: number, energy: number, m: number): number {
   return 0
 }
 
-/** Rotates references and probes of one group under the keys of one draw. */
+/** Scores the probes of one group under the keys of one draw, reference by reference. */
 class PairRotation {
   readonly #people: People
   readonly #group: Group
   readonly #suite: Suite
   readonly #seed: string
   readonly #draw: number
-  /** Signs of the rotated reference: −1 or 1. */
-  readonly #signs: Int8Array
-  readonly #most: number
+  readonly #kernel: PairKernel
   #reference = -1
-  #stream: Uint8Array = new Uint8Array(0)
 
   constructor(people: People, group: Group, suite: Suite, seed: string, draw: number) {
     this.#people = people
@@ -117,8 +112,8 @@ class PairRotation {
     this.#suite = suite
     this.#seed = seed
     this.#draw = draw
-    this.#most = Math.max(...group.bits)
-    this.#signs = new Int8Array(new ArrayBuffer(group.n))
+    const { rounds } = suiteParameters(suite)
+    this.#kernel = pairKernel({ n: group.n, rounds, most: Math.max(...group.bits) })
   }
 
   async score(list: PairList, targets: readonly Uint16Array[], pace: Pace): Promise<void> {
@@ -134,62 +129,33 @@ class PairRotation {
 
   #scorePair(reference: number, probe: number, targets: readonly Uint16Array[], pair: number): void {
     if (reference !== this.#reference) this.#turnTo(reference)
-    const values = this.#rotate(probe)
-    const steps = quantize(values, this.#most)
-    gradePrefixes(this.#signs, steps, this.#group.bits, targets, pair)
-    wipe(values, steps)
+    const { scores } = this.#kernel
+    this.#kernel.score(this.#integersOf(probe))
+    for (let k = 0; k < targets.length; k++) {
+      const m = this.#group.bits[k] as Bits
+      const at = scoreAt(m)
+      const grades = targets[k] as Uint16Array
+      grades[pair] = gradeOf(scores[at] as number, scores[at + 1] as number, m)
+    }
   }
 
   dispose(): void {
-    wipe(this.#stream, this.#signs)
+    this.#kernel.wipe()
   }
 
   #turnTo(reference: number): void {
     const { n } = this.#group
-    const key = seededKey(this.#seed, this.#draw, n, reference)
-    wipe(this.#stream)
-    this.#stream = keyStream(this.#suite, key, n, this.#most)
+    keyStream(this.#suite, seededKey(this.#seed, this.#draw, n, reference), n, 0, this.#kernel.stream)
     this.#reference = reference
-    const values = this.#rotate(reference)
-    for (let i = 0; i < n; i++) this.#signs[i] = (values[i] as number) < 0 ? -1 : 1
-    wipe(values)
+    this.#kernel.turnTo(this.#integersOf(reference))
   }
 
-  #rotate(sample: number): Int32Array {
+  #integersOf(sample: number): Int32Array {
     const { dimensions, integers } = this.#people
-    const z = integers.subarray(sample * dimensions, (sample + 1) * dimensions)
-    return rotate(z, this.#suite, this.#group.n, this.#stream)
+    return integers.subarray(sample * dimensions, (sample + 1) * dimensions)
   }
 }
 
-/**
- * Sum and energy of SPEC §7 over the first m coordinates, for every m of the group in one pass. The mask is left
- * out on both sides: it cancels in the score.
- */
-function gradePrefixes(
-  signs: Int8Array,
-  steps: Int8Array,
-  bits: readonly Bits[],
-  targets: readonly Uint16Array[],
-  pair: number,
-): void {
-  let sum = 0
-  let energy = 0
-  let from = 0
-  for (let k = 0; k < targets.length; k++) {
-    const m = bits[k] as Bits
-    for (let i = from; i < m; i++) {
-      const step = steps[i] as number
-      energy = (energy + Math.imul(step, step)) | 0
-      sum = (sum + Math.imul(step, signs[i] as number)) | 0
-    }
-    from = m
-    const grades = targets[k] as Uint16Array
-    grades[pair] = gradeOf(sum, energy, m)
-  }
-}
-
-/** Ascending within each group, as `gradePrefixes` needs them. */
 function groupBits(dimensions: number, bits: readonly Bits[]): readonly Group[] {
   const groups = new Map<number, Bits[]>()
   for (const m of [...new Set(bits)].sort((a, b) => a - b)) {

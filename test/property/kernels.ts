@@ -4,8 +4,9 @@ import { stepOf } from '../../src/transform/quantize.ts'
 import { rotationBytes, type Suite, suiteParameters } from '../../src/transform/suite.ts'
 import * as reference from '../reference/transform.ts'
 
-const SIZES = [64, 128, 256, 512, 1024, 2048, 4096] as const
-const KINDS = ['face', 'sparse', 'equal', 'alternating', 'any', 'extreme'] as const
+export const SIZES = [64, 128, 256, 512, 1024, 2048, 4096] as const
+export const KINDS = ['face', 'sparse', 'equal', 'alternating', 'any', 'extreme'] as const
+export type Kind = (typeof KINDS)[number]
 const STREAMS = ['random', 'random', 'random', 'zeros', 'ones'] as const
 const NORM = 2 ** 20
 
@@ -73,7 +74,7 @@ function sameSteps(kernel: Kernel, values: Int32Array, words: Words): boolean {
 }
 
 /** Of the norm that embeddings have, or of any: sums wrap around then. */
-function fillValues(values: Int32Array, kind: (typeof KINDS)[number], words: Words): void {
+export function fillValues(values: Int32Array, kind: Kind, words: Words): void {
   const n = values.length
   const each = Math.round(NORM / Math.sqrt(n))
   if (kind === 'sparse') values[words.next() % n] = words.pick([NORM, -NORM])
@@ -89,14 +90,14 @@ function fillValues(values: Int32Array, kind: (typeof KINDS)[number], words: Wor
   }
 }
 
-function equal(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+export function equal(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   let different = a.length ^ b.length
   for (let i = 0; i < a.length; i++) different |= (a[i] as number) ^ (b[i] as number)
   return different === 0
 }
 
 /** A repeatable sequence of words that look random (splitmix32). */
-class Words {
+export class Words {
   #state: number
 
   constructor(seed: number) {

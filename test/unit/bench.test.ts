@@ -1,10 +1,12 @@
 /** The measurements run, and say of planted values what is true. @module */
 import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
+import { evaluateScenario } from '../../bench/src/evaluate.ts'
 import { quantile, type Run, resultOf, spreadOf } from '../../bench/src/figures.ts'
-import { resultText } from '../../bench/src/report.ts'
+import { goalsText, resultText } from '../../bench/src/report.ts'
 import { rotateScenario } from '../../bench/src/rotate.ts'
 import { runVariant } from '../../bench/src/rounds.ts'
+import { scanScenario } from '../../bench/src/scan.ts'
 import { oursTwice, type Plan, type Scenario } from '../../bench/src/scenario.ts'
 import { BOTH_PARTS, seriesName, sizeScenario } from '../../bench/src/size.ts'
 import { verifyScenario } from '../../bench/src/verify.ts'
@@ -66,6 +68,21 @@ describe('figures', () => {
     expect(result.smallestEffect).toBe(0)
   })
 
+  test('every claim has a line with both sides, the ratio, its spread and the goal', () => {
+    const floor = { ...scenario, claims: [...scenario.claims, { series: 'time', least: 9 }] }
+    const result = resultOf(floor, planted([8, 10, 12], [8, 8, 8], [4, 4, 5]))
+    expect(result.verdicts.map(({ own, peer, low, high }) => [own, peer, low, high])).toEqual([
+      [10, undefined, 8, 12],
+      [10, 4, 2, 2.5],
+      [10, undefined, 8, 12],
+    ])
+    const lines = goalsText([result]).split('\n')
+    expect(lines[0]).toBe('## goals: 2 hold, 1 MISSED')
+    expect(lines.at(-2)).toMatch(/planted: time +peer +µs +10 +4 +2\.50 +2–2\.50 +at most 2 +MISSED$/)
+    expect(lines.at(-1)).toMatch(/at least 9 +holds$/)
+    expect(goalsText([resultOf(floor, planted([8], [8], [9]))])).toContain('MISSED')
+  })
+
   test('a claim about a peer that was not measured does not hold', () => {
     const result = resultOf(scenario, planted([1], [1], []))
     expect(result.verdicts[1]?.holds).toBe(false)
@@ -87,9 +104,22 @@ describe('scenarios', () => {
     const runs: Run[] = []
     for (const name of names) runs.push(await runVariant(rotateScenario, name, 0, plan))
     const result = resultOf(rotateScenario, runs)
-    expect(result.figures.map(({ n }) => n)).toEqual([2, 2, 2, 2, 2, 2, 2])
+    expect(result.figures.map(({ n }) => n)).toEqual([2, 2, 2, 2, 2, 2, 2, 2])
     expect(result.figures.every(({ min }) => min > 0)).toBe(true)
     expect(result.smallestEffect).toBeGreaterThanOrEqual(0)
+  })
+
+  test('scan: ours and the loops that need no server; one that does not compile leaves no figure', async () => {
+    for (const { name } of scanScenario.variants.filter(({ name }) => !/PostgreSQL|usearch/.test(name))) {
+      const { series } = await runVariant(scanScenario, name, 0, plan)
+      expect(series.every(({ values }) => values.length > 0 && values.every((value) => value > 0))).toBe(true)
+      if (!/AVX2|faiss/.test(name)) expect(series.map((each) => each.name)).toEqual(['a million'])
+    }
+  })
+
+  test('evaluate: a pair takes some time', async () => {
+    const { series } = await runVariant(evaluateScenario, 'guise', 0, plan)
+    expect(series[0]?.values[0]).toBeGreaterThan(0)
   })
 
   test('verify: the parts fit together on rows of a real store', async () => {

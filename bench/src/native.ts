@@ -1,0 +1,86 @@
+/** Peers that are compiled when they are measured: C and C++ by the compiler of the machine, AssemblyScript by that of the root. @module */
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Series } from './scenario.ts'
+
+const sources = new URL('../native/', import.meta.url)
+
+/** How a source in C or C++ becomes a program. */
+interface Program {
+  readonly source: string
+  readonly compiler: string
+  readonly flags: readonly string[]
+  readonly libraries: readonly string[]
+}
+
+export const C_SCAN: Program = {
+  source: 'scan.c',
+  compiler: 'gcc',
+  flags: ['-O3', '-march=native', '-std=gnu17'],
+  libraries: [],
+}
+
+/** Debian: libfaiss-dev, libblas-dev, liblapack-dev. */
+export const FAISS_SCAN: Program = {
+  source: 'faiss.cpp',
+  compiler: 'g++',
+  flags: ['-O3', '-march=native', '-std=c++17', '-fopenmp'],
+  libraries: ['-lfaiss', '-lblas', '-llapack'],
+}
+
+/**
+ * The microseconds that a program prints, a number a line, as one series of milliseconds scaled by `factor`. None where it does not compile,
+ * which is said on the standard error: a figure that is missing must not look like one that was not wanted.
+ */
+export function timeProgram(
+  program: Program,
+  args: readonly number[],
+  series: { readonly name: string; readonly factor: number },
+): readonly Series[] {
+  const folder = mkdtempSync(join(tmpdir(), 'guise-bench-native-'))
+  try {
+    const path = join(folder, 'program')
+    const { compiler, flags, source, libraries } = program
+    const file = new URL(source, sources).pathname
+    const compiled = spawnSync(compiler, [...flags, file, '-o', path, ...libraries], { encoding: 'utf8' })
+    if (compiled.status !== 0) {
+      const [why = ''] = (compiled.stderr ?? String(compiled.error)).split('\n')
+      process.stderr.write(`SKIPPED: ${source} does not compile with ${compiler}: ${why}\n`)
+      return []
+    }
+    // One thread, as everybody else has.
+    const env = { ...process.env, OMP_NUM_THREADS: '1' }
+    const lines = execFileSync(path, args.map(String), { encoding: 'utf8', env }).trim().split('\n')
+    return [
+      {
+        name: series.name,
+        unit: 'ms',
+        values: lines.slice(0, -1).map((line) => (Number(line) / 1000) * series.factor),
+      },
+    ]
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The module of a source in AssemblyScript, compiled as the kernels of the library are. */
+export async function compileAssembly(source: string): Promise<WebAssembly.Module> {
+  // Loaded late: it awaits something at its top, and a worker would miss what it is told meanwhile.
+  const { default: asc } = await import('assemblyscript/asc')
+  const entry = source.replace(/\.as$/, '.ts')
+  const options = ['--runtime', 'stub', '--noAssert', '--enable', 'simd', '-O3', '--importMemory']
+  let module: Uint8Array<ArrayBuffer> | undefined
+  const { error, stderr } = await asc.main([entry, '--outFile', 'module.wasm', ...options], {
+    readFile: (name) => (name === entry ? readFileSync(new URL(source, sources), 'utf8') : null),
+    writeFile: (name, contents) => {
+      if (name === 'module.wasm' && typeof contents !== 'string') module = Uint8Array.from(contents)
+    },
+    listFiles: () => [],
+  })
+  if (error !== null || module === undefined)
+    throw new Error(`${source} does not compile\n${stderr.toString()}`)
+  return new WebAssembly.Module(module)
+}
