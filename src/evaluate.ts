@@ -20,6 +20,14 @@ export {
   operatingPointAt,
 } from './evaluate/calibrate.ts'
 export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
+export {
+  type IdentificationOptions,
+  type IdentificationReport,
+  identificationReport,
+  type Shortlist,
+  type ThresholdFigures,
+  type WayFigures,
+} from './evaluate/identification.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
   type AccuracyFigures,
@@ -27,3 +35,4 @@ export {
   type AccuracyReport,
   accuracyReport,
 } from './evaluate/report.ts'
+export type { SearchTarget, WayDifference } from './evaluate/search-bootstrap.ts'
