@@ -6,8 +6,9 @@ import { wilson } from '../../src/evaluate/rates.ts'
 import { GALLERY_SUITE } from '../../src/gallery/declaration.ts'
 import type { Bits } from '../../src/policy/operating-point.ts'
 import { encodeReference } from '../../src/template/template.ts'
-import { combine, dot, type Matrix, matrix, row } from './matrix.ts'
-import { type Preimages, type Prior, shardAttack } from './shard-estimators.ts'
+import { dot, type Matrix, matrix, row } from './matrix.ts'
+import { type Preimages, shardAttack } from './shard-estimators.ts'
+import { type Population, populationsOf, priorsFor, unitAt, unitOf } from './shard-population.ts'
 
 export interface ShardTrial {
   readonly bits: Bits
@@ -15,8 +16,10 @@ export interface ShardTrial {
   readonly known: number
   readonly targets: number
   readonly seed: string
-  /** One key for all instead of one for each target: then the known pairs are the same for a tenth of the people. */
-  readonly oneKey?: boolean
+  /** Priors to try: how much of the covariance is taken for round, from 0 to 1. */
+  readonly shrinkages: readonly number[]
+  /** One key for all instead of one for each target: then the known pairs are the same for so many parts of the people. */
+  readonly oneKeyGroups?: number
 }
 
 export interface Share {
@@ -36,6 +39,7 @@ export interface Gain {
 }
 
 export interface ShardFigures {
+  /** The fewest pairs known of any target. */
   readonly known: number
   readonly targets: number
   readonly people: number
@@ -46,11 +50,6 @@ export interface ShardFigures {
   /** The estimator with the most accepted at 1 in 10,000, chosen after the fact: in favour of the thief. */
   readonly best: string
 }
-
-const SHRINKAGES = [0.05, 0.2, 0.5, 0.8, 0.95]
-/** The shrinkage whose prior the probit fit takes; the others gain as much with it, within a hundredth. */
-const FITTED = '0.8'
-const GROUPS = 10
 const CONTROLS = ['mean face', 'the face itself'] as const
 
 /** What the best estimator gains. */
@@ -70,13 +69,6 @@ export function tableOf({ known, targets, people, comparisons, among, gains, bes
   return [head, ...lines].join('\n')
 }
 
-/** Mean and covariance of faces, and the products with faces that were asked for. */
-interface Population {
-  readonly mean: Float64Array
-  readonly covariance: Matrix
-  readonly spread: Map<number, Float64Array>
-}
-
 /** One half of the people: targets and members; prior and thresholds come from the other half. */
 interface Half {
   readonly targets: readonly number[]
@@ -90,7 +82,7 @@ interface Half {
 
 /** Attacks so many targets, spread over both halves of the people. */
 export function attackShards(people: People, trial: ShardTrial): ShardFigures {
-  const halves = splitHalves(people, trial.seed)
+  const halves = splitHalves(people, trial.seed, trial.shrinkages)
   const tally = new Tally()
   halves.forEach((half, side) => {
     const wanted = Math.floor((trial.targets + side) / 2)
@@ -99,15 +91,14 @@ export function attackShards(people: People, trial: ShardTrial): ShardFigures {
       { length: count },
       (_, i) => half.targets[Math.floor((i * half.targets.length) / count)] as number,
     )
-    const attack = trial.oneKey === true ? oneKeyAttack : shardsAttack
-    attack(people, half, targets, trial, side, (target, preimages) =>
-      tally.add(people, half, target, preimages),
-    )
+    const report: Report = (target, preimages, known) => tally.add(people, half, target, preimages, known)
+    if (trial.oneKeyGroups === undefined) shardsAttack(people, half, targets, trial, side, report)
+    else oneKeyAttack(people, targets, trial, side, report)
   })
-  return tally.figures(trial.known, halves)
+  return tally.figures(halves)
 }
 
-type Report = (target: number, preimages: Preimages) => void
+type Report = (target: number, preimages: Preimages, known: number) => void
 
 /** Each target in a shard of its own: random members, a fresh key. */
 function shardsAttack(
@@ -132,16 +123,15 @@ function shardsAttack(
     const attack = shardAttack(
       faces,
       codesOf(people, members, trial.bits, key),
-      priorsFor(people, half, members),
+      priorsFor(people, half.populations, members),
     )
-    report(target, attack(row(codesOf(people, [target], trial.bits, key), 0)))
+    report(target, attack(row(codesOf(people, [target], trial.bits, key), 0)), members.length)
   }
 }
 
 /** Everybody under one key: the subjects of a tenth are attacked with pairs of the others. */
 function oneKeyAttack(
   people: People,
-  half: Half,
   targets: readonly number[],
   trial: ShardTrial,
   side: number,
@@ -149,16 +139,18 @@ function oneKeyAttack(
 ): void {
   const all = Array.from({ length: people.count }, (_, sample) => sample)
   const key = seededKey(trial.seed, side)
-  for (let group = 0; group < GROUPS; group++) {
-    const mine = targets.filter((target) => (people.subjectOf[target] as number) % GROUPS === group)
+  const groups = trial.oneKeyGroups ?? 1
+  for (let group = 0; group < groups; group++) {
+    const mine = targets.filter((target) => (people.subjectOf[target] as number) % groups === group)
     if (mine.length === 0) continue
     const outside = mine.map((target) => people.subjectOf[target] as number)
     const random = new SeededRandom(trial.seed, 'one-key', side, group)
     const members = drawMembers(people, all, outside, trial.known, random)
     const faces = matrix(members.length, people.dimensions, (i, j) => unitAt(people, members[i] as number, j))
-    const priors = new Map([...priorsFor(people, half, members)].slice(0, 1))
-    const attack = shardAttack(faces, codesOf(people, members, trial.bits, key), priors)
-    for (const target of mine) report(target, attack(row(codesOf(people, [target], trial.bits, key), 0)))
+    // So many pairs know more than a prior.
+    const attack = shardAttack(faces, codesOf(people, members, trial.bits, key), new Map())
+    for (const target of mine)
+      report(target, attack(row(codesOf(people, [target], trial.bits, key), 0)), members.length)
   }
 }
 
@@ -207,7 +199,7 @@ function codesOf(people: People, samples: readonly number[], bits: Bits, key: Ui
   )
 }
 
-function splitHalves(people: People, seed: string): readonly Half[] {
+function splitHalves(people: People, seed: string, shrinkages: readonly number[]): readonly Half[] {
   const order = shuffle(
     Array.from({ length: people.subjects }, (_, subject) => subject),
     new SeededRandom(seed, 'halves'),
@@ -223,7 +215,14 @@ function splitHalves(people: People, seed: string): readonly Half[] {
     const gallery = [
       ...new Map(members.map((sample) => [people.subjectOf[sample] as number, sample])).values(),
     ]
-    return { targets, members, populations: populationsOf(people, others), thresholds, comparisons, gallery }
+    return {
+      targets,
+      members,
+      populations: populationsOf(people, others, shrinkages),
+      thresholds,
+      comparisons,
+      gallery,
+    }
   })
 }
 
@@ -251,68 +250,22 @@ function thresholdsOf(people: People, samples: readonly number[]): Pick<Half, 't
   return { thresholds: { '1e-3': at(1e-3), '1e-4': at(1e-4) }, comparisons }
 }
 
-function populationsOf(people: People, samples: readonly number[]): ReadonlyMap<string, Population> {
-  const { dimensions } = people
-  const mean = new Float64Array(dimensions)
-  for (const sample of samples) {
-    for (let i = 0; i < dimensions; i++)
-      mean[i] = (mean[i] as number) + unitAt(people, sample, i) / samples.length
-  }
-  const sums = new Float64Array(dimensions * dimensions)
-  const off = new Float64Array(dimensions)
-  for (const sample of samples) {
-    for (let i = 0; i < dimensions; i++) off[i] = unitAt(people, sample, i) - (mean[i] as number)
-    for (let i = 0; i < dimensions; i++) {
-      const factor = (off[i] as number) / samples.length
-      const from = i * dimensions
-      for (let j = 0; j <= i; j++) sums[from + j] = (sums[from + j] as number) + factor * (off[j] as number)
-    }
-  }
-  let trace = 0
-  for (let i = 0; i < dimensions; i++) trace += sums[i * dimensions + i] as number
-  return new Map(
-    SHRINKAGES.map((shrinkage) => {
-      const covariance = matrix(dimensions, dimensions, (i, j) => {
-        const value = sums[Math.max(i, j) * dimensions + Math.min(i, j)] as number
-        return (1 - shrinkage) * value + (i === j ? (shrinkage * trace) / dimensions : 0)
-      })
-      return [String(shrinkage), { mean, covariance, spread: new Map() }]
-    }),
-  )
-}
-
-function priorsFor(
-  people: People,
-  { populations }: Half,
-  members: readonly number[],
-): ReadonlyMap<string, Prior> {
-  return new Map(
-    [...populations].map(([name, { mean, covariance, spread }]) => {
-      const rows = members.map((sample) => {
-        const known = spread.get(sample) ?? combine(covariance, unitOf(people, sample))
-        spread.set(sample, known)
-        return known
-      })
-      const values = matrix(rows.length, people.dimensions, (i, j) => (rows[i] as Float64Array)[j] as number)
-      return [name, { mean, spread: values, fitted: name === FITTED }]
-    }),
-  )
-}
-
 /** Sums over the targets, estimator by estimator. */
 class Tally {
   #targets = 0
+  #known = Number.POSITIVE_INFINITY
   readonly #subjects = new Set<number>()
   readonly #sums = new Map<string, { cosine: number; '1e-3': number; '1e-4': number; named: number }>()
 
-  add(people: People, half: Half, target: number, preimages: Preimages): void {
+  add(people: People, half: Half, target: number, preimages: Preimages, known: number): void {
     this.#targets++
+    this.#known = Math.min(this.#known, known)
     const subject = people.subjectOf[target] as number
     this.#subjects.add(subject)
     const [population] = half.populations.values()
     const [none, all] = CONTROLS
-    const controls = new Map([
-      [none, population?.mean ?? new Float64Array(0)],
+    const controls = new Map<string, Float64Array>([
+      ...(population === undefined ? [] : [[none, population.mean] as const]),
       [all, Float64Array.from(unitOf(people, target))],
     ])
     const again = other(people, target) as number
@@ -331,7 +284,7 @@ class Tally {
     }
   }
 
-  figures(known: number, halves: readonly Half[]): ShardFigures {
+  figures(halves: readonly Half[]): ShardFigures {
     const targets = this.#targets
     const share = (count: number): Share => ({ value: count / targets, ...wilson(count, targets) })
     const gains = new Map(
@@ -348,7 +301,7 @@ class Tally {
       .filter(([name]) => !(CONTROLS as readonly string[]).includes(name))
       .sort(([, a], [, b]) => b.accepted['1e-4'].value - a.accepted['1e-4'].value || b.cosine - a.cosine)
     return {
-      known,
+      known: this.#known,
       targets,
       people: this.#subjects.size,
       comparisons: halves.map(({ comparisons }) => comparisons),
@@ -377,14 +330,6 @@ function shuffle(list: readonly number[], random: SeededRandom): number[] {
     order[j] = held
   }
   return order
-}
-
-function unitOf({ dimensions, units }: People, sample: number): Float32Array {
-  return units.subarray(sample * dimensions, (sample + 1) * dimensions)
-}
-
-function unitAt({ dimensions, units }: People, sample: number, i: number): number {
-  return units[sample * dimensions + i] as number
 }
 
 function cosine(people: People, a: number, b: number): number {
