@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type IdentificationReport, identificationReport } from '../../dist/evaluate.js'
 import type { Bits } from '../../dist/index.js'
-import { openDataset } from '../../dist/node.js'
+import { type Dataset, openDataset } from '../../dist/node.js'
 
 const USAGE = `node bench/dist/accuracy.js --data DIR [options]
   --data DIR       folder with embeddings.f32 and labels.csv
@@ -14,6 +14,7 @@ const USAGE = `node bench/dist/accuracy.js --data DIR [options]
   --scan N         threshold of the scan, ten-thousandths (default 1)
   --draws N        galleries of other people and keys (default 5)
   --seed TEXT      default "identification"
+  --without NAMES  subjects to leave out, separated by commas
   --json           prints the figures as JSON
 `
 
@@ -27,6 +28,7 @@ async function main(): Promise<void> {
       scan: { type: 'string', default: '1' },
       draws: { type: 'string', default: '5' },
       seed: { type: 'string', default: 'identification' },
+      without: { type: 'string', default: '' },
       json: { type: 'boolean', default: false },
     },
   })
@@ -34,7 +36,7 @@ async function main(): Promise<void> {
   if (data === undefined) throw new RangeError(USAGE)
   const reports: IdentificationReport[] = []
   for (const set of values.set.split(',')) {
-    const dataset = await openDataset(join(data, set))
+    const dataset = without(await openDataset(join(data, set)), new Set(values.without.split(',')))
     const report = await identificationReport(dataset, {
       model: { id: 'measured@1', dimensions: dataset.dimensions, metric: 'cosine' },
       bits: Number(values.bits) as Bits,
@@ -47,6 +49,13 @@ async function main(): Promise<void> {
     if (!values.json) process.stdout.write(`${textOf(report)}\n`)
   }
   if (values.json) process.stdout.write(`${JSON.stringify(reports, undefined, 2)}\n`)
+}
+
+function without(dataset: Dataset, subjects: ReadonlySet<string>): Dataset {
+  const read: Dataset['read'] = async function* (options) {
+    for await (const labelled of dataset.read(options)) if (!subjects.has(labelled.subject)) yield labelled
+  }
+  return { ...dataset, rows: undefined, read }
 }
 
 /** Rates and differences in percent, intervals of 95 % in brackets. */

@@ -10,8 +10,6 @@ export interface Prior {
   readonly fitted: boolean
 }
 
-export type Estimator = 'preimage' | 'regression' | 'prior' | 'probit'
-
 /** Preimages by name of the estimator; those with a prior once for each shrinkage. */
 export type Preimages = ReadonlyMap<string, Float64Array>
 
@@ -26,7 +24,7 @@ const NEWTON_STEPS = 5
  * - `preimage`: the rotation by least squares from faces to codes, and the signs of the code turned back through it
  * - `regression`: least squares from codes to faces
  * - `prior`: the linear estimate of least error for a Gaussian population: the share of agreeing bits tells the angle to each known
- *   face (sin(π/2 · agreement)), up to a variance of (π/2)²/m
+ *   face (sin(π/2 · agreement)), up to a variance of (π/2)²/m, or a part of it
  * - `probit`: the most likely face under that prior when each bit is a coin whose bias the bits of the known codes tell
  */
 export function shardAttack(
@@ -48,17 +46,25 @@ export function shardAttack(
       ['preimage', combine(faces, turnBack(agreement))],
       ['regression', combine(faces, regress(agreement))],
       ...informed.flatMap(({ name, linear, probit }): [string, Float64Array][] => {
-        const angles = linear(agreement)
-        const found: [string, Float64Array][] = [[`prior ${name}`, angles.face]]
-        if (probit !== undefined) found.push([`probit ${name}`, probit(code, angles.inner)])
+        const found = NOISES.map((noise): [string, Float64Array] => [
+          `prior ${name}, noise ${noise}`,
+          linear(agreement, noise).face,
+        ])
+        if (probit !== undefined) {
+          found.push([`probit ${name}`, probit(code, linear(agreement, 1).inner)])
+        }
         return found
       }),
     ])
   }
 }
 
+/** Part of the expected noise that is believed: a prior from few people misses variance that new faces have. */
+type Noise = (typeof NOISES)[number]
+const NOISES = [1, 0.15] as const
+
 interface Informed {
-  linear(agreement: Float64Array): { readonly face: Float64Array; readonly inner: Float64Array }
+  linear(agreement: Float64Array, noise: Noise): { readonly face: Float64Array; readonly inner: Float64Array }
   readonly probit: ((code: Float64Array, start: Float64Array) => Float64Array) | undefined
 }
 
@@ -73,13 +79,14 @@ function informedAttack(
   // XΣXᵀ and Xμ.
   const inner = timesTransposed(spread, faces)
   const expected = Float64Array.from({ length: count }, (_, i) => dot(row(faces, i), mean))
-  const solveNoisy = solver(inner, (Math.PI / 2) ** 2 / bits)
+  const solvers = new Map(NOISES.map((noise) => [noise, solver(inner, (noise * (Math.PI / 2) ** 2) / bits)]))
   const solveInner = solver(inner, 1e-4)
   const toFace = (weights: Float64Array): Float64Array =>
     combine(spread, weights).map((value, i) => value + (mean[i] as number))
-  const linear: Informed['linear'] = (agreement) => {
+  const linear: Informed['linear'] = (agreement, noise) => {
     const angles = agreement.map((value, i) => Math.sin((Math.PI / 2) * value) - (expected[i] as number))
-    const face = toFace(solveNoisy(angles))
+    const solve = solvers.get(noise) as ReturnType<typeof solver>
+    const face = toFace(solve(angles))
     return { face, inner: Float64Array.from({ length: count }, (_, i) => dot(row(faces, i), face)) }
   }
   if (!fitted || count > MOST_FITTED) return { linear, probit: undefined }

@@ -18,7 +18,7 @@ const {
 } = process.env
 const TARGETS = 400
 const ONE_KEY = 1024
-const SHRINKAGES = [0.05, 0.2, 0.5, 0.8, 0.95]
+const SHRINKAGES = [0.2, 0.5, 0.8]
 
 async function sets(): Promise<readonly Dataset[]> {
   if (folder === undefined) {
@@ -40,10 +40,15 @@ test('B11 shards of several sizes, and one key for all', async () => {
     const members = [...new Set([own, ...sizes.split(',').filter(Boolean).map(Number)])]
     const trial = { bits: Number(bits) as 512, targets: TARGETS, seed: 'shard', shrinkages: SHRINKAGES }
     console.info(`## ${dataset.name}: d = ${dimensions}, g = ${bits}, shards of ${own}`)
-    for (const count of members) console.info(tableOf(attackShards(people, { ...trial, known: count - 1 })))
+    for (const count of members) {
+      console.info(tableOf(attackShards(people, { ...trial, known: count - 1 })))
+      // Lets the line out before the next minutes.
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
     const shared = attackShards(people, { ...trial, known: ONE_KEY, oneKeyGroups: 10 })
     console.info(`one key for all\n${tableOf(shared)}`)
-    expect(gainOf(shared).accepted['1e-4'].value).toBeGreaterThan(0.5)
+    const genuine = shared.gains.get('the face itself')?.accepted['1e-4'].value ?? 1
+    expect(gainOf(shared).accepted['1e-4'].value).toBeGreaterThan(0.6 * genuine)
     people.dispose()
   }
 })

@@ -63,7 +63,7 @@ export function tableOf({ known, targets, people, comparisons, among, gains, bes
     `${value.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`
   const lines = [...gains].map(
     ([name, { cosine, accepted, named }]) =>
-      `${name === best ? '*' : ' '} ${name.padEnd(16)} cosine ${cosine.toFixed(3)}, SAR-III at 1e-3 ${share(accepted['1e-3'])}, at 1e-4 ${share(accepted['1e-4'])}, named ${share(named)}`,
+      `${name === best ? '*' : ' '} ${name.padEnd(21)} cosine ${cosine.toFixed(3)}, SAR-III at 1e-3 ${share(accepted['1e-3'])}, at 1e-4 ${share(accepted['1e-4'])}, named ${share(named)}`,
   )
   const head = `${known} pairs known, ${targets} targets of ${people} people; ${comparisons.join(' and ')} non-mated comparisons; named among ${among.join(' and ')}`
   return [head, ...lines].join('\n')
