@@ -22,6 +22,14 @@ export {
 export { type CandidateOptions, type CandidateReport, candidateReport } from './evaluate/candidates.ts'
 export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
 export {
+  type IdentificationOptions,
+  type IdentificationReport,
+  identificationReport,
+  type Shortlist,
+  type ThresholdFigures,
+  type WayFigures,
+} from './evaluate/identification.ts'
+export {
   type Linkability,
   type LinkabilityBin,
   type LinkabilityOptions,
@@ -35,3 +43,4 @@ export {
   type AccuracyReport,
   accuracyReport,
 } from './evaluate/report.ts'
+export type { SearchTarget, WayDifference } from './evaluate/search-bootstrap.ts'

@@ -70,8 +70,8 @@ export async function equalErrorDifference(
   const values = draws.map((draw) => equalErrorRate(draw).value - expected)
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   return {
-    mean: difference(mean, means),
-    draws: values.map((value, draw) => difference(value, samples[draw] as Float64Array)),
+    mean: differenceOf(mean, means),
+    draws: values.map((value, draw) => differenceOf(value, samples[draw] as Float64Array)),
     replicates,
     confidence: 0.95,
   }
@@ -137,7 +137,7 @@ function weigh(grades: Uint16Array, weights: Float64Array): Float64Array {
 }
 
 /** 2.5 % of the replicates lie below `low`, 2.5 % above `high`. */
-function difference(value: number, replicates: Float64Array): Difference {
+export function differenceOf(value: number, replicates: Float64Array): Difference {
   const sorted = replicates.toSorted()
   const outside = Math.floor(sorted.length * 0.025)
   return { value, low: at(sorted, outside), high: at(sorted, sorted.length - 1 - outside) }
