@@ -1,34 +1,44 @@
-/** Compiles the kernel in AssemblyScript into the file that carries it; with --check compares, with a path prints that source compiled, with --text before it as text. @module */
+/** Compiles the kernels in AssemblyScript into the files that carry them; with --check compares, with paths prints a source compiled in place of another, with --text before them as text. @module */
 import { readFileSync, writeFileSync } from 'node:fs'
 import asc from 'assemblyscript/asc'
 
-const SOURCE = 'src/transform/kernel.as'
-const TARGET = 'src/transform/kernel.generated.ts'
+const OPTIONS = ['--runtime', 'stub', '--noAssert', '--enable', 'simd', '-O3']
 
-/** Two pages of memory, never more: views of it stay valid. */
-const OPTIONS = [
-  '--runtime',
-  'stub',
-  '--noAssert',
-  '--enable',
-  'simd',
-  '-O3',
-  '--initialMemory',
-  '2',
-  '--maximumMemory',
-  '2',
+/** Each with its memory. `memoryBase`: where a module keeps its constants. */
+const KERNELS = [
+  {
+    source: 'src/transform/kernel.as',
+    target: 'src/transform/kernel.generated.ts',
+    // Two pages of memory, never more: views of it stay valid.
+    options: ['--initialMemory', '2', '--maximumMemory', '2', '--memoryBase', '61440'],
+  },
+  {
+    source: 'src/gallery/scan.as',
+    target: 'src/gallery/scan.generated.ts',
+    // The memory is what its host gives it, one for all threads.
+    options: [
+      ...['--importMemory', '--sharedMemory', '--enable', 'threads'],
+      ...['--initialMemory', '1', '--maximumMemory', '65536', '--memoryBase', '1024'],
+    ],
+  },
 ]
 
-/** The module of a source, in base64 and as text. */
-async function compile(path) {
+/** The module of a source, in base64 and as text. `path`: a file that stands in for a part of it, by its name. */
+async function compile({ source, options }, part = source, path = part) {
   const written = new Map()
-  const files = ['kernel.ts', '--outFile', 'kernel.wasm', '--textFile', 'kernel.wat']
-  const { error, stderr } = await asc.main([...files, ...OPTIONS], {
-    readFile: (name) => (name === 'kernel.ts' ? readFileSync(path, 'utf8') : null),
-    writeFile: (name, contents) => written.set(name, contents),
-    listFiles: () => [],
-  })
-  if (error !== null) throw new Error(`${path} does not compile\n${stderr}`, { cause: error })
+  const entry = source.replace(/\.as$/, '.ts')
+  const { error, stderr } = await asc.main(
+    [entry, '--outFile', 'kernel.wasm', '--textFile', 'kernel.wat', ...OPTIONS, ...options],
+    {
+      readFile: (name) => {
+        const file = name.replace(/\.ts$/, '.as')
+        return file.startsWith('src/') ? readFileSync(file === part ? path : file, 'utf8') : null
+      },
+      writeFile: (name, contents) => written.set(name, contents),
+      listFiles: () => [],
+    },
+  )
+  if (error !== null) throw new Error(`${source} does not compile\n${stderr}`, { cause: error })
   return {
     module: Buffer.from(written.get('kernel.wasm')).toString('base64'),
     text: written.get('kernel.wat'),
@@ -36,16 +46,27 @@ async function compile(path) {
 }
 
 const args = process.argv.slice(2)
-const path = args.find((argument) => !argument.startsWith('--'))
-const { module, text } = await compile(path ?? SOURCE)
-const generated = `/** ${SOURCE}, compiled by \`npm run kernels\`. @module */
+// The kernel, a part of its source, and the file to take for that part.
+const [name, part, path] = args.filter((argument) => !argument.startsWith('--'))
+if (name !== undefined) {
+  const { module, text } = await compile(
+    KERNELS.find(({ source }) => source === name),
+    part,
+    path,
+  )
+  process.stdout.write(args.includes('--text') ? text : module)
+} else {
+  for (const kernel of KERNELS) {
+    const { module } = await compile(kernel)
+    const generated = `/** ${kernel.source}, compiled by \`npm run kernels\`. @module */
 
 export const KERNEL: string =
   '${module}'
 `
-if (path !== undefined) process.stdout.write(args.includes('--text') ? text : module)
-else if (!args.includes('--check')) writeFileSync(TARGET, generated)
-else if (generated !== readFileSync(TARGET, 'utf8')) {
-  console.error(`${TARGET} is out of date: npm run kernels`)
-  process.exitCode = 1
+    if (!args.includes('--check')) writeFileSync(kernel.target, generated)
+    else if (generated !== readFileSync(kernel.target, 'utf8')) {
+      console.error(`${kernel.target} is out of date: npm run kernels`)
+      process.exitCode = 1
+    }
+  }
 }

@@ -6,6 +6,7 @@ import { type GallerySettings, shardCapacity } from '../gallery/declaration.ts'
 import { GalleryError } from '../gallery/errors.ts'
 import type { IdentificationPoint } from '../gallery/identification-point.ts'
 import { GalleryTable } from '../gallery/table.ts'
+import { defaultThreads } from '../gallery/threads.ts'
 
 /** The part of a vault that belongs to its gallery. */
 export class Gallery {
@@ -26,7 +27,11 @@ export class Gallery {
   constructor(settings: GallerySettings) {
     this.settings = settings
     this.capacity = shardCapacity(settings.profile.dimensions)
-    this.table = new GalleryTable(this.capacity, settings.profile.bits)
+    const { bits, dimensions } = settings.profile
+    this.table = new GalleryTable(this.capacity, bits, {
+      threads: settings.threads ?? defaultThreads(),
+      cacheStreams: settings.cacheKeyStreams ? dimensions : undefined,
+    })
   }
 
   /** The point of a probe class. */
@@ -45,8 +50,8 @@ export class Gallery {
     this.unreadable.delete(`${number}:${slot}`)
   }
 
-  dispose(): void {
-    this.table.wipe()
+  async dispose(): Promise<void> {
     this.versions.clear()
+    await this.table.wipe()
   }
 }
