@@ -13,7 +13,7 @@ const KEY_BYTES = 32
 const HANDLE_BYTES = 16
 const PAGE_BYTES = 65_536
 /** A block of 1,024 shards of 32 members of 512 bits takes 2.6 MB. */
-const BLOCK_SHARDS = 1024
+const MOST_BLOCK_SHARDS = 1024
 
 /** What a process keeps of one stretch of shards. */
 interface Block {
@@ -40,6 +40,8 @@ export interface TableOptions {
   readonly cacheStreams?: number | undefined
   /** Threads that search, the caller's included. */
   readonly threads?: number
+  /** Shards of a block of memory. */
+  readonly blockShards?: number
   /** The kernel; `undefined` for none. */
   readonly start?: () => ScanModule | undefined
 }
@@ -60,7 +62,7 @@ export class GalleryTable {
     this.#cacheStreams = options.cacheStreams
     this.#threads = options.threads ?? 1
     this.#start = options.start ?? startScan
-    this.#layout = layoutOf(capacity, bits, BLOCK_SHARDS, options.cacheStreams)
+    this.#layout = layoutOf(capacity, bits, options.blockShards ?? MOST_BLOCK_SHARDS, options.cacheStreams)
   }
 
   /** Shards known: those with the numbers from 1 to this. */
@@ -93,7 +95,7 @@ export class GalleryTable {
 
   /** Adds the next shard. @param key 32 bytes, copied */
   addShard(key: Uint8Array): void {
-    if (this.#shards % BLOCK_SHARDS === 0) this.#blocks.push(this.#newBlock())
+    if (this.#shards % this.#layout.perBlock === 0) this.#blocks.push(this.#newBlock())
     this.#shards += 1
     const { block, at } = this.#locate(this.#shards)
     block.shared.set(key, this.#layout.keysAt + at * KEY_BYTES)
@@ -160,13 +162,13 @@ export class GalleryTable {
   }
 
   #newBlock(): Block {
-    const { blockBytes, occupiedAt, capacity } = this.#layout
+    const { blockBytes, occupiedAt, capacity, perBlock } = this.#layout
     const shared = this.#newMemory(blockBytes)
     return {
       shared,
-      occupied: new Int32Array(shared.buffer, shared.byteOffset + occupiedAt, BLOCK_SHARDS),
-      fills: secretBytes(BLOCK_SHARDS),
-      handles: new Uint8Array(new ArrayBuffer(BLOCK_SHARDS * capacity * HANDLE_BYTES)),
+      occupied: new Int32Array(shared.buffer, shared.byteOffset + occupiedAt, perBlock),
+      fills: secretBytes(perBlock),
+      handles: new Uint8Array(new ArrayBuffer(perBlock * capacity * HANDLE_BYTES)),
     }
   }
 
@@ -203,8 +205,9 @@ export class GalleryTable {
   }
 
   #locate(number: number): { readonly block: Block; readonly at: number } {
-    const block = this.#blocks[Math.floor((number - 1) / BLOCK_SHARDS)] as Block
-    return { block, at: (number - 1) % BLOCK_SHARDS }
+    const { perBlock } = this.#layout
+    const block = this.#blocks[Math.floor((number - 1) / perBlock)] as Block
+    return { block, at: (number - 1) % perBlock }
   }
 }
 

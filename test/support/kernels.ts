@@ -1,4 +1,4 @@
-/** The kernel in AssemblyScript, compiled as `npm run kernels` does it. @module */
+/** The kernels in AssemblyScript, compiled as `npm run kernels` does it. @module */
 /// <reference types="node" />
 
 import { spawnSync } from 'node:child_process'
@@ -10,7 +10,7 @@ import { assemblyKernel } from '../../src/transform/assembly.ts'
 import type { Kernel } from '../../src/transform/kernel.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const source = join(root, 'src/transform/kernel.as')
+const KERNEL = 'src/transform/kernel.as'
 
 /** The kernel of this library. A machine whose WebAssembly has no 128-bit vectors cannot test it. */
 export function builtKernel(): Kernel {
@@ -19,9 +19,9 @@ export function builtKernel(): Kernel {
   return built
 }
 
-/** The module of the source with one text in it replaced, in base64. */
-export function compileWith(text: string, replacement: string): string {
-  const plain = readFileSync(source, 'utf8')
+/** The module of a kernel with one text replaced in its source, or in a part of that, in base64. */
+export function compileWith(text: string, replacement: string, kernel = KERNEL, part = kernel): string {
+  const plain = readFileSync(join(root, part), 'utf8')
   if (plain.split(text).length !== 2) throw new Error(`the source says "${text}" not once`)
   const folder = mkdtempSync(join(tmpdir(), 'guise-kernel-'))
   try {
@@ -30,15 +30,15 @@ export function compileWith(text: string, replacement: string): string {
       path,
       plain.replace(text, () => replacement),
     )
-    return compiler([path])
+    return compiler([kernel, part, path])
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** The module in the text form of WebAssembly. */
-export function kernelText(): string {
-  return compiler(['--text', source])
+/** The module of a kernel in the text form of WebAssembly. */
+export function kernelText(kernel = KERNEL): string {
+  return compiler(['--text', kernel])
 }
 
 /** Runs the compiler; throws what it says when it fails. */
