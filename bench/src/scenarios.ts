@@ -3,6 +3,7 @@
 import { auditScenario } from './audit.ts'
 import { auditLogScenario } from './audit-log.ts'
 import { enrollScenario } from './enroll.ts'
+import { identifyScenario } from './identify.ts'
 import { keyingScenario } from './keying.ts'
 import { postgresScenario } from './postgres.ts'
 import { rotateScenario } from './rotate.ts'
@@ -22,5 +23,6 @@ export const SCENARIOS: readonly Scenario[] = [
   auditScenario,
   auditLogScenario,
   enrollScenario,
+  identifyScenario,
   sizeScenario,
 ]

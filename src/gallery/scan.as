@@ -9,6 +9,9 @@
 import { rotate } from '../transform/kernel'
 import { twoStreams } from './keccak'
 
+/** For tests, which compare it with another implementation. */
+export { twoStreams }
+
 /** What all threads read of a search, in 4 bytes each but for the last two. */
 const LEVELS: usize = 0
 const ROUNDS: usize = 4
