@@ -8,7 +8,7 @@ import { checkModel } from '../../dist/embedding/model.js'
 import { GalleryTable, type TableOptions } from '../../dist/gallery/table.js'
 import {
   allowOvercomplete,
-  createKeyring,
+  type createKeyring,
   type GalleryOptions,
   type IdentificationPoint,
   type KeyProvider,

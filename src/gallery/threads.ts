@@ -34,7 +34,7 @@ interface SystemModule {
  * What a thread runs: it takes shards until there are none. Text, as a file of its own would be lost in a bundle; it holds no data.
  */
 const SOURCE = `
-const { parentPort, workerData } = require('node:worker_threads')
+const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
 const { module, memory, control, job, own, turn } = workerData
 const { exports } = new WebAssembly.Instance(module, { env: { memory } })
 const words = new Int32Array(memory.buffer, control, 3)

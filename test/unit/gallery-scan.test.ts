@@ -138,7 +138,7 @@ describe('threads', () => {
     await table.wipe()
   })
 
-  test('one that dies in a search, or before: nothing is lost, and another one is started', async () => {
+  test('GALLERY-29 one that dies in a search, or before: nothing is lost, and another one is started', async () => {
     const table = filled({ threads: 2 })
     await scanTable(table, question)
     const under = scanTable(table, question)
@@ -187,6 +187,22 @@ describe('threads', () => {
     await expect(first).rejects.toThrow('enough')
     await expect(second).rejects.toThrow('enough')
     expect(textOf(await (third as NonNullable<typeof third>))).toBe(expected)
+    await table.wipe()
+  })
+
+  test.each([1, 2])('GALLERY-29 the event loop turns while %i of them search', async (count) => {
+    const table = filled({ threads: count })
+    let turns = 0
+    let over = false
+    const again = (): void => {
+      turns += 1
+      if (!over) setImmediate(again)
+    }
+    setImmediate(again)
+    await scanTable(table, question)
+    over = true
+    // Two threads: what the other one took needed no turn of this one.
+    expect(turns).toBeGreaterThanOrEqual(count === 1 ? Math.floor(SHARDS / 256) : 1)
     await table.wipe()
   })
 
