@@ -103,9 +103,11 @@ export async function turn(signal: AbortSignal | undefined): Promise<void> {
 /** A browser has timers only, which wait for milliseconds, and messages, which do not. */
 function soon(task: () => void): void {
   const { port1, port2 } = new MessageChannel()
-  port1.onmessage = () => {
+  const listener = (): void => {
     port1.close()
     task()
   }
-  port2.postMessage(0)
+  port1.addEventListener('message', listener, { once: true })
+  port1.start()
+  port2.postMessage(0, [])
 }

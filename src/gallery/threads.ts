@@ -18,7 +18,7 @@ const STOP = 2
 /** What is used of a thread of Node. */
 interface Thread {
   on(event: 'message' | 'error' | 'exit', listener: () => void): unknown
-  postMessage(message: number): void
+  postMessage(message: number, transfer: readonly []): void
   ref(): void
   unref(): void
   terminate(): Promise<unknown>
@@ -34,7 +34,8 @@ interface SystemModule {
  * What a thread runs: it takes shards until there are none. Text, as a file of its own would be lost in a bundle; it holds no data.
  */
 const SOURCE = `
-const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
+const load = process.getBuiltinModule
+const { parentPort, workerData } = load('node:worker_threads')
 const { module, memory, control, job, own, turn } = workerData
 const { exports } = new WebAssembly.Instance(module, { env: { memory } })
 const words = new Int32Array(memory.buffer, control, 3)
@@ -81,7 +82,7 @@ class Helper {
     return new Promise((resolve) => {
       this.#settle = resolve
       this.#thread.ref()
-      this.#thread.postMessage(0)
+      this.#thread.postMessage(0, [])
     })
   }
 

@@ -1,5 +1,5 @@
 /** Rows that are read without building their values are those that the strict decoder takes, and mean the same (SPEC §9, §16.3). @module */
-import fc from 'fast-check'
+import { assert, boolean, constantFrom, nat, oneof, property, record, uint8Array } from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import type { Realm } from '../../src/base/brand.ts'
 import { decodeCbor, encodeCbor } from '../../src/base/cbor.ts'
@@ -29,19 +29,19 @@ function outcome(read: () => unknown): unknown {
   }
 }
 
-const places = fc.record({
-  number: fc.oneof(fc.nat(30), fc.constantFrom(255, 256, 65_535, 65_536, 2 ** 32 - 1)),
-  slot: fc.nat(31),
-  createdMs: fc.constantFrom(0, 23, 24, 1000, 1_700_000_000_000, 8_640_000_000_000_000),
-  byte: fc.nat(400),
-  value: fc.nat(255),
-  change: fc.constantFrom('none', 'set', 'cut', 'add'),
+const places = record({
+  number: oneof(nat(30), constantFrom(255, 256, 65_535, 65_536, 2 ** 32 - 1)),
+  slot: nat(31),
+  createdMs: constantFrom(0, 23, 24, 1000, 1_700_000_000_000, 8_640_000_000_000_000),
+  byte: nat(400),
+  value: nat(255),
+  change: constantFrom('none', 'set', 'cut', 'add'),
 })
 
 test('a member row, whole or with one byte changed, cut off or added', () => {
   let taken = 0
-  fc.assert(
-    fc.property(places, ({ number, slot, createdMs, byte, value, change }) => {
+  assert(
+    property(places, ({ number, slot, createdMs, byte, value, change }) => {
       const name = {
         realm: profile.realm,
         handle,
@@ -67,25 +67,20 @@ test('a member row, whole or with one byte changed, cut off or added', () => {
 test('whatever the cursor takes is what the strict decoder takes', () => {
   const reject = (why: string): Error => new Error(why)
   let taken = 0
-  fc.assert(
-    fc.property(
-      fc.uint8Array({ maxLength: 12 }),
-      fc.nat(2 ** 40),
-      fc.boolean(),
-      (noise, integer, genuine) => {
-        const bytes = genuine ? encodeCbor([integer, noise]) : Uint8Array.of(0x82, ...noise)
-        const cursor = new CborCursor(bytes)
-        cursor.array(2)
-        const first = cursor.uint()
-        const second = cursor.bytes(0, 20)
-        if (!cursor.done) {
-          expect(genuine).toBe(false)
-          return
-        }
-        taken += 1
-        expect(decodeCbor(bytes, 100, reject)).toEqual([first, Uint8Array.from(second)])
-      },
-    ),
+  assert(
+    property(uint8Array({ maxLength: 12 }), nat(2 ** 40), boolean(), (noise, integer, genuine) => {
+      const bytes = genuine ? encodeCbor([integer, noise]) : Uint8Array.of(0x82, ...noise)
+      const cursor = new CborCursor(bytes)
+      cursor.array(2)
+      const first = cursor.uint()
+      const second = cursor.bytes(0, 20)
+      if (!cursor.done) {
+        expect(genuine).toBe(false)
+        return
+      }
+      taken += 1
+      expect(decodeCbor(bytes, 100, reject)).toEqual([first, Uint8Array.from(second)])
+    }),
     { numRuns: 5000 },
   )
   expect(taken).toBeGreaterThan(2000)

@@ -8,7 +8,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { fromBase64 } from '../../src/base/bytes.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { turboshake128 } from '../../src/crypto/xof.ts'
-import { ownAt, type ScanModule, startModule, startScan } from '../../src/gallery/assembly.ts'
+import { knownAnswer, ownAt, type ScanModule, startModule, startScan } from '../../src/gallery/assembly.ts'
 import { BLOCKS_AT, CONTROL_AT } from '../../src/gallery/layout.ts'
 import { KERNEL } from '../../src/gallery/scan.generated.ts'
 import { type Hit, scanPortable, scanTable } from '../../src/gallery/scan.ts'
@@ -58,18 +58,18 @@ describe('the choice', () => {
     const faulty = fromBase64(KERNEL) as Uint8Array
     const at = Buffer.from(faulty).indexOf(Buffer.from(Int32Array.of(8, 128, 2048, 32_768).buffer))
     faulty[at] = 4
-    expect(startScan(Buffer.from(faulty).toString('base64'))).toBeUndefined()
+    const text = Buffer.from(faulty).toString('base64')
+    expect(knownAnswer(startModule(text))).not.toBe(knownAnswer(startModule(KERNEL)))
+    expect(startScan(text)).toBeUndefined()
   })
 
   test('so does a runtime without WebAssembly, or without shared memory', async () => {
     const { Memory, ...rest } = { Memory: WebAssembly.Memory, Module: WebAssembly.Module }
     vi.stubGlobal('WebAssembly', {
       ...rest,
-      Memory: class {
-        constructor(options: WebAssembly.MemoryDescriptor) {
-          if (options.shared === true) throw new TypeError('planted')
-          Object.assign(this, new Memory(options))
-        }
+      Memory: function memory(options: WebAssembly.MemoryDescriptor) {
+        if (options.shared === true) throw new TypeError('planted')
+        return new Memory(options)
       },
     })
     expect(startScan()).toBeUndefined()
@@ -164,13 +164,22 @@ describe('threads', () => {
     await table.wipe()
   })
 
+  test('whose host has neither quick turns nor threads: messages let the event loop turn', async () => {
+    vi.stubGlobal('setImmediate', undefined)
+    vi.stubGlobal('process', undefined)
+    const table = filled({ threads: 2 })
+    const found = await scanTable(table, question)
+    vi.unstubAllGlobals()
+    expect(textOf(found)).toBe(expected)
+    expect(started).toHaveLength(0)
+    await table.wipe()
+  })
+
   test('that nobody may start', async () => {
     const table = filled({ threads: 2 })
     const own = threads.Worker
-    threads.Worker = class {
-      constructor() {
-        throw new Error('planted')
-      }
+    threads.Worker = function refuse() {
+      throw new Error('planted')
     } as unknown as typeof Worker
     expect(textOf(await scanTable(table, question))).toBe(expected)
     threads.Worker = own
