@@ -20,6 +20,9 @@ const RATE_BYTES = 168
 const KEY_BYTES = 32
 const OCCUPIED_BYTES = 4
 
+/** A block of 1,024 shards of 32 members of 512 bits takes 2.1 MB. */
+export const BLOCK_SHARDS = 1024
+
 /** How the index of one gallery is laid out: blocks of shards, one list behind the other. */
 export interface Layout {
   readonly bits: Bits
@@ -60,6 +63,11 @@ export function layoutOf(
     streamsAt: streamBytes === 0 ? 0 : behind,
     streamBytes,
   }
+}
+
+/** Shards that one memory of 4 GiB holds. */
+export function mostShards({ perBlock, blockBytes }: Layout): number {
+  return perBlock * Math.floor((2 ** 32 - BLOCKS_AT) / blockBytes)
 }
 
 /** Bytes of the key stream of a shard with its mask. */

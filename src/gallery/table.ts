@@ -7,13 +7,11 @@ import { rotationSize } from '../transform/suite.ts'
 import { type ScanModule, startScan } from './assembly.ts'
 import { GALLERY_SUITE } from './declaration.ts'
 import { ScanEngine } from './engine.ts'
-import { BLOCKS_AT, type Layout, layoutOf } from './layout.ts'
+import { BLOCK_SHARDS, BLOCKS_AT, type Layout, layoutOf } from './layout.ts'
 
 const KEY_BYTES = 32
 const HANDLE_BYTES = 16
 const PAGE_BYTES = 65_536
-/** A block of 1,024 shards of 32 members of 512 bits takes 2.6 MB. */
-const MOST_BLOCK_SHARDS = 1024
 
 /** What a process keeps of one stretch of shards. */
 interface Block {
@@ -62,7 +60,7 @@ export class GalleryTable {
     this.#cacheStreams = options.cacheStreams
     this.#threads = options.threads ?? 1
     this.#start = options.start ?? startScan
-    this.#layout = layoutOf(capacity, bits, options.blockShards ?? MOST_BLOCK_SHARDS, options.cacheStreams)
+    this.#layout = layoutOf(capacity, bits, options.blockShards ?? BLOCK_SHARDS, options.cacheStreams)
   }
 
   /** Shards known: those with the numbers from 1 to this. */

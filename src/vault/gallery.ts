@@ -3,8 +3,9 @@
 import { KeyedMutex } from '../base/mutex.ts'
 import { Turns } from '../base/turns.ts'
 import { type GallerySettings, shardCapacity } from '../gallery/declaration.ts'
-import { GalleryError } from '../gallery/errors.ts'
+import { GalleryError, rejectDeclaration } from '../gallery/errors.ts'
 import type { IdentificationPoint } from '../gallery/identification-point.ts'
+import { BLOCK_SHARDS, layoutOf, mostShards } from '../gallery/layout.ts'
 import { GalleryTable } from '../gallery/table.ts'
 import { defaultThreads } from '../gallery/threads.ts'
 
@@ -28,9 +29,13 @@ export class Gallery {
     this.settings = settings
     this.capacity = shardCapacity(settings.profile.dimensions)
     const { bits, dimensions } = settings.profile
+    const kept = settings.cacheKeyStreams ? dimensions : undefined
+    if (settings.limit > this.capacity * mostShards(layoutOf(this.capacity, bits, BLOCK_SHARDS, kept))) {
+      throw rejectDeclaration('the index of so large a gallery cannot keep its key streams')
+    }
     this.table = new GalleryTable(this.capacity, bits, {
       threads: settings.threads ?? defaultThreads(),
-      cacheStreams: settings.cacheKeyStreams ? dimensions : undefined,
+      cacheStreams: kept,
     })
   }
 

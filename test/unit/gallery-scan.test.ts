@@ -5,15 +5,18 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { Realm } from '../../src/base/brand.ts'
 import { fromBase64 } from '../../src/base/bytes.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { turboshake128 } from '../../src/crypto/xof.ts'
 import { knownAnswer, ownAt, type ScanModule, startModule, startScan } from '../../src/gallery/assembly.ts'
+import { GalleryError } from '../../src/gallery/errors.ts'
 import { BLOCKS_AT, CONTROL_AT } from '../../src/gallery/layout.ts'
 import { KERNEL } from '../../src/gallery/scan.generated.ts'
 import { type Hit, scanPortable, scanTable } from '../../src/gallery/scan.ts'
 import { GalleryTable, type TableOptions } from '../../src/gallery/table.ts'
 import { defaultThreads } from '../../src/gallery/threads.ts'
+import { Gallery } from '../../src/vault/gallery.ts'
 
 const BITS = 64
 const CAPACITY = 8
@@ -300,4 +303,21 @@ test('GALLERY-13 key streams that a search makes are those of libsodium', () => 
       expect(Buffer.compare(bytes.subarray(at, at + expected.length), expected)).toBe(0)
     }
   }
+})
+
+test('kept key streams of a gallery that no memory holds are refused before it is opened', () => {
+  const profile = {
+    realm: 'clinic' as Realm,
+    purpose: 'one-record',
+    model: 'model@1',
+    meanHash: new Uint8Array(32),
+    dimensions: 4096,
+    bits: 1024,
+  } as const
+  const settings = { profile, basis: 'consent', points: new Map(), queriesPerHour: 1, threads: 1 } as const
+  const open = (limit: number, cacheKeyStreams: boolean) => () =>
+    new Gallery({ ...settings, limit, cacheKeyStreams })
+  expect(open(10_000_000, false)).not.toThrow()
+  expect(open(1_000_000, true)).not.toThrow()
+  expect(open(10_000_000, true)).toThrow(GalleryError)
 })
