@@ -19,6 +19,8 @@ export class Gallery {
   readonly table: GalleryTable
   /** Versions of the shards that take members, as they were integrated. */
   versions: Map<number, string> = new Map()
+  /** Versions of the full ones as they were read last: while they have these, no member has gone. */
+  readonly full: Map<number, string> = new Map()
   /** `number:slot` of members whose rows cannot be read. */
   readonly unreadable: Set<string> = new Set()
   readonly turns: Turns = new Turns()
@@ -57,6 +59,7 @@ export class Gallery {
 
   async dispose(): Promise<void> {
     this.versions.clear()
+    this.full.clear()
     await this.table.wipe()
   }
 }
