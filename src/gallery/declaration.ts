@@ -29,7 +29,7 @@ export interface GalleryOptions {
    */
   readonly threads?: number
   /**
-   * Keeps the key stream of every shard in memory, in place of making it anew for each search: a search takes about two thirds of the
+   * Keeps the key stream of every shard in memory, in place of making it anew for each search: a search takes about three quarters of the
    * time, and a million members of 512 bits 68 MB more. Default false.
    */
   readonly cacheKeyStreams?: boolean

@@ -139,7 +139,7 @@ export function twoStreams(
   label: usize, firstKey: usize, secondKey: usize, first: usize, second: usize, blocks: i32, room: usize,
 ): void {
   const state = room + 64
-  memory.fill(state, 0, STATE)
+  for (let at = state; at < state + STATE; at += 16) v128.store(at, i64x2.splat(0))
   absorb(label, firstKey, room, state)
   absorb(label, secondKey, room, state + 8)
   for (let block = 0; block < blocks; block++) {
@@ -156,8 +156,10 @@ export function twoStreams(
 
 /** Label, key and padding as the lanes of one state, which are 16 bytes apart: they fill less than one block. */
 function absorb(label: usize, key: usize, room: usize, state: usize): void {
-  memory.copy(room, label, 12)
-  memory.copy(room + 12, key, 32)
+  store<u64>(room, load<u64>(label))
+  store<u32>(room + 8, load<u32>(label, 8))
+  v128.store(room + 12, v128.load(key))
+  v128.store(room + 28, v128.load(key, 16))
   store<u32>(room + 44, 0x1f)
   for (let at: usize = 0; at < 48; at += 8) store<u64>(state + 2 * at, load<u64>(room + at))
   store<u64>(state + 2 * (RATE - 8), 0x8000000000000000)

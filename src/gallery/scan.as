@@ -73,7 +73,11 @@ export function scan(job: usize, own: usize, first: u32, count: u32): void {
     const stream = cached != 0
       ? placeOf(job, shard, STREAMS, load<u32>(job, STREAM_BYTES))
       : own + (((shard - first) & 1) == 0 ? FIRST_STREAM : SECOND_STREAM)
-    memory.copy(values, load<u32>(job, INTEGERS), size)
+    const integers = load<u32>(job, INTEGERS)
+    for (let at: usize = 0; at < size; at += 32) {
+      v128.store(values + at, v128.load(integers + at))
+      v128.store(values + at, v128.load(integers + at, 16), 16)
+    }
     rotate(values, stream, levels, rounds)
     makePlanes(own, stream + maskAt, bits, load<i32>(job, STEP))
     const codes = blockOf(job, shard) +
