@@ -107,19 +107,6 @@ test('GALLERY-1 a vault without a gallery searches nothing', async () => {
   expect(await typedCode(unique)).toBe('ERR_GALLERY_UNDECLARED')
 })
 
-test('GALLERY-2 threads and kept key streams are no part of it: every process has its own', async () => {
-  const world = await galleryVault({ gallery: gallery({ threads: 1 }) })
-  await enrollPeople(world.vault, [1, 2, 3])
-  const { version } = (await rowsOf(world.store, 'galleries'))[0] ?? {}
-  const other = await world.open({ gallery: gallery({ threads: 8, cacheKeyStreams: true }) })
-  expect(await search(other, 2)).toEqual([await pseudonym(world.vault, 2)])
-  expect((await rowsOf(world.store, 'galleries'))[0]?.version).toBe(version)
-  const wrong: readonly object[] = [{ threads: 0 }, { threads: 9 }, { threads: 1.5 }, { cacheKeyStreams: 1 }]
-  for (const one of wrong) {
-    expect(await typedCode(world.open({ gallery: gallery(one) }))).toBe('ERR_GALLERY_DECLARATION')
-  }
-})
-
 test('GALLERY-2 one declaration for the realm; another limit replaces it, logged', async () => {
   const world = await galleryVault()
   const other = (change: Partial<GalleryOptions>): Promise<string> =>

@@ -17,6 +17,8 @@ import { type Hit, scanPortable, scanTable } from '../../src/gallery/scan.ts'
 import { GalleryTable, type TableOptions } from '../../src/gallery/table.ts'
 import { defaultThreads } from '../../src/gallery/threads.ts'
 import { Gallery } from '../../src/vault/gallery.ts'
+import { enrollPeople, gallery, galleryVault, pseudonym, search } from '../support/gallery.ts'
+import { rowsOf, typedCode } from '../support/rows.ts'
 
 const BITS = 64
 const CAPACITY = 8
@@ -325,4 +327,17 @@ test('kept key streams of a gallery that no memory holds are refused before it i
   expect(open(10_000_000, false)).not.toThrow()
   expect(open(1_000_000, true)).not.toThrow()
   expect(open(10_000_000, true)).toThrow(GalleryError)
+})
+
+test('GALLERY-2 threads and kept key streams are no part of it: every process has its own', async () => {
+  const world = await galleryVault({ gallery: gallery({ threads: 1 }) })
+  await enrollPeople(world.vault, [1, 2, 3])
+  const { version } = (await rowsOf(world.store, 'galleries'))[0] ?? {}
+  const other = await world.open({ gallery: gallery({ threads: 8, cacheKeyStreams: true }) })
+  expect(await search(other, 2)).toEqual([await pseudonym(world.vault, 2)])
+  expect((await rowsOf(world.store, 'galleries'))[0]?.version).toBe(version)
+  const wrong: readonly object[] = [{ threads: 0 }, { threads: 9 }, { threads: 1.5 }, { cacheKeyStreams: 1 }]
+  for (const one of wrong) {
+    expect(await typedCode(world.open({ gallery: gallery(one) }))).toBe('ERR_GALLERY_DECLARATION')
+  }
 })
