@@ -24,6 +24,15 @@ const KERNELS = [
     // Constants lie behind everything that is wiped.
     options: ['--initialMemory', '2', '--maximumMemory', '2', '--memoryBase', '61440'],
   },
+  {
+    source: 'src/gallery/scan.as',
+    target: 'src/gallery/scan.generated.ts',
+    // The memory is what its host gives it, one for all threads.
+    options: [
+      ...['--importMemory', '--sharedMemory', '--enable', 'threads'],
+      ...['--initialMemory', '1', '--maximumMemory', '65536', '--memoryBase', '1024'],
+    ],
+  },
 ]
 
 /** The module of a source, in base64 and as text. `path`: a file that stands in for a part of it, by its name. */

@@ -5,6 +5,7 @@ import { auditLogScenario } from './audit-log.ts'
 import { bundleScenario } from './bundle.ts'
 import { enrollScenario } from './enroll.ts'
 import { evaluateScenario } from './evaluate.ts'
+import { identifyScenario } from './identify.ts'
 import { keyingScenario } from './keying.ts'
 import { postgresScenario } from './postgres.ts'
 import { rotateScenario } from './rotate.ts'
@@ -27,6 +28,7 @@ export const SCENARIOS: readonly Scenario[] = [
   enrollScenario,
   scanScenario,
   evaluateScenario,
+  identifyScenario,
   sizeScenario,
   bundleScenario,
 ]

@@ -5,12 +5,13 @@ import { score } from '../compare/score.ts'
 import type { Bits } from '../policy/operating-point.ts'
 import { encodeProbe } from '../template/template.ts'
 import { GALLERY_SUITE } from './declaration.ts'
+import { turn } from './engine.ts'
 import type { GalleryTable, ShardView } from './table.ts'
 
 /** No more are confirmed in one search. */
 const MOST_SCANNED = 64
-/** About 10 ms of work between two turns of the event loop. */
-const SHARDS_A_TURN = 256
+/** About 4 ms of work between two turns of the event loop. */
+const SHARDS_A_TURN = 64
 
 /** A member that resembles the probe; `rank` orders such members and leaves no verb. */
 export interface Hit {
@@ -32,6 +33,21 @@ export interface ScanQuestion {
 
 /** The members whose codes accept the probe, the most alike first, at most 64. */
 export async function scanTable(table: GalleryTable, question: ScanQuestion): Promise<readonly Hit[]> {
+  const { engine, shards } = table
+  if (engine === undefined) return await scanPortable(table, question)
+  const found = await engine.search({ ...question, shards, suite: GALLERY_SUITE })
+  const hits: Hit[] = []
+  for (const { shard, slot, rank } of found) {
+    const number = shard + 1
+    // Who has gone since is no hit.
+    const handle = table.handle(number, slot)
+    if (handle !== undefined && hits.length < MOST_SCANNED) hits.push({ number, slot, handle, rank })
+  }
+  return hits
+}
+
+/** `scanTable` in plain JavaScript, for runtimes where the kernel does not run. */
+export async function scanPortable(table: GalleryTable, question: ScanQuestion): Promise<readonly Hit[]> {
   const hits: Hit[] = []
   for (let number = 1; number <= table.shards; number++) {
     for (const { slot, rank } of scanShard(table.view(number), question)) {
@@ -39,15 +55,13 @@ export async function scanTable(table: GalleryTable, question: ScanQuestion): Pr
       if (handle !== undefined) hits.push({ number, slot, handle, rank })
     }
     if (hits.length > 16 * MOST_SCANNED) keepBest(hits)
-    if (number % SHARDS_A_TURN !== 0) continue
-    await new Promise((resolve) => setTimeout(resolve, 0))
-    question.signal?.throwIfAborted()
+    if (number % SHARDS_A_TURN === 0) await turn(question.signal)
   }
   keepBest(hits)
   return hits
 }
 
-/** One rotation of the probe for all members of a shard. A faster kernel replaces this function as a whole. */
+/** One rotation of the probe for all members of a shard. */
 function scanShard(
   shard: ShardView,
   { integers, bits, threshold }: ScanQuestion,

@@ -9,6 +9,15 @@
  * A mask is read by a load of four bytes of which one or two count: up to three bytes behind the stream are read.
  */
 
+/**
+ * Vectors of the inner loops. An engine builds a constant anew wherever it is used, which takes longer than to load it.
+ */
+const LANES: usize = memory.data<i32>([
+  1, 2, 4, 8, 16, 32, 64, 128, 1, 4, 16, 64, 2, 8, 32, 128,
+  1, 16, 256, 4096, 2, 32, 512, 8192, 4, 64, 1024, 16384, 8, 128, 2048, 32768,
+  17, 34, 68, 136,
+], 16)
+
 /** Lane k is all ones when bit k of `lanes` is set in the stream at `at`. */
 @inline
 function mask(at: usize, lanes: v128): v128 {
@@ -43,7 +52,8 @@ export function rotate(values: usize, stream: usize, levels: i32, rounds: i32): 
     stream += 4 * stage + (size >> 5)
     const shift = ((round * levels) >> 1) - (((round - 1) * levels) >> 1)
     for (let i = 0; i < fours; i++) {
-      hadamardFour(values, size, distance, i + 1 == fours && eights == 0 ? shift : 0)
+      if (i + 1 == fours && eights == 0) hadamardFour(values, size, distance, shift)
+      else sumFour(values, size, distance)
       distance <<= 2
     }
     for (let i = 0; i < eights; i++) {
@@ -82,7 +92,7 @@ function exchangeEight(values: usize, size: usize, stream: usize, stage: usize, 
       t = v128.and(v128.xor(x2, x3), mask(c + step, lanes)); v128.store(p + 2 * h, v128.xor(x2, t)); v128.store(p + 3 * h, v128.xor(x3, t))
       t = v128.and(v128.xor(x4, x5), mask(c + 2 * step, lanes)); v128.store(p4, v128.xor(x4, t)); v128.store(p4 + h, v128.xor(x5, t))
       t = v128.and(v128.xor(x6, x7), mask(c + 3 * step, lanes)); v128.store(p4 + 2 * h, v128.xor(x6, t)); v128.store(p4 + 3 * h, v128.xor(x7, t))
-      lanes = v128.xor(lanes, i32x4(17, 34, 68, 136))
+      lanes = v128.xor(lanes, v128.load(LANES, 128))
     }
   }
 }
@@ -103,7 +113,7 @@ function exchangeFour(values: usize, size: usize, stream: usize, stage: usize, h
       t = v128.and(v128.xor(x1, x3), mask(a + step, lanes)); x1 = v128.xor(x1, t); x3 = v128.xor(x3, t)
       t = v128.and(v128.xor(x0, x1), mask(b, lanes)); v128.store(p, v128.xor(x0, t)); v128.store(p + h, v128.xor(x1, t))
       t = v128.and(v128.xor(x2, x3), mask(b + step, lanes)); v128.store(p + 2 * h, v128.xor(x2, t)); v128.store(p + 3 * h, v128.xor(x3, t))
-      lanes = v128.xor(lanes, i32x4(17, 34, 68, 136))
+      lanes = v128.xor(lanes, v128.load(LANES, 128))
     }
   }
 }
@@ -117,7 +127,7 @@ function turnSixteen(values: usize, size: usize, stream: usize, stage: usize): v
   let signs = stream + 4 * stage
   for (let p = values; p < end; p += 64) {
     let x0 = v128.load(p), x1 = v128.load(p, 16), x2 = v128.load(p, 32), x3 = v128.load(p, 48)
-    const low = i32x4(1, 2, 4, 8), high = i32x4(16, 32, 64, 128)
+    const low = v128.load(LANES), high = v128.load(LANES, 16)
     let t = v128.and(v128.xor(x0, x2), mask(stream, low)); x0 = v128.xor(x0, t); x2 = v128.xor(x2, t)
     t = v128.and(v128.xor(x1, x3), mask(stream, high)); x1 = v128.xor(x1, t); x3 = v128.xor(x3, t)
     t = v128.and(v128.xor(x0, x1), mask(stream + stage, low)); x0 = v128.xor(x0, t); x1 = v128.xor(x1, t)
@@ -128,16 +138,16 @@ function turnSixteen(values: usize, size: usize, stream: usize, stage: usize): v
     x0 = v128.shuffle<i64>(a0, a2, 0, 2); x1 = v128.shuffle<i64>(a0, a2, 1, 3)
     x2 = v128.shuffle<i64>(a1, a3, 0, 2); x3 = v128.shuffle<i64>(a1, a3, 1, 3)
 
-    const even = i32x4(1, 4, 16, 64), odd = i32x4(2, 8, 32, 128)
+    const even = v128.load(LANES, 32), odd = v128.load(LANES, 48)
     t = v128.and(v128.xor(x0, x2), mask(stream + 2 * stage, even)); x0 = v128.xor(x0, t); x2 = v128.xor(x2, t)
     t = v128.and(v128.xor(x1, x3), mask(stream + 2 * stage, odd)); x1 = v128.xor(x1, t); x3 = v128.xor(x3, t)
     t = v128.and(v128.xor(x0, x1), mask(stream + 3 * stage, even)); x0 = v128.xor(x0, t); x1 = v128.xor(x1, t)
     t = v128.and(v128.xor(x2, x3), mask(stream + 3 * stage, odd)); x2 = v128.xor(x2, t); x3 = v128.xor(x3, t)
 
-    t = mask(signs, i32x4(1, 16, 256, 4096)); x0 = i32x4.sub(v128.xor(x0, t), t)
-    t = mask(signs, i32x4(2, 32, 512, 8192)); x1 = i32x4.sub(v128.xor(x1, t), t)
-    t = mask(signs, i32x4(4, 64, 1024, 16384)); x2 = i32x4.sub(v128.xor(x2, t), t)
-    t = mask(signs, i32x4(8, 128, 2048, 32768)); x3 = i32x4.sub(v128.xor(x3, t), t)
+    t = mask(signs, v128.load(LANES, 64)); x0 = i32x4.sub(v128.xor(x0, t), t)
+    t = mask(signs, v128.load(LANES, 80)); x1 = i32x4.sub(v128.xor(x1, t), t)
+    t = mask(signs, v128.load(LANES, 96)); x2 = i32x4.sub(v128.xor(x2, t), t)
+    t = mask(signs, v128.load(LANES, 112)); x3 = i32x4.sub(v128.xor(x3, t), t)
 
     a0 = i32x4.add(x0, x1); a1 = i32x4.sub(x0, x1); a2 = i32x4.add(x2, x3); a3 = i32x4.sub(x2, x3)
     x0 = i32x4.add(a0, a2); x2 = i32x4.sub(a0, a2); x1 = i32x4.add(a1, a3); x3 = i32x4.sub(a1, a3)
@@ -155,7 +165,20 @@ function turnSixteen(values: usize, size: usize, stream: usize, stage: usize): v
   }
 }
 
-/** Two Walsh–Hadamard stages, at distances 2h and h, then the rounding shift, which is none for 0. */
+/** Two Walsh–Hadamard stages, at distances 2h and h. */
+function sumFour(values: usize, size: usize, h: usize): void {
+  const end = values + size
+  for (let block = values; block < end; block += 4 * h) {
+    for (let p = block; p < block + h; p += 16) {
+      const x0 = v128.load(p), x1 = v128.load(p + h), x2 = v128.load(p + 2 * h), x3 = v128.load(p + 3 * h)
+      const d0 = i32x4.add(x0, x2), d2 = i32x4.sub(x0, x2), d1 = i32x4.add(x1, x3), d3 = i32x4.sub(x1, x3)
+      v128.store(p, i32x4.add(d0, d1)); v128.store(p + h, i32x4.sub(d0, d1))
+      v128.store(p + 2 * h, i32x4.add(d2, d3)); v128.store(p + 3 * h, i32x4.sub(d2, d3))
+    }
+  }
+}
+
+/** Two Walsh–Hadamard stages, at distances 2h and h, then the rounding shift. */
 function hadamardFour(values: usize, size: usize, h: usize, shift: i32): void {
   const half = i32x4.splat((1 << shift) >> 1)
   const end = values + size

@@ -2,11 +2,12 @@
 
 import { equalBytes, wipe } from '../base/bytes.ts'
 import { type GalleryProfile, sameProfile } from '../gallery/declaration.ts'
-import { decodeMemberRow, type MemberRow, openMember } from '../gallery/member-row.ts'
+import { MemberReader, type MemberRow, openMember } from '../gallery/member-row.ts'
 import { memberKey, shardKey } from '../gallery/place.ts'
 import type { ShardRow } from '../gallery/shard-row.ts'
 import { misplaced } from '../record/errors.ts'
 import { secretKey } from '../record/place.ts'
+import type { SecretRow } from '../record/secret-row.ts'
 import { readRows } from '../store/read-rows.ts'
 import type { StoredRow } from '../store/store.ts'
 import type { VaultContext } from './context.ts'
@@ -27,12 +28,18 @@ export async function loadMembers(
   shard: ShardRow,
   from: number,
 ): Promise<readonly (Uint8Array | undefined)[]> {
-  const slots = shard.slots.slice(from)
   const members = await readMembers(ctx, profile, shard, from)
   const wraps = await readWraps(ctx, members)
-  const codes: (Uint8Array | undefined)[] = []
+  const codes: (Uint8Array | undefined)[] = members.map(() => undefined)
   try {
-    for (let i = 0; i < slots.length; i++) codes.push(await openOne(ctx, members[i], wraps[i]))
+    const secrets = members.map((member, i) => readSecretRow(member, wraps[i]))
+    for (const epoch of new Set(secrets.map((secret) => secret?.epoch))) {
+      if (epoch === undefined || !(await mayUse(ctx, epoch))) continue
+      // The key that is lent stays valid until the next pause: all its members are opened without one.
+      for (const [i, secret] of secrets.entries()) {
+        if (secret?.epoch === epoch) codes[i] = openOne(ctx, members[i], secret)
+      }
+    }
   } catch (error) {
     wipe(...codes)
     throw error
@@ -50,11 +57,12 @@ async function readMembers(
   const live = handles.filter((handle) => handle !== null)
   const places = live.map((handle) => ({ table: 'galleries' as const, key: memberKey(ctx.realm, handle) }))
   const rows = places.length === 0 ? [] : [...(await readRows(ctx.store, places))]
+  const reader = new MemberReader(profile)
   return handles.map((handle, i) => {
     const stored = handle === null ? undefined : rows.shift()
     if (handle === null || stored === undefined) return undefined
     return unlessUnreadable(() => {
-      const row = decodeMemberRow(stored.bytes, { profile, handle })
+      const row = reader.read(stored.bytes, handle)
       const inPlace = row.number === shard.number && row.slot === from + i
       if (!inPlace || !sameProfile(row.profile, profile)) throw misplaced('another slot')
       return row
@@ -75,24 +83,31 @@ async function readWraps(
   return members.map((member) => (member === undefined ? undefined : rows.shift()))
 }
 
-async function openOne(
-  ctx: VaultContext,
-  member: MemberRow | undefined,
-  stored: StoredRow | undefined,
-): Promise<Uint8Array | undefined> {
-  if (member === undefined || stored === undefined) return undefined
+function readSecretRow(member: MemberRow | undefined, stored: StoredRow | undefined): SecretRow | undefined {
+  return unlessUnreadable(() => member && openSecret(member.name, stored)?.row)
+}
+
+/** Members of an epoch that may not be used cannot be read. */
+async function mayUse(ctx: VaultContext, epoch: number): Promise<boolean> {
   try {
-    const secret = openSecret(member.name, stored)
-    if (secret === undefined) return undefined
-    await ctx.ring.loadEpoch(secret.row.epoch)
-    const name = { ...member.name, devices: NO_DEVICES }
-    return withRecordSecret(ctx, name, secret.row, undefined, (recordSecret) =>
-      openMember(member, recordSecret),
-    )
+    await ctx.ring.loadEpoch(epoch)
+    return true
   } catch (error) {
     kindOf(error)
-    return undefined
+    return false
   }
+}
+
+function openOne(
+  ctx: VaultContext,
+  member: MemberRow | undefined,
+  secret: SecretRow,
+): Uint8Array | undefined {
+  if (member === undefined) return undefined
+  return unlessUnreadable(() => {
+    const name = { ...member.name, devices: NO_DEVICES }
+    return withRecordSecret(ctx, name, secret, undefined, (recordSecret) => openMember(member, recordSecret))
+  })
 }
 
 /** Whatever is no fault of a row is thrown on. */

@@ -108,7 +108,8 @@ async function readShards(
   const fresh = new Map(missing.map((number, i) => [number, rows[i]]))
   for (const number of numbers) {
     const stored = read.get(number) ?? fresh.get(number)
-    if (stored !== undefined && gallery.versions.get(number) === stored.version) continue
+    const known = gallery.versions.get(number) ?? gallery.full.get(number)
+    if (stored !== undefined && known === stored.version) continue
     await takeShard(gallery, ctx, number, stored, open.has(number))
   }
 }
@@ -143,7 +144,10 @@ async function takeShard(
     wipe(key, ...codes)
   }
   if (open) gallery.versions.set(number, version)
-  else gallery.versions.delete(number)
+  else {
+    gallery.versions.delete(number)
+    gallery.full.set(number, version)
+  }
 }
 
 /** Slots whose members are there and cannot be read. Who went between two readings is not lost. */

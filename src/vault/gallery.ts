@@ -3,9 +3,11 @@
 import { KeyedMutex } from '../base/mutex.ts'
 import { Turns } from '../base/turns.ts'
 import { type GallerySettings, shardCapacity } from '../gallery/declaration.ts'
-import { GalleryError } from '../gallery/errors.ts'
+import { GalleryError, rejectDeclaration } from '../gallery/errors.ts'
 import type { IdentificationPoint } from '../gallery/identification-point.ts'
+import { BLOCK_SHARDS, layoutOf, mostShards } from '../gallery/layout.ts'
 import { GalleryTable } from '../gallery/table.ts'
+import { defaultThreads } from '../gallery/threads.ts'
 
 /** The part of a vault that belongs to its gallery. */
 export class Gallery {
@@ -17,6 +19,8 @@ export class Gallery {
   readonly table: GalleryTable
   /** Versions of the shards that take members, as they were integrated. */
   versions: Map<number, string> = new Map()
+  /** Versions of the full ones as they were read last: while they have these, no member has gone. */
+  readonly full: Map<number, string> = new Map()
   /** `number:slot` of members whose rows cannot be read. */
   readonly unreadable: Set<string> = new Set()
   readonly turns: Turns = new Turns()
@@ -26,7 +30,15 @@ export class Gallery {
   constructor(settings: GallerySettings) {
     this.settings = settings
     this.capacity = shardCapacity(settings.profile.dimensions)
-    this.table = new GalleryTable(this.capacity, settings.profile.bits)
+    const { bits, dimensions } = settings.profile
+    const kept = settings.cacheKeyStreams ? dimensions : undefined
+    if (settings.limit > this.capacity * mostShards(layoutOf(this.capacity, bits, BLOCK_SHARDS, kept))) {
+      throw rejectDeclaration('the index of so large a gallery cannot keep its key streams')
+    }
+    this.table = new GalleryTable(this.capacity, bits, {
+      threads: settings.threads ?? defaultThreads(),
+      cacheStreams: kept,
+    })
   }
 
   /** The point of a probe class. */
@@ -45,8 +57,9 @@ export class Gallery {
     this.unreadable.delete(`${number}:${slot}`)
   }
 
-  dispose(): void {
-    this.table.wipe()
+  async dispose(): Promise<void> {
     this.versions.clear()
+    this.full.clear()
+    await this.table.wipe()
   }
 }

@@ -22,6 +22,7 @@ export function checkLoad(options: unknown): Progress {
 export async function loadGallery(ctx: VaultContext, onProgress: Progress): Promise<LoadedGallery> {
   const gallery = requireGallery(ctx)
   const { members, unreadable } = await ctx.decide(() => sync(ctx, gallery, onProgress))
-  const { shards } = gallery.table
+  const { shards, engine } = gallery.table
+  await engine?.warm(gallery.settings.profile.dimensions, shards)
   return { shards, of: shards, members, unreadable }
 }

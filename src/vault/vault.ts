@@ -237,7 +237,7 @@ export class OpenVault implements Vault {
     if (this.#closed) return
     this.#closed = true
     await Promise.allSettled(this.#running)
-    this.#ctx.gallery?.dispose()
+    await this.#ctx.gallery?.dispose()
     await this.#ctx.realmLimit.flush()
     await this.#ctx.ledger.close()
   }
