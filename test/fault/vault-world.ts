@@ -10,6 +10,7 @@ import { checkModel, type Model } from '../../src/embedding/model.ts'
 import type { GalleryOptions } from '../../src/gallery/declaration.ts'
 import { createKeyring, type Keyring, type KeyringOptions, openKeyring } from '../../src/keys/keyring.ts'
 import { localKeyProvider } from '../../src/keys/local.ts'
+import type { AttemptPolicy } from '../../src/policy/attempts.ts'
 import type { Basis } from '../../src/policy/basis.ts'
 import type { Bits, OperatingPoint } from '../../src/policy/operating-point.ts'
 import { lmdbStore } from '../../src/store/lmdb.ts'
@@ -52,6 +53,7 @@ export interface WorldOptions {
   readonly anchor?: string
   /** Templates of 64 bits, and a gallery of as many. */
   readonly gallery?: true
+  readonly attempts?: Partial<AttemptPolicy>
 }
 
 export interface World {
@@ -84,7 +86,7 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
     ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }),
     ...(options.anchor === undefined ? {} : { anchor: fileAnchor(options.anchor) }),
     // Long enough that no machine is so slow that a delay ends within a test.
-    attempts: { delayMs: 3_600_000, realmPerHour: 1_000_000_000 },
+    attempts: { delayMs: 3_600_000, realmPerHour: 1_000_000_000, ...options.attempts },
     [revealReason]: true,
     [allowHighFalseMatchRate]: true,
   })
