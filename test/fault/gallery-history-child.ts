@@ -45,7 +45,7 @@ for (let person = 0; person < Number(people); person++) {
 }
 let events: HistoryEvent[] = []
 const counts = { verifies: 0, identifies: 0, strangers: 0, conflicts: 0 }
-let ending = false
+const state = { ending: false }
 let toldMs = now()
 
 writeSync(1, '"open"\n')
@@ -67,7 +67,7 @@ async function listen(): Promise<void> {
     const [person = 0, generation = 0] = line.value.split(' ').map(Number)
     generations[person] = Math.max(generations[person] ?? 0, generation)
   }
-  ending = true
+  state.ending = true
 }
 
 function tell(): void {
@@ -79,7 +79,7 @@ function tell(): void {
 
 /** Asks about somebody: mostly by the face of now, sometimes by the one of before. */
 async function look(): Promise<void> {
-  while (!ending) {
+  while (!state.ending) {
     const person = Math.floor(random() * generations.length)
     const current = generations[person] ?? 1
     const identifies = random() < Number(share)
@@ -119,7 +119,7 @@ async function verified(sample: Sample, person: number): Promise<'verify' | 'met
 
 /** Own people live through generation after generation; half of them are suspended first, and half of those resumed. */
 async function change(): Promise<void> {
-  for (let turn = 0; !ending; turn++) {
+  for (let turn = 0; !state.ending; turn++) {
     const own = Math.ceil((generations.length - Number(name)) / Number(workers))
     const person = Number(name) + Number(workers) * (turn % own)
     const generation = generations[person] ?? 1
