@@ -15,6 +15,7 @@ import type { StoreStep } from '../store/store.ts'
 import { unfitState, withScore } from './compare-template.ts'
 import { PROFILE, type VaultContext } from './context.ts'
 import type { Gallery } from './gallery.ts'
+import { askParts } from './gallery-ask.ts'
 import { type GalleryMoment, sync } from './gallery-sync.ts'
 import { openState, readTemplate, stale, type Versioned } from './lookup.ts'
 import { openSecret } from './wrap.ts'
@@ -78,16 +79,18 @@ export async function search(
   question: GalleryQuestion,
 ): Promise<Search> {
   const { point, integers } = question
-  const moment = await sync(ctx, gallery)
+  const { parts, profile } = gallery.settings
+  const probe = { integers, threshold: point.scanThreshold }
+  const asked = parts && (await askParts(ctx, gallery, parts, probe))
+  const moment = asked?.moment ?? (await sync(ctx, gallery))
   if (moment.members > point.gallerySize) {
     throw new GalleryError(
       'ERR_GALLERY_TOO_LARGE',
       'the gallery is larger than the one that the identification point was measured with',
     )
   }
-  const { bits } = gallery.settings.profile
-  const threshold = point.scanThreshold
-  const hits = await scanTable(gallery.table, { integers, bits, threshold, signal: ctx.signal })
+  const { bits } = profile
+  const hits = asked?.hits ?? (await scanTable(gallery.table, { ...probe, bits, signal: ctx.signal }))
   const found: Found[] = []
   const met = new Set<string>()
   for (const hit of hits) {

@@ -5,12 +5,18 @@ import { Turns } from '../base/turns.ts'
 import { type GallerySettings, shardCapacity } from '../gallery/declaration.ts'
 import { GalleryError } from '../gallery/errors.ts'
 import type { IdentificationPoint } from '../gallery/identification-point.ts'
+import { isOwn, type PartPlace, positionOf } from '../gallery/part-place.ts'
 import { GalleryTable } from '../gallery/table.ts'
+
+/** All shards. */
+const WHOLE: PartPlace = { index: 0, of: 1 }
 
 /** The part of a vault that belongs to its gallery. */
 export class Gallery {
   readonly settings: GallerySettings
   readonly capacity: number
+  /** Which shards this process keeps. */
+  readonly place: PartPlace
   /** One insertion at a time and place in this process; between processes the store decides. */
   readonly places: KeyedMutex = new KeyedMutex()
   /** What a scan reads. */
@@ -23,8 +29,9 @@ export class Gallery {
   /** When holes were last looked for, on the steady clock. */
   sweptMs: number = Number.NEGATIVE_INFINITY
 
-  constructor(settings: GallerySettings) {
+  constructor(settings: GallerySettings, place: PartPlace = WHOLE) {
     this.settings = settings
+    this.place = place
     this.capacity = shardCapacity(settings.profile.dimensions)
     this.table = new GalleryTable(this.capacity, settings.profile.bits)
   }
@@ -41,7 +48,7 @@ export class Gallery {
 
   /** Wipes the slot of a member that has gone. */
   drop(number: number, slot: number): void {
-    this.table.clear(number, slot)
+    if (isOwn(this.place, number)) this.table.clear(positionOf(this.place, number), slot)
     this.unreadable.delete(`${number}:${slot}`)
   }
 

@@ -80,8 +80,17 @@ function madeFaults(of: (what: string, code: string, comment: string, changes: F
 
 function headFiles(): KitFile[] {
   const fields: Fields = {
-    ...{ format: 1, kind: 15, realm: person.REALM, version: 4, basis: 0, limit: 5000, ...made },
-    ...{ created: person.CREATED, count: 3, open: OPEN_PLACES, v: 1 },
+    format: 1,
+    kind: 15,
+    realm: person.REALM,
+    version: 4,
+    basis: 0,
+    limit: 5000,
+    ...made,
+    created: person.CREATED,
+    count: 3,
+    open: OPEN_PLACES,
+    v: 1,
   }
   const tag = { macKey: person.keys.state, context: HEAD_CONTEXT }
   const row = macRow('head', headBody, fields, tag)
@@ -116,7 +125,9 @@ function headFiles(): KitFile[] {
       of('open-as-number', FORMAT, 'A number for the list of places.', { open: 0 }),
     ]),
     ...good('gallery-head-row-new', 'A gallery that has just been declared.', {
-      ...{ version: 1, count: 0, open: new Array<number>(16).fill(0) },
+      version: 1,
+      count: 0,
+      open: new Array<number>(16).fill(0),
     }),
     ...good('gallery-head-row-largest', 'The highest limit there is.', { limit: 10_000_000 }),
   ]
@@ -129,16 +140,27 @@ function wrapWith(keys = KEYS, shard = SHARD): Uint8Array {
 function shardFiles(): KitFile[] {
   const slots: readonly (Uint8Array | null)[] = [bytesFor('another handle', 16), null, person.handle]
   const fields: Fields = {
-    ...{ format: 1, kind: 16, realm: person.REALM, ...SHARD, version: 5, ...made },
-    ...{ wrap: wrapWith(), slots: slots as Value, v: 1 },
+    format: 1,
+    kind: 16,
+    realm: person.REALM,
+    ...SHARD,
+    version: 5,
+    ...made,
+    wrap: wrapWith(),
+    slots,
+    v: 1,
   }
   const tag = { macKey: person.keys.state, context: SHARD_CONTEXT }
   const row = macRow('shard', shardBody, fields, tag)
   const of = faultsOf('gallery-shard-row', row)
   const full = Array.from({ length: 16 }, (_, i) => bytesFor(`handle ${i}`, 16))
   const inputs: Inputs = {
-    ...{ realm: person.REALM, number: '3', version: '1', 'mac-key': hex(person.keys.state) },
-    ...{ 'epoch-key': hex(KEYS.epochKey), 'custody-key': hex(person.keys.custody) },
+    realm: person.REALM,
+    number: '3',
+    version: '1',
+    'mac-key': hex(person.keys.state),
+    'epoch-key': hex(KEYS.epochKey),
+    'custody-key': hex(person.keys.custody),
   }
   const good = (name: string, comment: string, changes: Fields, faults: readonly Fault[] = []): KitFile[] => {
     const all = { ...fields, ...changes }
@@ -191,18 +213,28 @@ function shardFiles(): KitFile[] {
       version: 16,
     }),
     ...good('gallery-shard-row-all-gone', 'Everybody has gone; the slots stay used.', {
-      ...{ slots: full.map(() => null) as Value, version: 32 },
+      slots: full.map(() => null),
+      version: 32,
     }),
   ]
 }
 
 function memberFiles(): KitFile[] {
   const member: gallery.Member = {
-    ...{ handle: person.handle, record: person.record, generation: person.generation },
-    ...{ number: 3, slot: 2, created: person.CREATED },
+    handle: person.handle,
+    record: person.record,
+    generation: person.generation,
+    number: 3,
+    slot: 2,
+    created: person.CREATED,
   }
   const fields: Fields = {
-    ...{ format: 1, kind: 17, realm: person.REALM, use: 'identify', ...member, ...made },
+    format: 1,
+    kind: 17,
+    realm: person.REALM,
+    use: 'identify',
+    ...member,
+    ...made,
   }
   const nonce = bytesFor('member nonce', 24)
   const header = encodeWith(galleryMemberHeader, fields)
@@ -214,8 +246,15 @@ function memberFiles(): KitFile[] {
   const of = (what: string, code: string, comment: string, changes: Fields): Fault =>
     fault(`gallery-member-row-${what}`, code, comment, under(changes))
   const inputs: Inputs = {
-    ...{ realm: person.REALM, handle: hex(person.handle), purpose: GALLERY.purpose, model: GALLERY.model },
-    ...{ 'mean-hash': hex(GALLERY.meanHash), dimensions: `${D}`, bits: `${G}`, number: '3', slot: '2' },
+    realm: person.REALM,
+    handle: hex(person.handle),
+    purpose: GALLERY.purpose,
+    model: GALLERY.model,
+    'mean-hash': hex(GALLERY.meanHash),
+    dimensions: `${D}`,
+    bits: `${G}`,
+    number: '3',
+    slot: '2',
     'record-secret': hex(person.rs),
   }
   const input = (what: string, comment: string, changes: Record<string, string>): Fault =>
@@ -278,8 +317,15 @@ function memberFiles(): KitFile[] {
 
 function budgetFiles(): KitFile[] {
   const fields: Fields = {
-    ...{ format: 1, kind: 20, realm: person.REALM, version: 9, count: 9, time: person.CREATED },
-    ...{ origin: person.origin, steady: 123_456, v: 1 },
+    format: 1,
+    kind: 20,
+    realm: person.REALM,
+    version: 9,
+    count: 9,
+    time: person.CREATED,
+    origin: person.origin,
+    steady: 123_456,
+    v: 1,
   }
   const tag = { macKey: person.keys.limiter, context: BUDGET_CONTEXT }
   const row = macRow('budget', budgetBody, fields, tag)
