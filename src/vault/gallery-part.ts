@@ -103,10 +103,6 @@ class Part implements OpenGalleryPart {
     await this.close()
   }
 
-  toString(): string {
-    return '[GalleryPart]'
-  }
-
   async #run<Result>(
     options: CallOptions | undefined,
     task: (ctx: VaultContext) => Promise<Result>,
