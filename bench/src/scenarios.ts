@@ -3,6 +3,7 @@
 import { auditScenario } from './audit.ts'
 import { auditLogScenario } from './audit-log.ts'
 import { enrollScenario } from './enroll.ts'
+import { identifyPartsScenario } from './identify-parts.ts'
 import { keyingScenario } from './keying.ts'
 import { postgresScenario } from './postgres.ts'
 import { rotateScenario } from './rotate.ts'
@@ -19,6 +20,7 @@ export const SCENARIOS: readonly Scenario[] = [
   verifyScenario,
   verifyDurableScenario,
   postgresScenario,
+  identifyPartsScenario,
   auditScenario,
   auditLogScenario,
   enrollScenario,

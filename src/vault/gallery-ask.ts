@@ -13,7 +13,7 @@ import type { GalleryPart } from '../gallery/part-place.ts'
 import type { Hit } from '../gallery/scan.ts'
 import type { VaultContext } from './context.ts'
 import type { Gallery } from './gallery.ts'
-import { headCheck, openShard, readOpenRows, shardCheck } from './gallery-rows.ts'
+import { headCheck, readOpenRows, shardCheck } from './gallery-rows.ts'
 import { type GalleryMoment, requireSame } from './gallery-sync.ts'
 
 /** What all parts answered, as one index would. */
@@ -34,14 +34,18 @@ export async function askParts(
   question: PartQuestion,
 ): Promise<Asked> {
   // Read first: parts look later, so whoever they did not see changes one of these rows afterwards (GALLERY-19).
-  const { head, shards } = await readOpenRows(ctx)
+  const { head, shards } = await readOpenRows(ctx, [...gallery.versions.keys()])
   requireSame(gallery.settings, head.row)
   const checks = [headCheck(ctx, head.version)]
+  const versions = new Map<number, string>()
   for (const number of head.row.open) {
-    if (number === 0) continue
-    const { version } = await openShard(ctx, number, shards.get(number))
+    const { version } = shards.get(number) ?? {}
+    if (version === undefined) continue
+    versions.set(number, version)
     checks.push(shardCheck(ctx, number, version))
   }
+  // Where to look the next time.
+  gallery.versions = versions
   const answers = await withinTime(ctx.signal, gallery.settings.partTimeoutMs, (signal) =>
     askAll(ctx, gallery, parts, question, signal),
   )

@@ -3,7 +3,9 @@
 import { wipe } from '../base/bytes.ts'
 import { checkInteger } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
-import { openQuestion, sealAnswer } from '../gallery/answer-part.ts'
+import { Turns } from '../base/turns.ts'
+import { type OpenedQuestion, openQuestion, sealAnswer } from '../gallery/answer-part.ts'
+import type { GalleryProfile } from '../gallery/declaration.ts'
 import { partFailure, rejectDeclaration } from '../gallery/errors.ts'
 import { MOST_PARTS, numberOf, type PartPlace } from '../gallery/part-place.ts'
 import { scanTable } from '../gallery/scan.ts'
@@ -12,7 +14,7 @@ import { checkCall } from './calls.ts'
 import type { VaultContext } from './context.ts'
 import { overloaded, rejectConfiguration, VaultError } from './errors.ts'
 import type { Gallery } from './gallery.ts'
-import { sync } from './gallery-sync.ts'
+import { type GalleryMoment, sync } from './gallery-sync.ts'
 import { requireGallery } from './identify.ts'
 import { checkLoad, loadGallery } from './load-gallery.ts'
 import { openContext } from './open.ts'
@@ -65,6 +67,8 @@ class Part implements OpenGalleryPart {
   readonly #ctx: VaultContext
   readonly #gallery: Gallery
   readonly #running: Set<Promise<unknown>> = new Set()
+  readonly #turns: Turns = new Turns()
+  #next: Promise<GalleryMoment> | undefined
   #closed = false
 
   constructor(ctx: VaultContext, gallery: Gallery) {
@@ -83,7 +87,7 @@ class Part implements OpenGalleryPart {
   async answer(question: Uint8Array, options?: CallOptions): Promise<Uint8Array> {
     if (!(question instanceof Uint8Array)) throw partFailure('a question must be a Uint8Array')
     const asked = Uint8Array.from(question)
-    return await this.#run(options, (ctx) => ctx.decide(() => answerOnce(ctx, this.#gallery, asked)))
+    return await this.#run(options, (ctx) => this.#answer(ctx, asked))
   }
 
   async load(options?: LoadGalleryOptions): Promise<LoadedGallery> {
@@ -119,26 +123,56 @@ class Part implements OpenGalleryPart {
       this.#running.delete(running)
     }
   }
+
+  async #answer(ctx: VaultContext, bytes: Uint8Array): Promise<Uint8Array> {
+    const { place, settings, table } = this.#gallery
+    const of = { profile: settings.profile, place }
+    const question = await openWithKeys(ctx, bytes, of)
+    const { integers, threshold, version } = question
+    try {
+      const { members, unreadable } = await this.#fresh()
+      const { bits } = settings.profile
+      const probe = { integers, bits, threshold, signal: ctx.signal }
+      const found = integers.length === 0 ? [] : await scanTable(table, probe)
+      wipe(integers)
+      const hits = found.map((hit) => ({ ...hit, number: numberOf(place, hit.number) }))
+      await ctx.ring.load()
+      const answer = { members, unreadable, shards: table.shards, hits }
+      return sealAnswer(question, of, answer, ctx.ring.requireRealmKeys(version).part)
+    } finally {
+      wipe(integers)
+    }
+  }
+
+  /** Brings the index up to date after now; whoever asks before that has begun shares it. */
+  #fresh(): Promise<GalleryMoment> {
+    this.#next ??= this.#turns.run(() => {
+      this.#next = undefined
+      return this.#ctx.decide(() => sync(this.#ctx, this.#gallery))
+    })
+    return this.#next
+  }
 }
 
-async function answerOnce(ctx: VaultContext, gallery: Gallery, bytes: Uint8Array): Promise<Uint8Array> {
-  const { place, settings } = gallery
-  const of = { profile: settings.profile, place }
-  const question = openQuestion(bytes, of, (version) => ctx.ring.realmKeys(version)?.part)
-  const { integers, threshold, version } = question
+/** A question under a version of the keys that this process has not seen yet makes it read the keyring. */
+async function openWithKeys(
+  ctx: VaultContext,
+  bytes: Uint8Array,
+  of: { readonly profile: GalleryProfile; readonly place: PartPlace },
+): Promise<OpenedQuestion> {
+  await ctx.ring.load()
+  let known = true
+  const open = (): OpenedQuestion =>
+    openQuestion(bytes, of, (version) => {
+      known = ctx.ring.versions.includes(version)
+      return ctx.ring.realmKeys(version)?.part
+    })
   try {
-    const { members, unreadable } = await sync(ctx, gallery)
-    const { bits } = settings.profile
-    const found =
-      integers.length === 0
-        ? []
-        : await scanTable(gallery.table, { integers, bits, threshold, signal: ctx.signal })
-    wipe(integers)
-    const hits = found.map((hit) => ({ ...hit, number: numberOf(place, hit.number) }))
+    return open()
+  } catch (error) {
+    if (known) throw error
+    await ctx.ring.refresh()
     await ctx.ring.load()
-    const answer = { members, unreadable, shards: gallery.table.shards, hits }
-    return sealAnswer(question, of, answer, ctx.ring.requireRealmKeys(version).part)
-  } finally {
-    wipe(integers)
+    return open()
   }
 }
