@@ -53,6 +53,8 @@ export interface WorldOptions {
   readonly anchor?: string
   /** Templates of 64 bits, and a gallery of as many. */
   readonly gallery?: true
+  /** The most members of that gallery, 1,000 unless told. */
+  readonly galleryLimit?: number
   readonly attempts?: Partial<AttemptPolicy>
 }
 
@@ -80,7 +82,9 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
     ...(apart === undefined ? {} : { secrets: between(apart) }),
     model: MODEL,
     purpose: PURPOSE,
-    ...(options.gallery === undefined ? { operatingPoints: [operatingPoint()] } : galleryWorld()),
+    ...(options.gallery === undefined
+      ? { operatingPoints: [operatingPoint()] }
+      : galleryWorld(options.galleryLimit)),
     logSigner: signer,
     custody: { profile: custody },
     ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }),
@@ -135,12 +139,12 @@ function operatingPoint(bits: number = DIMENSIONS): OperatingPoint {
 }
 
 /** Half of the bits in templates, half in the members of a gallery. */
-function galleryWorld(): Pick<VaultOptions, 'bits' | 'operatingPoints' | 'gallery'> {
+function galleryWorld(limit = 1000): Pick<VaultOptions, 'bits' | 'operatingPoints' | 'gallery'> {
   const half = (DIMENSIONS / 2) as Bits
   const { model, meanHash, probeClass, threshold, falseMatchRate, source } = operatingPoint(half)
   const shown = { model, meanHash, probeClass, threshold, falsePositiveRate: falseMatchRate, source }
   const point = { ...shown, bits: half, galleryBits: half, scanThreshold: threshold, gallerySize: 1000 }
-  const gallery: GalleryOptions = { purpose: 'one-record', basis: 'consent', limit: 1000, points: [point] }
+  const gallery: GalleryOptions = { purpose: 'one-record', basis: 'consent', limit, points: [point] }
   const queriesPerHour = 1_000_000
   return { bits: half, operatingPoints: [operatingPoint(half)], gallery: { ...gallery, queriesPerHour } }
 }

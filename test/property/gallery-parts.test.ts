@@ -10,7 +10,7 @@ import type { GalleryProfile } from '../../src/gallery/declaration.ts'
 import { isOwn, numberOf, ownShards, type PartPlace, positionOf } from '../../src/gallery/part-place.ts'
 import { type Hit, scanTable } from '../../src/gallery/scan.ts'
 import { GalleryTable } from '../../src/gallery/table.ts'
-import { merge } from '../reference/gallery-part.ts'
+import { merge, shardsOf } from '../reference/gallery-part.ts'
 import { numbers } from '../support/vault.ts'
 
 beforeAll(cryptoReady)
@@ -134,6 +134,7 @@ test('every shard belongs to one part, where it has one position', () => {
       const numbersOf = places.map((place) =>
         Array.from({ length: ownShards(place, count) }, (_, i) => numberOf(place, i + 1)),
       )
+      expect(numbersOf).toEqual(places.map(({ index }) => shardsOf({ i: index, k: of }, count)))
       expect(numbersOf.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i + 1))
       for (const [index, own] of numbersOf.entries()) {
         const place = { index, of }

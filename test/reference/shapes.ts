@@ -13,7 +13,7 @@ export const upTo =
   (max: number): Check =>
   (value) =>
     typeof value === 'number' && value <= max
-export const exactly =
+const exactly =
   (constant: number): Check =>
   (value) =>
     value === constant
@@ -21,7 +21,7 @@ export const bytes =
   (...lengths: readonly number[]): Check =>
   (value) =>
     value instanceof Uint8Array && lengths.includes(value.length)
-export const someBytes: Check = (value) => value instanceof Uint8Array
+const someBytes: Check = (value) => value instanceof Uint8Array
 export const text: Check = (value) => typeof value === 'string'
 const boolean: Check = (value) => typeof value === 'boolean'
 const orNull =
