@@ -14,7 +14,7 @@ import type { Hit } from '../gallery/scan.ts'
 import type { VaultContext } from './context.ts'
 import type { Gallery } from './gallery.ts'
 import { headCheck, readOpenRows, shardCheck } from './gallery-rows.ts'
-import { type GalleryMoment, requireSame } from './gallery-sync.ts'
+import { type GalleryMoment, refuseOlder, requireSame } from './gallery-sync.ts'
 
 /** What all parts answered, as one index would. */
 export interface Asked {
@@ -36,6 +36,7 @@ export async function askParts(
   // Read first: parts look later, so whoever they did not see changes one of these rows afterwards (GALLERY-19).
   const { head, shards } = await readOpenRows(ctx, [...gallery.versions.keys()])
   requireSame(gallery.settings, head.row)
+  if (head.row.version < gallery.headVersion) await refuseOlder(ctx, headCheck(ctx, head.version))
   const checks = [headCheck(ctx, head.version)]
   const versions = new Map<number, string>()
   for (const number of head.row.open) {
@@ -46,6 +47,7 @@ export async function askParts(
   }
   // Where to look the next time.
   gallery.versions = versions
+  gallery.headVersion = head.row.version
   const answers = await withinTime(ctx.signal, gallery.settings.partTimeoutMs, (signal) =>
     askAll(ctx, gallery, parts, question, signal),
   )

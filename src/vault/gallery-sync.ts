@@ -1,5 +1,6 @@
 /** The gallery of an open vault: declared once, its index kept in step with the store (SPEC §16.1, §16.4). @module */
 
+import { rolledBack } from '../audit/follower.ts'
 import { equalBytes, wipe } from '../base/bytes.ts'
 import { type GallerySettings, sameProfile } from '../gallery/declaration.ts'
 import { rejectDeclaration } from '../gallery/errors.ts'
@@ -64,6 +65,7 @@ async function syncOnce(
   const rows = await readOpenRows(ctx, [...gallery.versions.keys()])
   const { head } = rows
   requireSame(gallery.settings, head.row)
+  if (head.row.version < gallery.headVersion) await refuseOlder(ctx, headCheck(ctx, head.version))
   const { count, open } = head.row
   const own = ownShards(gallery.place, count)
   const sweeps = ms - gallery.sweptMs >= SWEEP_MS
@@ -84,6 +86,7 @@ async function syncOnce(
   }
   await ctx.store.commit(checks)
   gallery.versions = versions
+  gallery.headVersion = head.row.version
   if (numbers.length === own) gallery.sweptMs = ms
   return { members: gallery.table.members, unreadable: gallery.unreadable.size, checks }
 }
@@ -139,6 +142,7 @@ async function takeShard(
   const position = positionOf(gallery.place, number)
   const known = position <= gallery.table.shards
   const fill = known ? gallery.table.fill(position) : 0
+  if (row.slots.length < fill) await refuseOlder(ctx, shardCheck(ctx, number, version))
   const key = known ? undefined : await loadShardKey(ctx, row)
   let codes: readonly (Uint8Array | undefined)[] = []
   try {
@@ -182,6 +186,12 @@ function clearHoles(gallery: Gallery, { number, slots }: ShardRow, fill: number)
       gallery.table.clear(position, slot)
     if (handle === null) gallery.unreadable.delete(`${number}:${slot}`)
   }
+}
+
+/** A row that is older than what this process has seen is an old reading, or somebody put it back (GALLERY-25). */
+export async function refuseOlder(ctx: VaultContext, check: StoreStep): Promise<never> {
+  await ctx.store.commit([check])
+  throw rolledBack()
 }
 
 /** Rows that do not fit together were written meanwhile: read anew. */

@@ -23,6 +23,8 @@ export class Gallery {
   readonly table: GalleryTable
   /** Versions of the shards that take members, as they were integrated. */
   versions: Map<number, string> = new Map()
+  /** Of the head as it was read last: no older one is believed. */
+  headVersion = 0
   /** `number:slot` of members whose rows cannot be read. */
   readonly unreadable: Set<string> = new Set()
   readonly turns: Turns = new Turns()
