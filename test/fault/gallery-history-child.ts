@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Vault } from '../../src/vault/vault.ts'
 import { seeded } from './driver.ts'
-import { faceOf } from './gallery-faces.ts'
+import { FACE_THRESHOLD, faceOf } from './gallery-faces.ts'
 import { basis, openWorld, sampleOf } from './vault-world.ts'
 
 /** What a call came to; instants in milliseconds on the clock that all processes of a machine share. */
@@ -35,7 +35,8 @@ const [directory = '', name = '0', workers = '1', people = '1', share = '0', cha
 const TELL_MS = 200
 const IN_FLIGHT = 16
 const random = seeded(97 * Number(seed) + Number(name) + 1)
-const options = { gallery: true, attempts: { consecutive: 100, total: 1000, generation: 100_000 } } as const
+const attempts = { consecutive: 100, total: 1000, generation: 100_000 }
+const options = { gallery: true, attempts, threshold: FACE_THRESHOLD } as const
 const world = await openWorld(directory, options)
 const { vault } = world
 const generations: number[] = Array.from({ length: Number(people) }, () => 1)

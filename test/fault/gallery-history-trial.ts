@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { checkRevocationHistory, type RevocationEvent } from '../../src/store/revocation-history.ts'
 import { seeded } from './driver.ts'
-import { faceOf } from './gallery-faces.ts'
+import { FACE_THRESHOLD, faceOf } from './gallery-faces.ts'
 import type { HistoryEvent, HistoryTold } from './gallery-history-child.ts'
 import { basis, openWorld, sampleOf } from './vault-world.ts'
 
@@ -63,7 +63,7 @@ async function historyOfStore(options: GalleryHistoryOptions): Promise<GalleryHi
   const directory = join(base, 'store')
   mkdirSync(directory, { mode: 0o700 })
   try {
-    const world = await openWorld(directory, { gallery: true })
+    const world = await openWorld(directory, { gallery: true, threshold: FACE_THRESHOLD })
     for (let person = 0; person < PEOPLE; person++) {
       const sample = sampleOf(faceOf(person, 1))
       await world.vault.enroll({ subject: `person-${person}`, basis: basis(), ...sample })
@@ -163,8 +163,16 @@ function judge(
     events.filter((event) => event.what === what)
   // The checker knows of no searches: a candidate is a match of the generation whose face was shown.
   const history = events.map(revocationEvent).filter((event) => event !== undefined)
-  const late = checkRevocationHistory(history).violations.map(({ verify }) => verify.process)
-  late.push(...duringSuspension(events))
+  const { violations } = checkRevocationHistory(history)
+  for (const { rule, verify, evidence, late: lateMs } of violations) {
+    const { process: what, subject, generation } = verify
+    console.info(
+      `${what} of person ${subject}, generation ${generation}: ${rule} ${evidence.generation}, ${lateMs} ms before`,
+    )
+  }
+  const during = duringSuspension(events)
+  if (during.length > 0) console.info(`${during.length} while suspended`)
+  const late = [...violations.map(({ verify }) => verify.process), ...during]
   return {
     ...counts,
     matches: of('verify').length,

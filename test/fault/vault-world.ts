@@ -56,6 +56,8 @@ export interface WorldOptions {
   /** The most members of that gallery, 1,000 unless told. */
   readonly galleryLimit?: number
   readonly attempts?: Partial<AttemptPolicy>
+  /** In ten-thousandths, 5,000 unless told. */
+  readonly threshold?: number
 }
 
 export interface World {
@@ -82,9 +84,7 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
     ...(apart === undefined ? {} : { secrets: between(apart) }),
     model: MODEL,
     purpose: PURPOSE,
-    ...(options.gallery === undefined
-      ? { operatingPoints: [operatingPoint()] }
-      : galleryWorld(options.galleryLimit)),
+    ...(options.gallery === undefined ? { operatingPoints: [operatingPoint()] } : galleryWorld(options)),
     logSigner: signer,
     custody: { profile: custody },
     ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }),
@@ -125,28 +125,35 @@ async function openOrCreate(options: KeyringOptions): Promise<Keyring> {
   }
 }
 
-function operatingPoint(bits: number = DIMENSIONS): OperatingPoint {
+function operatingPoint(bits: number = DIMENSIONS, threshold = 5000): OperatingPoint {
   return {
     model: MODEL.id,
     meanHash: toHex(checkModel(MODEL).meanHash),
     suite: 'B4',
     bits,
     probeClass: 'any',
-    threshold: 5000,
+    threshold,
     falseMatchRate: { value: 1e-4, low: 5e-5, high: 2e-4, trials: 100_000, confidence: 0.95 },
     source: 'fault tests',
   } as unknown as OperatingPoint
 }
 
 /** Half of the bits in templates, half in the members of a gallery. */
-function galleryWorld(limit = 1000): Pick<VaultOptions, 'bits' | 'operatingPoints' | 'gallery'> {
+function galleryWorld({
+  galleryLimit: limit = 1000,
+  threshold: asked = 5000,
+}: WorldOptions): Pick<VaultOptions, 'bits' | 'operatingPoints' | 'gallery'> {
   const half = (DIMENSIONS / 2) as Bits
-  const { model, meanHash, probeClass, threshold, falseMatchRate, source } = operatingPoint(half)
+  const { model, meanHash, probeClass, threshold, falseMatchRate, source } = operatingPoint(half, asked)
   const shown = { model, meanHash, probeClass, threshold, falsePositiveRate: falseMatchRate, source }
   const point = { ...shown, bits: half, galleryBits: half, scanThreshold: threshold, gallerySize: 1000 }
   const gallery: GalleryOptions = { purpose: 'one-record', basis: 'consent', limit, points: [point] }
   const queriesPerHour = 1_000_000
-  return { bits: half, operatingPoints: [operatingPoint(half)], gallery: { ...gallery, queriesPerHour } }
+  return {
+    bits: half,
+    operatingPoints: [operatingPoint(half, asked)],
+    gallery: { ...gallery, queriesPerHour },
+  }
 }
 
 export function basis(): Basis {
