@@ -23,6 +23,7 @@ export type { Model } from './embedding/model.ts'
 export type { GalleryOptions } from './gallery/declaration.ts'
 export { GalleryError } from './gallery/errors.ts'
 export type { IdentificationPoint } from './gallery/identification-point.ts'
+export type { GalleryPart, PartPlace } from './gallery/part-place.ts'
 export type { CacheOptions } from './keys/cache.ts'
 export { KeysError } from './keys/errors.ts'
 export {

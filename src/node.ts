@@ -15,6 +15,7 @@ export { type LocalKeyOptions, type LocalKeyProvider, localKeyProvider } from '.
 export { type AcceptAnchorOptions, acceptAnchor } from './vault/accept-anchor.ts'
 export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
 export type { Fault, FaultKind } from './vault/fsck-fault.ts'
+export { type GalleryPartOptions, type OpenGalleryPart, openGalleryPart } from './vault/gallery-part.ts'
 export {
   type EpochUse,
   type Notice,

@@ -12,6 +12,7 @@ import {
   createKeyring,
   type EnrollRequest,
   embedding,
+  type GalleryOptions,
   type KeyProvider,
   logSigner,
   type Model,
@@ -33,6 +34,22 @@ const PURPOSE = 'login'
 const DAY_MS = 86_400_000
 /** Limits so wide that what is timed is never a refusal. */
 const ATTEMPTS = { consecutive: 100, total: 1000, generation: 100_000, realmPerHour: 1_000_000_000 }
+
+/** Template and member code share the dimensions. */
+export const GALLERY_SHAPE = { bits: 256, dimensions: 512, custody: 'operator' } as const
+
+/** A gallery of any size. Its thresholds were measured on nobody: they serve to take times. */
+export function galleryOptions(): GalleryOptions {
+  const { falseMatchRate, source, model, meanHash, probeClass, threshold } = operatingPoint(
+    modelOf(GALLERY_SHAPE.dimensions),
+    GALLERY_SHAPE.bits,
+  )
+  const same = { model, meanHash, probeClass, threshold, source, falsePositiveRate: falseMatchRate }
+  const { bits } = GALLERY_SHAPE
+  const point = { ...same, bits, galleryBits: bits, scanThreshold: 4000, gallerySize: 10_000_000 }
+  const limits = { limit: 10_000_000, queriesPerHour: 1_000_000 }
+  return { purpose: 'bench', basis: 'consent', points: [point], ...limits }
+}
 
 /** Seeded vectors of nobody, one for each person. */
 export async function makePeople(seed: string, count: number, dimensions = 512): Promise<readonly Person[]> {

@@ -6,6 +6,7 @@ import { bundleScenario } from './bundle.ts'
 import { enrollScenario } from './enroll.ts'
 import { evaluateScenario } from './evaluate.ts'
 import { identifyScenario } from './identify.ts'
+import { identifyPartsScenario } from './identify-parts.ts'
 import { keyingScenario } from './keying.ts'
 import { postgresScenario } from './postgres.ts'
 import { rotateScenario } from './rotate.ts'
@@ -23,6 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
   verifyScenario,
   verifyDurableScenario,
   postgresScenario,
+  identifyPartsScenario,
   auditScenario,
   auditLogScenario,
   enrollScenario,

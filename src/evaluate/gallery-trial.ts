@@ -16,7 +16,7 @@ import { seededKey } from './random.ts'
  * Ways to search: `cosine` compares every unit vector, without protection; `identify` is what a vault does; `scan` ranks by the
  * codes of the gallery alone, and `sum` by both similarities together.
  */
-export const WAYS = ['cosine', 'identify', 'scan', 'sum'] as const
+export const WAYS = ['cosine', 'identify', 'scan', 'confirmation'] as const
 export type Way = (typeof WAYS)[number]
 
 /** Similarities of the person who was searched for, and of the best other; −1 where the search did not find them. */
@@ -64,7 +64,7 @@ export class GalleryTrial {
     this.#people = people
     this.#enrolled = enrolled
     this.#options = options
-    this.#table = new GalleryTable(shardCapacity(people.dimensions), options.galleryBits)
+    this.#table = new GalleryTable(shardCapacity(people.dimensions, options.galleryBits), options.galleryBits)
     this.#codes = new Uint8Array((enrolled.length * options.bits) / 8)
   }
 
@@ -95,17 +95,17 @@ export class GalleryTrial {
     const hits = await scanTable(this.#table, question)
     const scan = new Best()
     const identify = new Best()
-    const sum = new Best()
+    const confirmation = new Best()
     for (const { handle, rank } of hits) {
       const member = memberOf(handle)
       const scanned = rank / Math.sqrt(galleryBits)
       const confirmed = this.#confirm(integers, member)
       scan.add(isMate(member), scanned)
-      identify.add(isMate(member), confirmed)
-      sum.add(isMate(member), (scanned + confirmed) / 2)
+      confirmation.add(isMate(member), confirmed)
+      identify.add(isMate(member), (scanned + confirmed) / 2)
     }
     return {
-      ways: { cosine: this.#exhaust(sample, isMate), identify, scan, sum },
+      ways: { cosine: this.#exhaust(sample, isMate), identify, scan, confirmation },
       scanned: hits.map(({ rank }) => rank / Math.sqrt(galleryBits)),
       mateScanned: scan.mate,
     }
@@ -119,7 +119,7 @@ export class GalleryTrial {
   #enroll(member: number): void {
     const { suite, bits, galleryBits } = this.#options
     const z = this.#integers(this.#enrolled[member] as number)
-    const capacity = shardCapacity(this.#people.dimensions)
+    const capacity = shardCapacity(this.#people.dimensions, galleryBits)
     const number = 1 + Math.floor(member / capacity)
     const shardKey = this.#key(SHARD_KEY, number)
     if (number > this.#table.shards) this.#table.addShard(shardKey)

@@ -113,7 +113,7 @@ export async function identificationReport(
       model: people.model,
       dimensions: people.dimensions,
       ...settings,
-      shardMembers: shardCapacity(people.dimensions),
+      shardMembers: shardCapacity(people.dimensions, galleryBits),
       gallerySize,
       searches: each(searches, ({ count }) => count),
       subjects: each(searches, ({ subjects }) => new Set(subjects).size),

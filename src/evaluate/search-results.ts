@@ -115,5 +115,5 @@ function gradeOfSimilarity(similarity: number): number {
 }
 
 function columns(): Record<Way, number[]> {
-  return { cosine: [], identify: [], scan: [], sum: [] }
+  return { cosine: [], identify: [], scan: [], confirmation: [] }
 }

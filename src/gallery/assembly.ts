@@ -42,6 +42,9 @@ export interface RawHit {
   /** Counted from 0. */
   readonly shard: number
   readonly slot: number
+  /** S and Q of §7. */
+  readonly sum: number
+  readonly energy: number
   readonly rank: number
 }
 
@@ -107,11 +110,12 @@ export function readHits(memory: WebAssembly.Memory, thread: number): RawHit[] {
   const found = own.getInt32(0, true)
   return Array.from({ length: found }, (_, i) => {
     const at = HITS_AT + i * HIT_BYTES
-    return {
-      rank: own.getFloat64(at, true),
-      shard: own.getUint32(at + 8, true),
-      slot: own.getUint32(at + 12, true),
-    }
+    const rank = own.getFloat64(at, true)
+    const slotAndSum = own.getUint32(at + 12, true)
+    const sum = slotAndSum >>> 8
+    // Q has 16 bits at most: the square of the quotient is nearer to it than to any other integer.
+    const energy = Math.round((sum / rank) ** 2)
+    return { shard: own.getUint32(at + 8, true), slot: slotAndSum & 255, sum, energy, rank }
   })
 }
 

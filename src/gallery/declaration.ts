@@ -2,13 +2,14 @@
 
 import type { ModelId, Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
-import { checkBoolean, checkInteger, checkOneOf, checkText } from '../base/check.ts'
+import { checkBoolean, checkFunction, checkInteger, checkOneOf, checkText } from '../base/check.ts'
 import { BASIS_KINDS, type BasisKind } from '../policy/basis.ts'
-import { readFields } from '../policy/fields.ts'
+import { readFields, readList } from '../policy/fields.ts'
 import type { Bits } from '../policy/operating-point.ts'
 import { BITS } from '../transform/suite.ts'
 import { GalleryError, rejectDeclaration } from './errors.ts'
 import { fitIdentificationPoints, type IdentificationPoint } from './identification-point.ts'
+import { type GalleryPart, MOST_PARTS } from './part-place.ts'
 
 /** Declares the realm's gallery; the same by every vault that searches or fills it. */
 export interface GalleryOptions {
@@ -33,6 +34,13 @@ export interface GalleryOptions {
    * time, and a million members of 512 bits 68 MB more. Default false.
    */
   readonly cacheKeyStreams?: boolean
+  /**
+   * The parts that keep the gallery (`openGalleryPart`), part 0 first, at most 64: then this vault has no index, and asks all of them.
+   * Of this vault, not of the declaration.
+   */
+  readonly parts?: readonly GalleryPart[]
+  /** How long all of them together may take to answer, in milliseconds, 1 to 600,000. Default 10,000. */
+  readonly partTimeoutMs?: number
 }
 
 /** What every row of a gallery says of how its codes were made. */
@@ -56,6 +64,8 @@ export interface GallerySettings {
   /** `undefined`: as many as suit the processors. */
   readonly threads: number | undefined
   readonly cacheKeyStreams: boolean
+  readonly parts: readonly GalleryPart[] | undefined
+  readonly partTimeoutMs: number
 }
 
 /** What the vault says of its templates. */
@@ -74,9 +84,12 @@ export const MOST_MEMBERS = 10_000_000
 export const MOST_THREADS = 8
 const MOST_PURPOSE_BYTES = 40
 const MOST_IN_SHARD = 32
+const MOST_IN_SHARD_OF_LONG_CODES = 24
 const MOST_BY_DEFAULT = 512
 const MOST_QUERIES = 1_000_000
 const DEFAULT_QUERIES = 1000
+const LONGEST_MS = 600_000
+const DEFAULT_MS = 10_000
 const NAME = /^[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?$/
 const FIELDS = [
   'purpose',
@@ -87,11 +100,13 @@ const FIELDS = [
   'queriesPerHour',
   'threads',
   'cacheKeyStreams',
+  'parts',
+  'partTimeoutMs',
 ] as const
 
-/** How many insertions a shard's key serves in its life (GALLERY-4). */
-export function shardCapacity(dimensions: number): number {
-  return Math.min(MOST_IN_SHARD, dimensions >> 3)
+/** How many insertions a shard's key serves in its life (GALLERY-4): fewer where each code tells more of a face. */
+export function shardCapacity(dimensions: number, bits: number): number {
+  return Math.min(2 * bits > dimensions ? MOST_IN_SHARD_OF_LONG_CODES : MOST_IN_SHARD, dimensions >> 3)
 }
 
 /** A checked copy. Throws `ERR_GALLERY_*`. */
@@ -133,7 +148,22 @@ export function checkGallery(
       'gallery.cacheKeyStreams',
       rejectDeclaration,
     ),
+    parts: checkParts(given.parts),
+    partTimeoutMs: checkInteger(
+      given.partTimeoutMs ?? DEFAULT_MS,
+      'gallery.partTimeoutMs',
+      [1, LONGEST_MS],
+      rejectDeclaration,
+    ),
   }
+}
+
+function checkParts(given: unknown): readonly GalleryPart[] | undefined {
+  if (given === undefined) return undefined
+  const parts = readList(given, 'gallery.parts', MOST_PARTS, rejectDeclaration)
+  if (parts.length === 0) throw rejectDeclaration('gallery.parts must name at least one part')
+  for (const part of parts) checkFunction(part, 'a part', rejectDeclaration)
+  return parts as readonly GalleryPart[]
 }
 
 /** Template and member code of one face add up: together they stay below what practically is the embedding. */

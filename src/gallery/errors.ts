@@ -25,12 +25,18 @@ export type GalleryErrorCode =
   | 'ERR_GALLERY_DUPLICATE'
   /** A member's rows cannot be read, so nobody can tell whether a person is unique. */
   | 'ERR_GALLERY_DAMAGED'
+  /** A part of the gallery did not answer, or what came is no question or answer of it; retryable. */
+  | 'ERR_GALLERY_PART'
 
 /** What a gallery refuses. */
 export class GalleryError extends GuiseError {
   readonly code: GalleryErrorCode
 
-  constructor(code: GalleryErrorCode, message: string, options: { readonly retryable?: boolean } = {}) {
+  constructor(
+    code: GalleryErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly retryable?: boolean } = {},
+  ) {
     super(message, options)
     this.code = code
   }
@@ -39,6 +45,12 @@ export class GalleryError extends GuiseError {
 /** For the checks of a declaration. */
 export function rejectDeclaration(why: string): GalleryError {
   return new GalleryError('ERR_GALLERY_DECLARATION', why)
+}
+
+/** For whatever keeps a part from being asked, or from answering. */
+export function partFailure(why: string, cause?: unknown): GalleryError {
+  const options = { retryable: true, ...(cause === undefined ? {} : { cause }) }
+  return new GalleryError('ERR_GALLERY_PART', `a part of the gallery: ${why}`, options)
 }
 
 /** For the checks of identification points. */

@@ -15,6 +15,8 @@ export const GALLERY_KIND = {
   shardInner: 18,
   shardOuter: 19,
   budget: 20,
+  question: 21,
+  answer: 22,
 } as const
 
 /** Stands in every key derivation and associated data of a gallery. */

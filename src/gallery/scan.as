@@ -170,11 +170,11 @@ function scoreAll(own: usize, codes: usize, occupied: u32, bits: i32, near: f64,
     }
     const sum = 2 * <i32>half - steps
     const positive = <f64>sum
-    if (sum > 0 && positive * positive * 1e8 >= least) insert(own, positive / Math.sqrt(energy), shard, slot)
+    if (sum > 0 && positive * positive * 1e8 >= least) insert(own, positive / Math.sqrt(energy), shard, slot | (<u32>sum << 8))
   }
 }
 
-/** Adds a hit behind those that are as high. */
+/** Adds a hit behind those that are as high. `slot`: with S above its eight bits. */
 function insert(own: usize, rank: f64, shard: u32, slot: u32): void {
   const hits = own + HITS
   const found = load<i32>(own, FOUND)

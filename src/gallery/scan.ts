@@ -18,6 +18,9 @@ export interface Hit {
   readonly number: number
   readonly slot: number
   readonly handle: Uint8Array
+  /** S and Q of §7. */
+  readonly sum: number
+  readonly energy: number
   readonly rank: number
 }
 
@@ -37,11 +40,12 @@ export async function scanTable(table: GalleryTable, question: ScanQuestion): Pr
   if (engine === undefined) return await scanPortable(table, question)
   const found = await engine.search({ ...question, shards, suite: GALLERY_SUITE })
   const hits: Hit[] = []
-  for (const { shard, slot, rank } of found) {
+  for (const { shard, slot, sum, energy, rank } of found) {
     const number = shard + 1
     // Who has gone since is no hit.
     const handle = table.handle(number, slot)
-    if (handle !== undefined && hits.length < MOST_SCANNED) hits.push({ number, slot, handle, rank })
+    if (handle !== undefined && hits.length < MOST_SCANNED)
+      hits.push({ number, slot, handle, sum, energy, rank })
   }
   return hits
 }
@@ -50,9 +54,9 @@ export async function scanTable(table: GalleryTable, question: ScanQuestion): Pr
 export async function scanPortable(table: GalleryTable, question: ScanQuestion): Promise<readonly Hit[]> {
   const hits: Hit[] = []
   for (let number = 1; number <= table.shards; number++) {
-    for (const { slot, rank } of scanShard(table.view(number), question)) {
+    for (const { slot, sum, energy } of scanShard(table.view(number), question)) {
       const handle = table.handle(number, slot)
-      if (handle !== undefined) hits.push({ number, slot, handle, rank })
+      if (handle !== undefined) hits.push({ number, slot, handle, sum, energy, rank: rankOf(sum, energy) })
     }
     if (hits.length > 16 * MOST_SCANNED) keepBest(hits)
     if (number % SHARDS_A_TURN === 0) await turn(question.signal)
@@ -65,15 +69,15 @@ export async function scanPortable(table: GalleryTable, question: ScanQuestion):
 function scanShard(
   shard: ShardView,
   { integers, bits, threshold }: ScanQuestion,
-): readonly { readonly slot: number; readonly rank: number }[] {
-  const found: { slot: number; rank: number }[] = []
+): readonly Pick<Hit, 'slot' | 'sum' | 'energy'>[] {
+  const found: Pick<Hit, 'slot' | 'sum' | 'energy'>[] = []
   const probe = encodeProbe(integers, GALLERY_SUITE, bits, shard.key)
   try {
     for (let slot = 0; slot < shard.fill; slot++) {
       const code = shard.code(slot)
       if (code === undefined) continue
       const { sum, energy } = score(code, probe)
-      if (accepts(sum, energy, bits, threshold)) found.push({ slot, rank: rankOf(sum, energy) })
+      if (accepts(sum, energy, bits, threshold)) found.push({ slot, sum, energy })
     }
   } finally {
     probe.wipe()

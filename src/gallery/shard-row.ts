@@ -76,7 +76,7 @@ export function decodeShardRow(
     since: asUint(since, MAX_U32, malformed),
     custodyVersion: asUint(custody, MAX_U32, malformed),
     wrap: asBytes(wrap, WRAP_BYTES, malformed),
-    slots: slotList(slots, shardCapacity(profile.dimensions)),
+    slots: slotList(slots, shardCapacity(profile.dimensions, profile.bits)),
     keyVersion: asUint(keyVersion, MAX_U32, malformed),
   }
 }

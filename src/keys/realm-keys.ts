@@ -1,4 +1,4 @@
-/** The seven keys of a realm, from its secret and from no wrap epoch (SPEC §4.2). @module */
+/** The eight keys of a realm, from its secret and from no wrap epoch (SPEC §4.2). @module */
 
 import type { Realm } from '../base/brand.ts'
 import { concatBytes, labelBytes, wipe } from '../base/bytes.ts'
@@ -9,7 +9,7 @@ import { badInput, KeysError } from './errors.ts'
 
 const LABEL = labelBytes('guise/v1/realm-keys')
 const KEY_BYTES = 32
-const COUNT = 7
+const COUNT = 8
 
 /**
  * Realm keys of one version. Every getter lends a key: it is valid until the caller's next `await`, is neither
@@ -61,6 +61,11 @@ export class RealmKeys implements Disposable {
   /** Authenticates what waits in the queue of the log, and the log's head. */
   get log(): Uint8Array {
     return this.#key(6)
+  }
+
+  /** Seals what the parts of a gallery are asked and answer. */
+  get part(): Uint8Array {
+    return this.#key(7)
   }
 
   /** The prepared custody key for profile `operator`: the same for every record, so computed once. */

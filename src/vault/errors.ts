@@ -53,6 +53,11 @@ export function rejectConfiguration(why: string): VaultError {
   return new VaultError('ERR_VAULT_CONFIGURATION', why)
 }
 
+/** For whoever already serves as many calls as it was opened for. */
+export function overloaded(): VaultError {
+  return new VaultError('ERR_VAULT_OVERLOADED', 'too many calls are under way', { retryable: true })
+}
+
 /** For verbs that manage records: the subject must have one. */
 export function unknownSubject(): VaultError {
   return new VaultError('ERR_VAULT_UNKNOWN_SUBJECT', 'no record of this subject exists')

@@ -1,5 +1,6 @@
 /** Members come and go: what an enrolment, a reissue, a revocation and an erasure write to a gallery (SPEC §16.3). @module */
 
+import { rolledBack } from '../audit/follower.ts'
 import { equalBytes, readU32be, wipe } from '../base/bytes.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { sameProfile } from '../gallery/declaration.ts'
@@ -91,12 +92,23 @@ export async function arrive(
     return { head, shard, before: null, place, rotationKey, checks }
   }
   const { row, version } = await openShard(ctx, number, rows.shards.get(number))
+  if (row.slots.length >= gallery.capacity) return await refuseFull(ctx, head, { row, version })
   const rotationKey = await loadShardKey(ctx, row)
   await ctx.ring.load()
   const hole = departure?.shard?.row.number === number ? departure.shard.slot : undefined
   const slots = [...row.slots.map((slot, i) => (i === hole ? null : slot)), name.handle]
   const shard = { ...row, slots, version: row.version + 1, keyVersion: ctx.ring.newestVersion }
   return { head, shard, before: version, place, rotationKey, checks }
+}
+
+/** Head and shard are not always read at one instant; a head that calls a full shard open was put back by somebody (GALLERY-4). */
+async function refuseFull(
+  ctx: VaultContext,
+  head: Versioned<GalleryHead>,
+  shard: Versioned<ShardRow>,
+): Promise<never> {
+  await ctx.store.commit([headCheck(ctx, head.version), shardCheck(ctx, shard.row.number, shard.version)])
+  throw rolledBack()
 }
 
 /** What the enrolment writes beside the template; a member of before goes in the same steps. */

@@ -2,11 +2,12 @@
 
 import { toHex } from '../base/bytes.ts'
 import { accepts } from '../compare/decide.ts'
+import { similarity } from '../compare/score.ts'
 import { type BudgetRow, decodeBudgetRow, encodeBudgetRow, takeSearch } from '../gallery/budget-row.ts'
 import { GalleryError } from '../gallery/errors.ts'
 import type { IdentificationPoint } from '../gallery/identification-point.ts'
 import { budgetKey } from '../gallery/place.ts'
-import { type Hit, rankOf, scanTable } from '../gallery/scan.ts'
+import { type Hit, scanTable } from '../gallery/scan.ts'
 import { RecordError } from '../record/errors.ts'
 import { stateKey } from '../record/place.ts'
 import { decodeReferenceRow } from '../record/reference-row.ts'
@@ -15,6 +16,7 @@ import type { StoreStep } from '../store/store.ts'
 import { unfitState, withScore } from './compare-template.ts'
 import { PROFILE, type VaultContext } from './context.ts'
 import type { Gallery } from './gallery.ts'
+import { askParts } from './gallery-ask.ts'
 import { type GalleryMoment, sync } from './gallery-sync.ts'
 import { openState, readTemplate, stale, type Versioned } from './lookup.ts'
 import { openSecret } from './wrap.ts'
@@ -80,16 +82,18 @@ export async function search(
   const { point, integers } = question
   // What was integrated until now must be known: no row that was put back makes a candidate (AUDIT-21).
   await ctx.ledger.follow()
-  const moment = await sync(ctx, gallery)
+  const { parts, profile } = gallery.settings
+  const probe = { integers, threshold: point.scanThreshold }
+  const asked = parts && (await askParts(ctx, gallery, parts, probe))
+  const moment = asked?.moment ?? (await sync(ctx, gallery))
   if (moment.members > point.gallerySize) {
     throw new GalleryError(
       'ERR_GALLERY_TOO_LARGE',
       'the gallery is larger than the one that the identification point was measured with',
     )
   }
-  const { bits } = gallery.settings.profile
-  const threshold = point.scanThreshold
-  const hits = await scanTable(gallery.table, { integers, bits, threshold, signal: ctx.signal })
+  const { bits } = profile
+  const hits = asked?.hits ?? (await scanTable(gallery.table, { ...probe, bits, signal: ctx.signal }))
   const found: Found[] = []
   const met = new Set<string>()
   for (const hit of hits) {
@@ -113,7 +117,7 @@ async function confirm(
   ctx: VaultContext,
   gallery: Gallery,
   question: GalleryQuestion,
-  { handle, number, slot }: Hit,
+  { handle, number, slot, sum: scanSum, energy: scanEnergy }: Hit,
 ): Promise<Found | undefined> {
   const ring = ctx.ringStep()
   const stored = await ctx.store.get('states', stateKey(ctx.realm, handle))
@@ -127,6 +131,7 @@ async function confirm(
   if (state.row.profile !== PROFILE.operator) return undefined
   const recheck = stale(ctx, { state, ring })
   const { bits } = ctx.settings.profile
+  const scanned = similarity(scanSum, scanEnergy, gallery.settings.profile.bits)
   try {
     const { reference, secret } = await readTemplate(ctx, state.row)
     const wrap = openSecret(state.row, secret)
@@ -137,7 +142,9 @@ async function confirm(
     await ctx.ring.loadEpoch(wrap.row.epoch)
     const parts = { name: state.row, reference: row, secret: wrap, share: undefined }
     return withScore(ctx, question.integers, parts, (sum, energy) =>
-      accepts(sum, energy, bits, question.point.threshold) ? { state, rank: rankOf(sum, energy) } : undefined,
+      accepts(sum, energy, bits, question.point.threshold)
+        ? { state, rank: scanned + similarity(sum, energy, bits) }
+        : undefined,
     )
   } catch (error) {
     return await recheck(error)

@@ -1,9 +1,11 @@
 /** The gallery of an open vault: declared once, its index kept in step with the store (SPEC §16.1, §16.4). @module */
 
+import { rolledBack } from '../audit/follower.ts'
 import { equalBytes, wipe } from '../base/bytes.ts'
 import { type GallerySettings, sameProfile } from '../gallery/declaration.ts'
 import { rejectDeclaration } from '../gallery/errors.ts'
 import { decodeHeadRow, encodeHeadRow, type GalleryHead, OPEN_PLACES } from '../gallery/head-row.ts'
+import { isOwn, numberOf, ownShards, positionOf } from '../gallery/part-place.ts'
 import { galleryHeadKey, shardKey } from '../gallery/place.ts'
 import type { ShardRow } from '../gallery/shard-row.ts'
 import { misplaced } from '../record/errors.ts'
@@ -63,13 +65,16 @@ async function syncOnce(
   const rows = await readOpenRows(ctx, [...gallery.versions.keys()])
   const { head } = rows
   requireSame(gallery.settings, head.row)
+  if (head.row.version < gallery.headVersion) await refuseOlder(ctx, headCheck(ctx, head.version))
   const { count, open } = head.row
-  const numbers = ms - gallery.sweptMs >= SWEEP_MS ? range(1, count) : behind(gallery, count, open)
+  const own = ownShards(gallery.place, count)
+  const sweeps = ms - gallery.sweptMs >= SWEEP_MS
+  const numbers = sweeps ? ownRange(gallery, 1, own) : behind(gallery, own, open)
   for (let from = 0; from < numbers.length; from += PAGE) {
     ctx.signal?.throwIfAborted()
     const page = numbers.slice(from, from + PAGE)
     await readShards(gallery, ctx, page, rows)
-    onProgress?.({ shards: gallery.table.shards, members: gallery.table.members, of: count })
+    onProgress?.({ shards: gallery.table.shards, members: gallery.table.members, of: own })
   }
   const checks = [headCheck(ctx, head.version)]
   const versions = new Map<number, string>()
@@ -81,15 +86,24 @@ async function syncOnce(
   }
   await ctx.store.commit(checks)
   gallery.versions = versions
-  if (numbers.length === count) gallery.sweptMs = ms
+  gallery.headVersion = head.row.version
+  if (numbers.length === own) gallery.sweptMs = ms
   return { members: gallery.table.members, unreadable: gallery.unreadable.size, checks }
 }
 
 /** Shards that may have changed: those that took members when they were read last, that take some now, or are new. */
-function behind(gallery: Gallery, count: number, open: readonly number[]): readonly number[] {
-  const known = [...gallery.versions.keys(), ...open].filter((number) => number > 0)
-  const numbers = new Set([...known, ...range(gallery.table.shards + 1, count)])
+function behind(gallery: Gallery, own: number, open: readonly number[]): readonly number[] {
+  const known = [...gallery.versions.keys(), ...open.filter((number) => isOwn(gallery.place, number))]
+  const numbers = new Set([
+    ...known.filter((number) => number > 0),
+    ...ownRange(gallery, gallery.table.shards + 1, own),
+  ])
   return [...numbers].sort((a, b) => a - b)
+}
+
+/** Numbers of the shards that have these positions. */
+function ownRange({ place }: Gallery, from: number, to: number): readonly number[] {
+  return range(from, to).map((position) => numberOf(place, position))
 }
 
 async function readShards(
@@ -126,8 +140,10 @@ async function takeShard(
   if (!sameProfile(row.profile, profile)) throw misplaced('a shard of another gallery')
   // Head and shard are not always read at one instant: a full shard is not read again.
   if (!open && row.slots.length < gallery.capacity) throw changed()
-  const known = number <= gallery.table.shards
-  const fill = known ? gallery.table.fill(number) : 0
+  const position = positionOf(gallery.place, number)
+  const known = position <= gallery.table.shards
+  const fill = known ? gallery.table.fill(position) : 0
+  if (row.slots.length < fill) await refuseOlder(ctx, shardCheck(ctx, number, version))
   const key = known ? undefined : await loadShardKey(ctx, row)
   let codes: readonly (Uint8Array | undefined)[] = []
   try {
@@ -137,7 +153,7 @@ async function takeShard(
     clearHoles(gallery, row, fill)
     for (const [i, code] of codes.entries()) {
       const handle = row.slots[fill + i] ?? null
-      gallery.table.addSlot(number, handle === null || code === undefined ? undefined : { handle, code })
+      gallery.table.addSlot(position, handle === null || code === undefined ? undefined : { handle, code })
     }
     for (const slot of lost) gallery.unreadable.add(`${number}:${slot}`)
   } finally {
@@ -167,12 +183,19 @@ async function lostSlots(
 }
 
 function clearHoles(gallery: Gallery, { number, slots }: ShardRow, fill: number): void {
+  const position = positionOf(gallery.place, number)
   for (const [slot, handle] of slots.slice(0, fill).entries()) {
-    const known = gallery.table.handle(number, slot)
+    const known = gallery.table.handle(position, slot)
     if (known !== undefined && (handle === null || !equalBytes(known, handle)))
-      gallery.table.clear(number, slot)
+      gallery.table.clear(position, slot)
     if (handle === null) gallery.unreadable.delete(`${number}:${slot}`)
   }
+}
+
+/** A row that is older than what this process has seen is an old reading, or somebody put it back (GALLERY-25). */
+export async function refuseOlder(ctx: VaultContext, check: StoreStep): Promise<never> {
+  await ctx.store.commit([check])
+  throw rolledBack()
 }
 
 /** Rows that do not fit together were written meanwhile: read anew. */
@@ -211,7 +234,8 @@ export async function declareGallery(ctx: VaultContext, gallery: Gallery): Promi
   })
 }
 
-function requireSame({ profile, basis }: GallerySettings, head: GalleryHead): void {
+/** Throws unless the head says what this vault was opened with (GALLERY-2). */
+export function requireSame({ profile, basis }: GallerySettings, head: GalleryHead): void {
   if (basis === head.basis && sameProfile(profile, head.profile)) return
   throw rejectDeclaration('the realm has a gallery that was declared otherwise')
 }

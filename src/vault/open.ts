@@ -10,7 +10,8 @@ import { checkPurpose } from '../base/identifier.ts'
 import { KeyedMutex } from '../base/mutex.ts'
 import { checkModel } from '../embedding/model.ts'
 import { checkGallery } from '../gallery/declaration.ts'
-import { GalleryError } from '../gallery/errors.ts'
+import { GalleryError, rejectDeclaration } from '../gallery/errors.ts'
+import type { PartPlace } from '../gallery/part-place.ts'
 import { ringAccess } from '../keys/keyring.ts'
 import { checkAttemptPolicy } from '../policy/attempts.ts'
 import { readFields } from '../policy/fields.ts'
@@ -82,15 +83,22 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   return new OpenVault(await openContext(options))
 }
 
-/** What `openVault` opens, without the door: for whoever measures what a thief of all keys can do. */
-export async function openContext(options: VaultOptions): Promise<VaultContext> {
+/**
+ * What `openVault` opens, without the door: for whoever measures what a thief of all keys can do. `place`: for a part of a gallery,
+ * which writes no row.
+ */
+export async function openContext(options: VaultOptions, place?: PartPlace): Promise<VaultContext> {
   const given = readFields(options, 'options', FIELDS, rejectConfiguration) as unknown as VaultOptions
   const { signal } = checkCall({ signal: given.signal })
   signal?.throwIfAborted()
-  return await openChecked(given, signal)
+  return await openChecked(given, signal, place)
 }
 
-async function openChecked(options: VaultOptions, signal: AbortSignal | undefined): Promise<VaultContext> {
+async function openChecked(
+  options: VaultOptions,
+  signal: AbortSignal | undefined,
+  place: PartPlace | undefined,
+): Promise<VaultContext> {
   const access = ringAccess(options.keyring)
   const ring = new VaultKeys(access)
   const store = checkStore(options.store, 'store')
@@ -98,7 +106,7 @@ async function openChecked(options: VaultOptions, signal: AbortSignal | undefine
   if (ring.store !== store) throw rejectConfiguration('store must be the store that holds the keyring')
   const clock = chooseClock(options, [store, secrets])
   const settings = checkSettings(options, access.realm)
-  const gallery = openGallery(options, settings)
+  const gallery = openGallery(options, settings, place)
   const { signer, anchor } = checkLog(options)
   const realmLimit = new RealmLimit(ring, settings.realm, clock, settings.attempts.realmPerHour)
   const ctx = new VaultContext({
@@ -118,6 +126,7 @@ async function openChecked(options: VaultOptions, signal: AbortSignal | undefine
     await call.ring.refresh()
     await call.ring.load()
     await ctx.ledger.open(signal === undefined ? {} : { signal })
+    if (place !== undefined) return ctx
     await recover(call)
     if (gallery !== undefined) await declareGallery(call, gallery)
     return ctx
@@ -128,14 +137,21 @@ async function openChecked(options: VaultOptions, signal: AbortSignal | undefine
 }
 
 /** Galleries exist where the vault alone opens templates: whoever searches opens everybody's (GALLERY-1). */
-function openGallery(options: VaultOptions, { custody, profile }: VaultSettings): Gallery | undefined {
+function openGallery(
+  options: VaultOptions,
+  { custody, profile }: VaultSettings,
+  place: PartPlace | undefined,
+): Gallery | undefined {
   if (options.gallery === undefined) return undefined
   if (custody !== 'operator') {
     throw new GalleryError('ERR_GALLERY_CUSTODY', 'a gallery needs custody operator')
   }
   const overcomplete = options[allowOvercomplete] === true
   const highRate = options[allowHighFalseMatchRate] === true
-  return new Gallery(checkGallery(options.gallery, profile, { overcomplete, highRate }))
+  const declared = checkGallery(options.gallery, profile, { overcomplete, highRate })
+  if (place === undefined) return new Gallery(declared)
+  if (declared.parts !== undefined) throw rejectDeclaration('a part does not ask other parts')
+  return new Gallery(declared, place)
 }
 
 /** A vault whose log nobody signs is opened on purpose only: then another process integrates what this one queues. */

@@ -9,7 +9,7 @@ import { describe, health } from './describe.ts'
 import { addDevice, removeDevice } from './devices.ts'
 import { enroll } from './enroll.ts'
 import { erase, renewReceipt } from './erase.ts'
-import { VaultError } from './errors.ts'
+import { overloaded, VaultError } from './errors.ts'
 import { identify } from './identify.ts'
 import { changeState, rebind } from './lifecycle.ts'
 import { checkLoad, loadGallery } from './load-gallery.ts'
@@ -286,7 +286,7 @@ export class OpenVault implements Vault {
   #check(verb: Verb): void {
     if (this.#closed) throw closed()
     if (!URGENT.has(verb) && this.#running.size >= this.#ctx.settings.maxInFlight) {
-      throw new VaultError('ERR_VAULT_OVERLOADED', 'too many calls are under way', { retryable: true })
+      throw overloaded()
     }
   }
 

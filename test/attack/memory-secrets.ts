@@ -212,7 +212,7 @@ function innerState(prepared: Uint8Array): Uint8Array {
 /** Keys that an open vault holds: to be gone once it is closed. */
 export function addHeldKeys(pieces: Pieces, { ctx }: World): void {
   const keys = ctx.ring.requireRealmKeys(1)
-  for (const name of ['index', 'custody', 'state', 'limiter', 'ring', 'receipt'] as const) {
+  for (const name of ['index', 'custody', 'state', 'limiter', 'ring', 'receipt', 'log', 'part'] as const) {
     pieces.add(`realm key`, Uint8Array.from(keys[name]), KEY_WINDOW)
   }
   pieces.add('custody key of the operator', innerState(keys.preparedOperator), KEY_WINDOW)

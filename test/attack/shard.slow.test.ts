@@ -36,7 +36,7 @@ test('B11 shards of several sizes, and one key for all', async () => {
     const { dimensions } = dataset
     const model = { id: 'measured@1', dimensions, metric: 'cosine' } as const
     const people = await loadPeople(dataset, { model })
-    const own = shardCapacity(dimensions)
+    const own = shardCapacity(dimensions, Number(bits))
     const members = [...new Set([own, ...sizes.split(',').filter(Boolean).map(Number)])]
     const trial = { bits: Number(bits) as 512, targets: TARGETS, seed: 'shard', shrinkages: SHRINKAGES }
     console.info(`## ${dataset.name}: d = ${dimensions}, g = ${bits}, shards of ${own}`)

@@ -18,14 +18,14 @@ async function people(dimensions: number): Promise<People> {
 describe('B11 all members of a shard but one are known, face and code', () => {
   // Synthetic faces have a known spectrum and no tails: their thresholds are lower than those of real models, and a thief gains more.
   test.each([
-    [512, 0.344, 0.33],
+    [512, 0.311, 0.28],
     [128, 0.427, 0.073],
   ])(
     'd = %i: the preimage of the last one is poor',
     async (dimensions, cosine, accepted) => {
       const figures = attackShards(await people(dimensions), {
         ...TRIAL,
-        known: shardCapacity(dimensions) - 1,
+        known: shardCapacity(dimensions, TRIAL.bits) - 1,
       })
       console.info(tableOf(figures))
       const gain = gainOf(figures)
@@ -51,6 +51,8 @@ describe('B11 all members of a shard but one are known, face and code', () => {
   }, 120_000)
 
   test('GALLERY-4 a key serves as many insertions as this attack was measured with', () => {
-    expect([64, 128, 200, 256, 512, 1024, 4096].map(shardCapacity)).toEqual([8, 16, 25, 32, 32, 32, 32])
+    const sizes = [64, 128, 200, 256, 512, 1024, 4096]
+    expect(sizes.map((d) => shardCapacity(d, 64))).toEqual([8, 16, 25, 32, 32, 32, 32])
+    expect(sizes.map((d) => shardCapacity(d, 512))).toEqual([8, 16, 24, 24, 24, 32, 32])
   })
 })

@@ -34,7 +34,7 @@ export function compile({
   mutation,
 }: {
   readonly folders?: readonly string[]
-  readonly mutation?: Mutation
+  readonly mutation?: Mutation | readonly Mutation[]
 } = {}): string {
   const shipped = process.env['GUISE_TEST_DIST'] === '1' && mutation === undefined
   const sources = [
@@ -66,7 +66,10 @@ interface Source {
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const DAY_MS = 86_400_000
 
-function readSources(folder: string, mutation: Mutation | undefined): readonly Source[] {
+function readSources(
+  folder: string,
+  mutation: Mutation | readonly Mutation[] | undefined,
+): readonly Source[] {
   const wanted = filesOf(join(root, folder)).filter(
     (path) => path.endsWith('.ts') && !path.endsWith('.test.ts'),
   )
@@ -89,10 +92,18 @@ function filesOf(folder: string): readonly string[] {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
 }
 
-function mutate(text: string, file: string, mutation: Mutation | undefined): string {
-  if (mutation?.file !== file) return text
-  if (!text.includes(mutation.from)) throw new Error(`${file} does not contain ${mutation.from}`)
-  return text.replace(mutation.from, mutation.to)
+function mutate(
+  text: string,
+  file: string,
+  mutation: Mutation | readonly Mutation[] | undefined = [],
+): string {
+  let mutated = text
+  for (const { file: victim, from, to } of [mutation].flat()) {
+    if (victim !== file) continue
+    if (!mutated.includes(from)) throw new Error(`${file} does not contain ${from}`)
+    mutated = mutated.replace(from, () => to)
+  }
+  return mutated
 }
 
 /** Written aside and renamed, so that test files running at once never see half of it. */

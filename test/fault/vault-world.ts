@@ -10,6 +10,7 @@ import { checkModel, type Model } from '../../src/embedding/model.ts'
 import type { GalleryOptions } from '../../src/gallery/declaration.ts'
 import { createKeyring, type Keyring, type KeyringOptions, openKeyring } from '../../src/keys/keyring.ts'
 import { localKeyProvider } from '../../src/keys/local.ts'
+import type { AttemptPolicy } from '../../src/policy/attempts.ts'
 import type { Basis } from '../../src/policy/basis.ts'
 import type { Bits, OperatingPoint } from '../../src/policy/operating-point.ts'
 import { lmdbStore } from '../../src/store/lmdb.ts'
@@ -52,6 +53,11 @@ export interface WorldOptions {
   readonly anchor?: string
   /** Templates of 64 bits, and a gallery of as many. */
   readonly gallery?: true
+  /** The most members of that gallery, 1,000 unless told. */
+  readonly galleryLimit?: number
+  readonly attempts?: Partial<AttemptPolicy>
+  /** In ten-thousandths, 5,000 unless told. */
+  readonly threshold?: number
 }
 
 export interface World {
@@ -78,13 +84,13 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
     ...(apart === undefined ? {} : { secrets: between(apart) }),
     model: MODEL,
     purpose: PURPOSE,
-    ...(options.gallery === undefined ? { operatingPoints: [operatingPoint()] } : galleryWorld()),
+    ...(options.gallery === undefined ? { operatingPoints: [operatingPoint()] } : galleryWorld(options)),
     logSigner: signer,
     custody: { profile: custody },
     ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }),
     ...(options.anchor === undefined ? {} : { anchor: fileAnchor(options.anchor) }),
     // Long enough that no machine is so slow that a delay ends within a test.
-    attempts: { delayMs: 3_600_000, realmPerHour: 1_000_000_000 },
+    attempts: { delayMs: 3_600_000, realmPerHour: 1_000_000_000, ...options.attempts },
     [revealReason]: true,
     [allowHighFalseMatchRate]: true,
   })
@@ -119,28 +125,35 @@ async function openOrCreate(options: KeyringOptions): Promise<Keyring> {
   }
 }
 
-function operatingPoint(bits: number = DIMENSIONS): OperatingPoint {
+function operatingPoint(bits: number = DIMENSIONS, threshold = 5000): OperatingPoint {
   return {
     model: MODEL.id,
     meanHash: toHex(checkModel(MODEL).meanHash),
     suite: 'B4',
     bits,
     probeClass: 'any',
-    threshold: 5000,
+    threshold,
     falseMatchRate: { value: 1e-4, low: 5e-5, high: 2e-4, trials: 100_000, confidence: 0.95 },
     source: 'fault tests',
   } as unknown as OperatingPoint
 }
 
 /** Half of the bits in templates, half in the members of a gallery. */
-function galleryWorld(): Pick<VaultOptions, 'bits' | 'operatingPoints' | 'gallery'> {
+function galleryWorld({
+  galleryLimit: limit = 1000,
+  threshold: asked = 5000,
+}: WorldOptions): Pick<VaultOptions, 'bits' | 'operatingPoints' | 'gallery'> {
   const half = (DIMENSIONS / 2) as Bits
-  const { model, meanHash, probeClass, threshold, falseMatchRate, source } = operatingPoint(half)
+  const { model, meanHash, probeClass, threshold, falseMatchRate, source } = operatingPoint(half, asked)
   const shown = { model, meanHash, probeClass, threshold, falsePositiveRate: falseMatchRate, source }
   const point = { ...shown, bits: half, galleryBits: half, scanThreshold: threshold, gallerySize: 1000 }
-  const gallery: GalleryOptions = { purpose: 'one-record', basis: 'consent', limit: 1000, points: [point] }
+  const gallery: GalleryOptions = { purpose: 'one-record', basis: 'consent', limit, points: [point] }
   const queriesPerHour = 1_000_000
-  return { bits: half, operatingPoints: [operatingPoint(half)], gallery: { ...gallery, queriesPerHour } }
+  return {
+    bits: half,
+    operatingPoints: [operatingPoint(half, asked)],
+    gallery: { ...gallery, queriesPerHour },
+  }
 }
 
 export function basis(): Basis {

@@ -5,6 +5,7 @@ import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { auditDecoders, slowDecoders } from '../support/audit-decoders.ts'
 import { type Decoder, rowDecoders } from '../support/decoders.ts'
 import { type FuzzTally, fuzz, fuzzLater } from '../support/fuzz-run.ts'
+import { galleryDecoders } from '../support/gallery-decoders.ts'
 import { numbers } from '../support/vault.ts'
 
 /** One alteration in so many goes to decoders that verify signatures or whole logs. */
@@ -25,7 +26,7 @@ export function decoderTests(count: number, seed: number): void {
 
   beforeAll(async () => {
     await cryptoReady()
-    decoders = Object.entries({ ...rowDecoders(), ...(await auditDecoders()) })
+    decoders = Object.entries({ ...rowDecoders(), ...galleryDecoders(), ...(await auditDecoders()) })
   })
 
   describe(`${count} alterations`, () => {

@@ -24,11 +24,12 @@ export interface RealmKeys {
   readonly ring: Uint8Array
   readonly receipt: Uint8Array
   readonly log: Uint8Array
+  readonly part: Uint8Array
 }
 
-/** §4.2: seven keys of 32 bytes in this order. */
+/** §4.2: eight keys of 32 bytes in this order. */
 export function realmKeys(secret: Uint8Array, realm: string, v: number): RealmKeys {
-  const okm = hkdf(secret, concat(lp('guise/v1/realm-keys'), encode([realm, v])), 224)
+  const okm = hkdf(secret, concat(lp('guise/v1/realm-keys'), encode([realm, v])), 256)
   return {
     index: okm.slice(0, 32),
     custody: okm.slice(32, 64),
@@ -37,6 +38,7 @@ export function realmKeys(secret: Uint8Array, realm: string, v: number): RealmKe
     ring: okm.slice(128, 160),
     receipt: okm.slice(160, 192),
     log: okm.slice(192, 224),
+    part: okm.slice(224, 256),
   }
 }
 

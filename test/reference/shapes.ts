@@ -4,12 +4,12 @@ import { decode, encode, type Value } from './cbor.ts'
 import { isModelId, isRealm } from './identifiers.ts'
 import { SIZES } from './transform.ts'
 
-type Check = (value: Value) => boolean
+export type Check = (value: Value) => boolean
 export type Shape = readonly (readonly [name: string, check: Check, code?: string])[]
 export type Fields = Readonly<Record<string, Value>>
 
-const uint: Check = (value) => typeof value === 'number'
-const upTo =
+export const uint: Check = (value) => typeof value === 'number'
+export const upTo =
   (max: number): Check =>
   (value) =>
     typeof value === 'number' && value <= max
@@ -17,26 +17,26 @@ const exactly =
   (constant: number): Check =>
   (value) =>
     value === constant
-const bytes =
+export const bytes =
   (...lengths: readonly number[]): Check =>
   (value) =>
     value instanceof Uint8Array && lengths.includes(value.length)
 const someBytes: Check = (value) => value instanceof Uint8Array
-const text: Check = (value) => typeof value === 'string'
+export const text: Check = (value) => typeof value === 'string'
 const boolean: Check = (value) => typeof value === 'boolean'
 const orNull =
   (check: Check): Check =>
   (value) =>
     value === null || check(value)
-const realm: Check = (value) => typeof value === 'string' && isRealm(value)
-const model: Check = (value) => typeof value === 'string' && isModelId(value)
+export const realm: Check = (value) => typeof value === 'string' && isRealm(value)
+export const model: Check = (value) => typeof value === 'string' && isModelId(value)
 const tuple =
   (...checks: readonly Check[]): Check =>
   (value) =>
     Array.isArray(value) &&
     value.length === checks.length &&
     checks.every((check, i) => check(value[i] as Value))
-const listOf =
+export const listOf =
   (check: Check, max: number, min = 0): Check =>
   (value) =>
     Array.isArray(value) &&
@@ -44,8 +44,8 @@ const listOf =
     value.length <= max &&
     value.every((entry) => check(entry as Value))
 
-const VERSION = 'ERR_RECORD_VERSION'
-const kind = (number: number): Shape => [
+export const VERSION = 'ERR_RECORD_VERSION'
+export const kind = (number: number): Shape => [
   ['format', exactly(1), VERSION],
   ['kind', exactly(number), VERSION],
 ]

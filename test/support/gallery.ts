@@ -2,11 +2,13 @@
 import {
   allowHighFalseMatchRate,
   type GalleryOptions,
+  type GalleryPart,
   type IdentificationPoint,
   type Model,
   type Vault,
   type VaultOptions,
 } from 'guise'
+import { type GalleryPartOptions, type OpenGalleryPart, openGalleryPart } from 'guise/node'
 import { toHex } from '../../src/base/bytes.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { checkModel } from '../../src/embedding/model.ts'
@@ -100,4 +102,47 @@ export async function openInside(
   })
   const { table } = context.gallery as NonNullable<VaultContext['gallery']>
   return { vault: new OpenVault(context), context, table }
+}
+
+/** Parts of the world's gallery, in this process; `of` of them. */
+export async function openParts(
+  { keyring, store }: TestVault,
+  of: number,
+  options: Partial<GalleryPartOptions> & { readonly clock?: Clock } = {},
+): Promise<readonly OpenGalleryPart[]> {
+  const { clock, ...rest } = options
+  return await Promise.all(
+    range(0, of - 1).map((index) =>
+      openGalleryPart({
+        keyring,
+        store,
+        model: MODEL,
+        purpose: PURPOSE,
+        operatingPoints: [point(MODEL, BITS)],
+        custody: { profile: 'operator' },
+        bits: BITS,
+        gallery: gallery(),
+        part: { index, of },
+        [allowHighFalseMatchRate]: true,
+        ...(clock === undefined ? {} : { [testClock]: clock }),
+        ...rest,
+      }),
+    ),
+  )
+}
+
+/** How a coordinator in this process reaches them. */
+export function reached(parts: readonly OpenGalleryPart[]): readonly GalleryPart[] {
+  return parts.map((part) => (question, options) => part.answer(question, options))
+}
+
+/** A vault that asks parts. */
+export async function coordinator(
+  world: TestVault,
+  parts: readonly GalleryPart[],
+  options: Partial<VaultOptions> & { readonly partTimeoutMs?: number } = {},
+): Promise<Vault> {
+  const { partTimeoutMs, ...rest } = options
+  const limit = partTimeoutMs === undefined ? {} : { partTimeoutMs }
+  return await world.open({ gallery: gallery({ parts, ...limit }), ...rest })
 }

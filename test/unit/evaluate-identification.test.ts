@@ -59,9 +59,9 @@ describe('a draw of a gallery', () => {
         ways.scan,
         standing((member) => scan[member]!, hits),
       )
-      near(ways.identify, standing(confirmed, hits))
+      near(ways.confirmation, standing(confirmed, hits))
       near(
-        ways.sum,
+        ways.identify,
         standing((member) => (confirmed(member) + scan[member]!) / 2, hits),
       )
       near({ mate: mateScanned, other: 0 }, { mate: ways.scan.mate, other: 0 })
@@ -96,7 +96,7 @@ describe('a draw of a gallery', () => {
 describe('results of searches', () => {
   function outcome(mate: number, other: number, scanned: readonly number[] = []): SearchOutcome {
     const standing = { mate, other }
-    const ways = { cosine: standing, identify: standing, scan: standing, sum: standing }
+    const ways = { cosine: standing, identify: standing, scan: standing, confirmation: standing }
     return { ways, scanned, mateScanned: scanned[0] ?? -1 }
   }
 
@@ -110,7 +110,7 @@ describe('results of searches', () => {
     expect(results.subjects).toEqual([3, 3, 4, 5])
     expect([...results.firsts('identify')]).toEqual([1, 0, 0, 0])
     expect([...results.grades('scan')]).toEqual([5000, 6000, 4500, 0])
-    expect([...results.foundGrades('sum')]).toEqual([5000, 0, 0, 0])
+    expect([...results.foundGrades('confirmation')]).toEqual([5000, 0, 0, 0])
     expect([4500, 4501, 5001].map((threshold) => results.keptAt(threshold))).toEqual([2, 1, 0])
     expect([1, 4001, 4501].map((threshold) => results.shortlistAt(threshold))).toEqual([0.75, 0.5, 0.25])
   })
@@ -151,8 +151,10 @@ describe('an identification report', () => {
     expect(cosine.at['1e-3']).toBeNull()
     expect(report.differences.identify.falseNegativeRate['1e-3']).toBeNull()
     expect(report.differences.identify.rank1.value).toBeCloseTo(identify.rank1.value - cosine.rank1.value, 12)
-    expect(report.differences.identify.rank1.high).toBeLessThan(0)
-    expect(report.differences.sum.rank1.value).toBeGreaterThan(report.differences.identify.rank1.value)
+    expect(report.differences.confirmation.rank1.high).toBeLessThan(0)
+    expect(report.differences.identify.rank1.value).toBeGreaterThan(
+      report.differences.confirmation.rank1.value,
+    )
     expect(report.shortlists[0]?.matesKept.value).toBeGreaterThan(identify.rank1.value)
     expect(told.length).toBeGreaterThan(0)
     expect(await identificationReport(faces(160, 3), options)).toEqual(report)

@@ -144,7 +144,7 @@ describe('threads', () => {
     await table.wipe()
   })
 
-  test('GALLERY-29 one that dies in a search, or before: nothing is lost, and another one is started', async () => {
+  test('GALLERY-26 one that dies in a search, or before: nothing is lost, and another one is started', async () => {
     const table = filled({ threads: 2 })
     await scanTable(table, question)
     const under = scanTable(table, question)
@@ -207,7 +207,7 @@ describe('threads', () => {
     await table.wipe()
   })
 
-  test.each([1, 2])('GALLERY-29 the event loop turns while %i of them search', async (count) => {
+  test.each([1, 2])('GALLERY-26 the event loop turns while %i of them search', async (count) => {
     const table = filled({ threads: count })
     let turns = 0
     let over = false
@@ -321,7 +321,15 @@ test('kept key streams of a gallery that no memory holds are refused before it i
     dimensions: 4096,
     bits: 1024,
   } as const
-  const settings = { profile, basis: 'consent', points: new Map(), queriesPerHour: 1, threads: 1 } as const
+  const settings = {
+    profile,
+    basis: 'consent',
+    points: new Map(),
+    queriesPerHour: 1,
+    threads: 1,
+    parts: undefined,
+    partTimeoutMs: 1,
+  } as const
   const open = (limit: number, cacheKeyStreams: boolean) => () =>
     new Gallery({ ...settings, limit, cacheKeyStreams })
   expect(open(10_000_000, false)).not.toThrow()

@@ -3,9 +3,13 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Realm } from '../../src/base/brand.ts'
 import { hkdfPrepare } from '../../src/crypto/kdf.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
+import { openQuestion, sealAnswer } from '../../src/gallery/answer-part.ts'
+import { openAnswer, questionHash, sealQuestion } from '../../src/gallery/ask-part.ts'
 import { decodeBudgetRow, encodeBudgetRow } from '../../src/gallery/budget-row.ts'
+import type { GalleryProfile } from '../../src/gallery/declaration.ts'
 import { decodeHeadRow, encodeHeadRow } from '../../src/gallery/head-row.ts'
 import { decodeMemberRow, openMember } from '../../src/gallery/member-row.ts'
+import type { PartPlace } from '../../src/gallery/part-place.ts'
 import { budgetKey, galleryHeadKey, memberKey, shardKey } from '../../src/gallery/place.ts'
 import { scanTable } from '../../src/gallery/scan.ts'
 import {
@@ -18,6 +22,7 @@ import { openShardKey } from '../../src/gallery/shard-wrap.ts'
 import { GalleryTable } from '../../src/gallery/table.ts'
 import { encodeReference } from '../../src/template/template.ts'
 import { integers, unit } from '../reference/embedding.ts'
+import { openMessage } from '../reference/gallery-part.ts'
 import { genuineFromSeeds, vectorFromSeed } from '../reference/inputs.ts'
 import file from './gallery.json' with { type: 'json' }
 import { expectRefused, hex, unhex } from './read.ts'
@@ -45,11 +50,86 @@ const readers: Readonly<Record<string, (good: Vector, row: Uint8Array) => unknow
     const place = { profile: { realm: good['realm'] as Realm }, handle: bytes(good, 'handle') }
     return openMember(decodeMemberRow(row, place), bytes(good, 'recordSecret'))
   },
+  question: (good, row) => asked(good, row),
+  answer: (good, row) => answered(good, row),
   budget: (good, row) => {
     const read = decodeBudgetRow(row, good['realm'] as Realm, keyFor(good))
     return encodeBudgetRow(read, bytes(good, 'macKey'))
   },
 }
+
+const profileOf = (good: Vector): GalleryProfile => ({
+  realm: good['realm'] as Realm,
+  purpose: String(good['purpose']),
+  model: String(good['model']),
+  meanHash: bytes(good, 'meanHash'),
+  dimensions: good['d'] as number,
+  bits: good['g'] as GalleryProfile['bits'],
+})
+const placeOf = (good: Vector): PartPlace => ({ index: good['i'] as number, of: good['k'] as number })
+const partKey = (good: Vector) => (version: number) =>
+  version === good['v'] ? bytes(good, 'key') : undefined
+const asked = (good: Vector, row: Uint8Array) =>
+  openQuestion(row, { profile: profileOf(good), place: placeOf(good) }, partKey(good))
+const answered = (good: Vector, row: Uint8Array) =>
+  openAnswer(
+    row,
+    {
+      profile: profileOf(good),
+      place: placeOf(good),
+      question: questionHash(bytes(good, 'question')),
+      threshold: good['scanThreshold'] as number,
+    },
+    partKey(good),
+  )
+
+describe('parts', () => {
+  test.each(positive.filter(({ kind }) => kind === 'question').map((good) => [String(good['name']), good]))(
+    '%s',
+    (_, good) => {
+      const { integers: z, threshold, version, hash } = asked(good, bytes(good, 'row'))
+      const seed = good['seed'] as number | null
+      const d = good['d'] as number
+      expect(z).toEqual(seed === null ? new Int32Array(0) : integersOf(vectorFromSeed(seed, d)))
+      expect([threshold, version]).toEqual([good['scanThreshold'], good['v']])
+      expect(hash).toEqual(questionHash(bytes(good, 'row')))
+      // What the library seals the reference opens.
+      const to = { profile: profileOf(good), place: placeOf(good) }
+      const sealed = sealQuestion(to, { integers: z, threshold }, version, bytes(good, 'key'))
+      const opened = openMessage(
+        bytes(good, 'key'),
+        'guise/v1/gallery-question',
+        sealed,
+        bytes(good, 'header'),
+      )
+      expect(hex(opened)).toBe(good['body'])
+    },
+  )
+
+  test('an answer', () => {
+    const good = named('answer')
+    const answer = answered(good, bytes(good, 'row'))
+    const { members, unreadable, shards, hits } = answer
+    expect([members, unreadable, shards]).toEqual([good['members'], good['unreadable'], good['shards']])
+    expect(
+      hits.map(({ number, slot, handle, sum, energy }) => [number, slot, hex(handle), sum, energy]),
+    ).toEqual(
+      (good['hits'] as readonly Vector[]).map(({ number, slot, handle, S, Q }) => [
+        number,
+        slot,
+        handle,
+        S,
+        Q,
+      ]),
+    )
+    const question = { hash: questionHash(bytes(good, 'question')), version: good['v'] as number }
+    const of = { profile: profileOf(good), place: placeOf(good) }
+    const sealed = sealAnswer(question, of, answer, bytes(good, 'key'))
+    const opened = openMessage(bytes(good, 'key'), 'guise/v1/gallery-answer', sealed, bytes(good, 'header'))
+    expect(hex(opened)).toBe(good['body'])
+    expect(sealed).toHaveLength(bytes(good, 'row').length)
+  })
+})
 
 describe('rows', () => {
   test('head', () => {

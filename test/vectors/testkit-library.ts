@@ -7,11 +7,18 @@ import { hashLeaf } from '../../src/audit/tree.ts'
 import type { Realm } from '../../src/base/brand.ts'
 import { committingOpen } from '../../src/crypto/committing.ts'
 import { hkdfPrepare } from '../../src/crypto/kdf.ts'
+import { decodeBudgetRow } from '../../src/gallery/budget-row.ts'
+import { type GalleryProfile, sameProfile } from '../../src/gallery/declaration.ts'
+import { decodeHeadRow } from '../../src/gallery/head-row.ts'
+import { decodeMemberRow, openMember } from '../../src/gallery/member-row.ts'
+import { decodeShardRow } from '../../src/gallery/shard-row.ts'
+import { openShardKey } from '../../src/gallery/shard-wrap.ts'
 import { type Profile, preparedCustody } from '../../src/keys/custody.ts'
 import { decodeIndexRow, subjectTag } from '../../src/keys/pseudonym.ts'
 import { decodeRing, findEpoch, type Ring, ringIsGenuine } from '../../src/keys/ring.ts'
 import * as transitions from '../../src/keys/transition.ts'
 import { openWrap } from '../../src/keys/wraps.ts'
+import { BASIS_KINDS } from '../../src/policy/basis.ts'
 import { STATES } from '../../src/policy/states.ts'
 import { decodeAttemptsRow, decodeRealmAttemptsRow } from '../../src/record/attempts-row.ts'
 import { decodeReceiptRow, readReceipt } from '../../src/record/receipt.ts'
@@ -223,6 +230,42 @@ async function log(file: KitFile): Promise<string> {
   return `${checkpoint.size} ${writers}`
 }
 
+function galleryHead(file: KitFile): string {
+  const row = decodeHeadRow(file.payload, realmOf(file), keyFor(file))
+  const { version, profile, basis, limit, count, open } = row
+  return [version, profile.purpose, BASIS_KINDS.indexOf(basis), limit, count, open.join(',')].join(' ')
+}
+
+function galleryShard(file: KitFile): string {
+  const place = { realm: realmOf(file), number: number(file, 'number') }
+  const row = decodeShardRow(file.payload, place, keyFor(file))
+  const custody = preparedCustody(0, { custodyKey: bytes(file, 'custody-key') })
+  const key = openShardKey(row, { custody, epoch: hkdfPrepare(bytes(file, 'epoch-key')) })
+  const slots = row.slots.map((slot) => (slot === null ? '-' : hex(slot)))
+  return [row.version, row.epoch, row.since, slots.join(','), hex(key)].join(' ')
+}
+
+function galleryMember(file: KitFile): string {
+  const profile: GalleryProfile = {
+    realm: realmOf(file),
+    purpose: input(file, 'purpose'),
+    model: input(file, 'model'),
+    meanHash: bytes(file, 'mean-hash'),
+    dimensions: number(file, 'dimensions'),
+    bits: number(file, 'bits') as GalleryProfile['bits'],
+  }
+  const row = decodeMemberRow(file.payload, { profile, handle: bytes(file, 'handle') })
+  // The shard names the slot and the head the profile: a vault compares them when it loads the member.
+  const inPlace = row.number === number(file, 'number') && row.slot === number(file, 'slot')
+  if (!inPlace || !sameProfile(row.profile, profile)) throw refused('ERR_RECORD_BINDING')
+  return hex(openMember(row, bytes(file, 'record-secret')))
+}
+
+function galleryBudget(file: KitFile): string {
+  const row = decodeBudgetRow(file.payload, realmOf(file), keyFor(file))
+  return [row.version, row.count, row.timeMs, hex(row.origin), row.steadyMs].join(' ')
+}
+
 const READERS: Readonly<Record<string, Read>> = {
   'reference-row': reference,
   'secret-row': secret,
@@ -250,4 +293,8 @@ const READERS: Readonly<Record<string, Read>> = {
   'inclusion-proof': inclusion,
   'consistency-proof': consistency,
   log,
+  'gallery-head-row': galleryHead,
+  'gallery-shard-row': galleryShard,
+  'gallery-member-row': galleryMember,
+  'gallery-budget-row': galleryBudget,
 }

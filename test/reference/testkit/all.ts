@@ -1,5 +1,6 @@
 /** Every file of the testkit, in the order of the chapters. @module */
 import type { KitFile } from './file.ts'
+import { galleryFiles } from './galleries.ts'
 import { keyringFiles } from './keyrings.ts'
 import { logFiles } from './logs.ts'
 import { macRowFiles } from './mac-rows.ts'
@@ -17,6 +18,7 @@ export function kitFiles(): readonly KitFile[] {
     ...noteFiles(),
     ...proofFiles(),
     ...logFiles(),
+    ...galleryFiles(),
   ]
   const names = new Set(files.map(({ name }) => name))
   if (names.size !== files.length) {

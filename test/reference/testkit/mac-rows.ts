@@ -57,7 +57,7 @@ function inputs(row: MacRow, ...names: readonly string[]): Inputs {
 }
 
 /** What every such row can suffer. */
-function tagFaults(kind: string, row: MacRow): Fault[] {
+export function tagFaults(kind: string, row: MacRow): Fault[] {
   const body = bodyOf(row)
   const whole = remade(row)
   const of = (what: string, code: string, comment: string, bytes: Uint8Array): Fault =>

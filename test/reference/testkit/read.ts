@@ -2,6 +2,8 @@
 import { leafHash, readEntry } from '../audit.ts'
 import { equal, hex, Refused, unhex } from '../bytes.ts'
 import type { Value } from '../cbor.ts'
+import * as gallery from '../gallery.ts'
+import * as galleryShapes from '../gallery-shapes.ts'
 import { epochToOpen, readRing, transition } from '../keyring.ts'
 import { custodyIkm, openOuter, openSlot, slotCount, subjectTag } from '../keys.ts'
 import { verifyReceipt } from '../lifecycle.ts'
@@ -212,6 +214,53 @@ function log(file: KitFile): string {
   return `${size} ${writers}`
 }
 
+/** A row of a gallery whose tag fits, and whose fields fit each other. */
+function galleryRow(file: KitFile, shape: shapes.Shape, context: Uint8Array): shapes.Fields {
+  const fields = rows.decodeMacRow(shape, sized(file.payload), context, (v) =>
+    v === number(file, 'version') ? bytes(file, 'mac-key') : undefined,
+  )
+  if (!galleryShapes.fitsTogether(fields)) throw new Refused('ERR_RECORD_FORMAT', 'fields')
+  rows.checkBinding(fields, { realm: input(file, 'realm') })
+  return fields
+}
+
+function head(file: KitFile): string {
+  const fields = galleryRow(file, galleryShapes.headBody, galleryShapes.HEAD_CONTEXT)
+  return show(fields, 'version', 'purpose', 'basis', 'limit', 'count', 'open')
+}
+
+function shard(file: KitFile): string {
+  const fields = galleryRow(file, galleryShapes.shardBody, galleryShapes.SHARD_CONTEXT)
+  rows.checkBinding(fields, { number: number(file, 'number') })
+  const keys = {
+    custodyIkm: custodyIkm(bytes(file, 'custody-key'), undefined, undefined),
+    epochKey: bytes(file, 'epoch-key'),
+  }
+  const named = fields as unknown as gallery.Gallery & gallery.Shard
+  const key = gallery.unwrapKey(fields['wrap'] as Uint8Array, named, named, keys)
+  const slots = (fields['slots'] as readonly (Uint8Array | null)[]).map((slot) => (slot ? hex(slot) : '-'))
+  return `${show(fields, 'version', 'epoch', 'since')} ${slots.join(',')} ${hex(key)}`
+}
+
+function member(file: KitFile): string {
+  const row = rows.decodeSealedRow(galleryShapes.galleryMemberHeader, sized(file.payload))
+  if (row.ciphertext.length !== (row.fields['g'] as number) / 8 + 16)
+    throw new Refused('ERR_RECORD_FORMAT', 'length of the ciphertext')
+  rows.checkBinding(row.fields, {
+    realm: input(file, 'realm'),
+    use: 'identify',
+    handle: bytes(file, 'handle'),
+    purpose: input(file, 'purpose'),
+    model: input(file, 'model'),
+    meanHash: bytes(file, 'mean-hash'),
+    d: number(file, 'dimensions'),
+    g: number(file, 'bits'),
+    number: number(file, 'number'),
+    slot: number(file, 'slot'),
+  })
+  return hex(open(bytes(file, 'record-secret'), 'guise/v1/gallery-member', row.header, row))
+}
+
 const READERS: Readonly<Record<string, Read>> = {
   'reference-row': reference,
   'secret-row': secret,
@@ -258,4 +307,11 @@ const READERS: Readonly<Record<string, Read>> = {
   'inclusion-proof': inclusion,
   'consistency-proof': consistency,
   log,
+  'gallery-head-row': head,
+  'gallery-shard-row': shard,
+  'gallery-member-row': member,
+  'gallery-budget-row': (file) => {
+    const fields = galleryRow(file, galleryShapes.budgetBody, galleryShapes.BUDGET_CONTEXT)
+    return show(fields, 'version', 'count', 'time', 'origin', 'steady')
+  },
 }

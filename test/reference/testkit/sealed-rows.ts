@@ -141,8 +141,8 @@ function referenceFaults(fields: Fields, header: Uint8Array, sealed: Sealed): Fa
   ]
 }
 
-/** Of the outer array and of the seal, alike for references and secrets. */
-function outerFaults(kind: string, header: Uint8Array, sealed: Sealed): Fault[] {
+/** Of the outer array and of the seal, alike for references, secrets and members. */
+export function outerFaults(kind: string, header: Uint8Array, sealed: Sealed): Fault[] {
   const { nonce, commitment, ciphertext } = sealed
   const row = encodeSealedRow(header, sealed)
   const of = (what: string, code: string, comment: string, bytes: Uint8Array): Fault =>

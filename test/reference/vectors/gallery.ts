@@ -4,6 +4,7 @@ import { integers, meanHash, unit } from '../embedding.ts'
 import * as gallery from '../gallery.ts'
 import { bytesFor, genuineFromSeeds, vectorFromSeed } from '../inputs.ts'
 import { type Json, type VectorFile, vectorFile } from './file.ts'
+import { impossibleAnswers, partVectors } from './gallery-part.ts'
 import * as person from './person.ts'
 
 const ABOUT = [
@@ -11,6 +12,7 @@ const ABOUT = [
   'shard: rotationKey, inner wrap under custodyIkm, outer wrap under epochKey; member: sample, code, recordSecret.',
   'search: samples by seed (a probe of seed and noise is their sum), the members of each shard in order, null for a hole;',
   'hits: the handles that pass scanThreshold, the most alike first.',
+  'question, answer: row is the whole message, key the part key of version v, i the part of k; seed null asks for the numbers alone.',
   'negative: rows with one fault each; code is what a reader must answer, stage where it is found.',
 ]
 
@@ -60,7 +62,10 @@ const toIntegers = (x: readonly number[]): readonly number[] => integers(unit(x,
 export function galleryVectors(): VectorFile {
   const rows = { head: head(), shard: shard(), member: member(), budget: budget() }
   const searches = [search('a search', 0), search('a search that takes more', -1)]
-  return vectorFile('chapter 16', ABOUT, [...Object.values(rows), ...searches], faults(rows))
+  const parts = partVectors(GALLERY)
+  const [question, , answer] = parts as [Record<string, Json>, Record<string, Json>, Record<string, Json>]
+  const negative = [...faults({ ...rows, question, answer }), ...impossibleAnswers(GALLERY, question)]
+  return vectorFile('chapter 16', ABOUT, [...Object.values(rows), ...searches, ...parts], negative)
 }
 
 function profile(): Record<string, Json> {
@@ -179,6 +184,7 @@ function search(name: string, lower: number): Record<string, Json> {
 function faults(rows: Readonly<Record<string, Record<string, Json>>>): Record<string, Json>[] {
   return Object.entries(rows).flatMap(([kind, good]) => {
     const row = unhex(good['row'] as string)
+    const sealed = kind === 'question' || kind === 'answer' ? 'ERR_GALLERY_PART' : undefined
     const flipped = (at: number): Uint8Array => row.map((byte, i) => (i === at ? byte ^ 1 : byte))
     const cases: readonly (readonly [string, Uint8Array, string | null])[] = [
       ['a bit of the first byte', flipped(0), 'ERR_RECORD_FORMAT'],
@@ -196,7 +202,7 @@ function faults(rows: Readonly<Record<string, Record<string, Json>>>): Record<st
     return cases.map(([fault, bytes, code]) => ({
       name: `${kind}, ${fault}`,
       kind,
-      code,
+      code: sealed ?? code,
       // A row that is too long ends in zeros.
       zeros: fault === 'a row above 64 KiB' ? bytes.length - row.length : 0,
       row: hex(fault === 'a row above 64 KiB' ? row : bytes),
