@@ -66,10 +66,26 @@ export function timeProgram(
   }
 }
 
+/** The part of the compiler that is used. Its own types change the global ones of whoever imports them. */
+interface Compiler {
+  readonly default: {
+    main(
+      options: readonly string[],
+      files: {
+        readFile(name: string): string | null
+        writeFile(name: string, contents: string | Uint8Array): void
+        listFiles(): readonly string[]
+      },
+    ): Promise<{ readonly error: Error | null; readonly stderr: { toString(): string } }>
+  }
+}
+
+const COMPILER: string = 'assemblyscript/asc'
+
 /** The module of a source in AssemblyScript, compiled as the kernels of the library are. */
 export async function compileAssembly(source: string): Promise<WebAssembly.Module> {
   // Loaded late: it awaits something at its top, and a worker would miss what it is told meanwhile.
-  const { default: asc } = await import('assemblyscript/asc')
+  const { default: asc } = (await import(COMPILER)) as Compiler
   const entry = source.replace(/\.as$/, '.ts')
   const options = ['--runtime', 'stub', '--noAssert', '--enable', 'simd', '-O3', '--importMemory']
   let module: Uint8Array<ArrayBuffer> | undefined

@@ -111,9 +111,9 @@ export class GalleryTrial {
     }
   }
 
-  dispose(): void {
-    this.#table.wipe()
+  async dispose(): Promise<void> {
     wipe(this.#codes)
+    await this.#table.wipe()
   }
 
   #enroll(member: number): void {

@@ -179,7 +179,7 @@ async function searchAll(
       await ask(nonMated, outsiders, 0)
       await ask(calibration, calibrating, 0)
     } finally {
-      trial.dispose()
+      await trial.dispose()
     }
   }
   if (mated.count === 0)

@@ -99,7 +99,7 @@ class Part implements OpenGalleryPart {
     if (this.#closed) return
     this.#closed = true
     await Promise.allSettled(this.#running)
-    this.#gallery.dispose()
+    await this.#gallery.dispose()
     await this.#ctx.ledger.close()
   }
 

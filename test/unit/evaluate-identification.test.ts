@@ -72,7 +72,7 @@ describe('a draw of a gallery', () => {
       }
       near(ways.cosine, standing(cosine, members))
     }
-    trial.dispose()
+    await trial.dispose()
     expect((await trial.search(1)).scanned).toEqual([])
   })
 
