@@ -140,7 +140,7 @@ describe('scores of pairs', () => {
   })
 
   test('tell progress, give turns to others, and stop when aborted', async () => {
-    const people = await load(120, 4, 64)
+    const people = await load(80, 4, 64)
     const pairs = await choosePairs(people, { impostors: 'all', seed: 'x' })
     const controller = new AbortController()
     let turns = 0
