@@ -31,11 +31,17 @@ test('the control that answers before the flush loses some', { timeout: 240_000 
   // One image in thirty to one in six loses something: as many as it takes, up to 200.
   let lost = 0
   let images = 0
-  for (let seed = 33_002; lost === 0 && images < 200; seed++) {
-    const result = await powerCut({ compiled, driver, images: 25, rounds: 8, seed })
-    lost += result.lost.length
-    images += result.images
+  for (let seed = 33_002; lost === 0 && images < 200 && seed < 33_018; seed++) {
+    const result = await powerCut({ compiled, driver, images: 25, rounds: 8, seed }).catch(unlessNoticed)
+    lost += result?.lost.length ?? 0
+    images += result?.images ?? 0
   }
   console.info(`seed 33002, control: ${lost} of ${images} images lost something`)
   expect(lost).toBeGreaterThan(0)
 })
+
+/** A vault may find out that its store lies, by an entry that it was told of and cannot read, and ends: another run then. */
+function unlessNoticed(error: unknown): undefined {
+  if (error instanceof Error && error.message.startsWith('the recorded run ended')) return undefined
+  throw error
+}
