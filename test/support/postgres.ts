@@ -96,6 +96,8 @@ export function freshSchema(): string {
 export function poolOf(url: string, max = 10, connectionTimeoutMillis = 10_000): Pool {
   const pool = new Pool({ connectionString: url, max, connectionTimeoutMillis })
   pool.on('error', () => undefined)
+  // One that is ended while it is handed out has nobody else to tell.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }
 
