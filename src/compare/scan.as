@@ -54,7 +54,6 @@ function nearestOfEight(
 }
 
 /** What a row must stay below to be listed. */
-// @ts-ignore: decorator
 @inline
 function limitOf(out: usize, most: i32, found: i32): u64 {
   return found < most ? <u64>1 << 32 : load<u64>(out + (<usize>(most - 1) << 3)) >> 32

@@ -114,21 +114,31 @@ export class Commits {
 const LANES = 4
 /** Longer than nearly every commit takes. */
 const GROUP_LOCK_MS = 250
+/** Of a shared transaction: it ends soon, and its locks with it. */
+const MOST_STEPS = 512
+const MOST_BYTES = 1_048_576
 const MOST_ATTEMPTS = 8
 const PAUSE_MS = 4
 
 /** The rows of a group: none is written by one commit and named by another, and all expect the same of a row that they check. */
 class GroupRows {
   readonly #rows: Map<string, { readonly expected: string | null; readonly written: boolean }> = new Map()
+  #steps = 0
+  #bytes = 0
 
-  /** True, and the rows are noted, when a commit may join. */
+  /** True, and the rows are noted, when a commit may join. The first always may. */
   add(steps: readonly OwnedStep[]): boolean {
+    const count = this.#steps + steps.length
+    const bytes = steps.reduce((sum, step) => sum + step.bytes.length, this.#bytes)
+    if (this.#steps > 0 && (count > MOST_STEPS || bytes > MOST_BYTES)) return false
     const named = steps.filter(({ step }) => step !== 'append')
     const joins = named.every(({ step, table, key, expected }) => {
       const known = this.#rows.get(`${table}/${keyText(key)}`)
       return known === undefined || (step === 'check' && !known.written && known.expected === expected)
     })
     if (!joins) return false
+    this.#steps = count
+    this.#bytes = bytes
     for (const { step, table, key, expected } of named) {
       const row = `${table}/${keyText(key)}`
       const written = step !== 'check' || this.#rows.get(row)?.written === true

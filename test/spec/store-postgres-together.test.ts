@@ -183,3 +183,19 @@ test('STORE-24 readings that come at once share statements, and each follows its
   }
   await store.close()
 })
+
+test('STORE-24 large commits share no statement that is larger than a mebibyte', async () => {
+  const sent: Sent[] = []
+  const store = await open(recordingPool(pool, sent))
+  const size = 60_000
+  const commit = (): Promise<unknown> =>
+    store.commit([
+      { step: 'put', table: 'states', key: freshKey(), bytes: new Uint8Array(size), expected: null },
+    ])
+  await Promise.all(Array.from({ length: 60 }, commit))
+  const sizes = sent.filter(isCommit).map(({ values }) => (values[3] as Uint8Array).length)
+  expect(sizes.reduce((sum, bytes) => sum + bytes, 0)).toBeGreaterThan(60 * size)
+  expect(Math.max(...sizes)).toBeLessThan(1_100_000)
+  expect(Math.max(...sizes)).toBeGreaterThan(size + 100)
+  await store.close()
+})
