@@ -1,7 +1,6 @@
 /** Files about the rows of a gallery (SPEC §16). @module */
 import { concat, hex } from '../bytes.ts'
 import type { Value } from '../cbor.ts'
-import { meanHash } from '../embedding.ts'
 import * as gallery from '../gallery.ts'
 import {
   BUDGET_CONTEXT,
@@ -19,6 +18,7 @@ import type { Fields, Shape } from '../shapes.ts'
 import * as person from '../vectors/person.ts'
 import type { MacRow } from '../vectors/recordfaults.ts'
 import { flipped } from '../vectors/seal.ts'
+import { D, G, GALLERY, K, KEYS, SHARD } from '../vectors/shard.ts'
 import { type Fault, family, fault, type Inputs, type KitFile } from './file.ts'
 import { bodyOf, remade, tagFaults } from './mac-rows.ts'
 import { encodeWith, outerFaults } from './sealed-rows.ts'
@@ -29,19 +29,6 @@ const BINDING = 'ERR_RECORD_BINDING'
 const MAC = 'ERR_RECORD_MAC'
 const OPEN = 'ERR_SEAL_OPEN'
 
-const D = 128
-const G = 64
-const GALLERY: gallery.Gallery = {
-  realm: person.REALM,
-  purpose: 'one-record',
-  model: person.MODEL,
-  meanHash: meanHash(D, undefined),
-  d: D,
-  g: G,
-}
-const SHARD: gallery.Shard = { number: 3, created: person.CREATED, w: 1, epoch: 2, since: 1 }
-const K = bytesFor('shard rotation key', 32)
-const KEYS = { custodyIkm: person.ikmFor('operator'), epochKey: person.epochKey(2) }
 const NONCES = { inner: bytesFor('shard inner nonce', 24), outer: bytesFor('shard outer nonce', 24) }
 const CODE = bytesFor('code of a member', G / 8)
 const OPEN_PLACES = [0, 3, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]

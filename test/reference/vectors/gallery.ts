@@ -1,11 +1,12 @@
 /** Vectors of a gallery: its rows, whole and part by part, and a search (SPEC §16). @module */
 import { concat, hex, unhex } from '../bytes.ts'
-import { integers, meanHash, unit } from '../embedding.ts'
+import { integers, unit } from '../embedding.ts'
 import * as gallery from '../gallery.ts'
 import { bytesFor, genuineFromSeeds, vectorFromSeed } from '../inputs.ts'
 import { type Json, type VectorFile, vectorFile } from './file.ts'
 import { impossibleAnswers, partVectors } from './gallery-part.ts'
 import * as person from './person.ts'
+import { D, G, GALLERY, K, KEYS, SHARD } from './shard.ts'
 
 const ABOUT = [
   'head, shard, member, budget: row is the whole row, key its key in table galleries, macKey the key of its MAC.',
@@ -16,20 +17,7 @@ const ABOUT = [
   'negative: rows with one fault each; code is what a reader must answer, stage where it is found.',
 ]
 
-const D = 128
-const G = 64
 const SEED = 71
-const GALLERY: gallery.Gallery = {
-  realm: person.REALM,
-  purpose: 'one-record',
-  model: person.MODEL,
-  meanHash: meanHash(D, undefined),
-  d: D,
-  g: G,
-}
-const SHARD: gallery.Shard = { number: 3, created: person.CREATED, w: 1, epoch: 2, since: 1 }
-const K = bytesFor('shard rotation key', 32)
-const KEYS = { custodyIkm: person.ikmFor('operator'), epochKey: person.epochKey(2) }
 const SLOTS: readonly (Uint8Array | null)[] = [bytesFor('another handle', 16), null, person.handle]
 const MEMBER: gallery.Member = {
   handle: person.handle,
