@@ -21,6 +21,28 @@ export {
 } from './evaluate/calibrate.ts'
 export { type CandidateOptions, type CandidateReport, candidateReport } from './evaluate/candidates.ts'
 export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
+export type {
+  AcceptedAt,
+  AccumulationFigures,
+  DetPoint,
+  DrillReport,
+  Evaluation,
+  GroupRates,
+  InformationFigures,
+  InversionFigures,
+  InversionReport,
+  LinkageReport,
+  LinkerFigures,
+  Measured,
+  Quartiles,
+  RateFigures,
+  ScoreHistogram,
+  TheftFigures,
+  ThresholdRates,
+  VerificationReport,
+  Way,
+  WayAccuracy,
+} from './evaluate/figures.ts'
 export {
   type IdentificationOptions,
   type IdentificationReport,

@@ -8,6 +8,7 @@ import { BITS, type Suite } from '../transform/suite.ts'
 import { equalErrorRate, figuresAt, needBoth, type Scores, thresholdAt } from './accuracy.ts'
 import { type EqualErrorDifference, equalErrorDifference } from './bootstrap.ts'
 import { inputError } from './errors.ts'
+import type { TargetName } from './figures.ts'
 import type { OnProgress, TaskOptions } from './pace.ts'
 import { choosePairs, type Pairs } from './pairs.ts'
 import { loadPeople, type People } from './people.ts'
@@ -43,7 +44,6 @@ export interface AccuracyFigures {
   readonly keys: number
 }
 
-export type TargetName = '1e-2' | '1e-3' | '1e-4'
 export type TemplateName = `m${Bits}`
 
 export interface AccuracyReport {

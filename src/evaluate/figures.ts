@@ -1,0 +1,204 @@
+/** The figures of an evaluation, as its file holds them (SPEC §15). @module */
+
+import type { Bits, Rate } from '../policy/operating-point.ts'
+import type { Suite } from '../transform/suite.ts'
+import type { EqualErrorRate } from './accuracy.ts'
+import type { Linkability } from './linkability.ts'
+import type { Interval } from './rates.ts'
+
+/** False match rates that thresholds are taken at. */
+export type TargetName = '1e-2' | '1e-3' | '1e-4'
+
+/** How two samples are compared: unprotected, as a vault does, or by Hamming distance of two codes. */
+export type Way = 'cosine' | 'asymmetric' | 'hamming'
+
+/** What was measured, on what and how. */
+export interface Measured {
+  readonly dataset: string
+  /** True: people who do not exist, no evidence about real faces. */
+  readonly synthetic: boolean
+  readonly model: string
+  readonly dimensions: number
+  readonly subjects: number
+  readonly samples: number
+  readonly suite: Suite
+  readonly seed: string
+  /** Sentences: what was sampled, under which keys, what the run could not see. */
+  readonly protocol: readonly string[]
+}
+
+/** A rate with the exact interval over comparisons, and the wider one of a bootstrap over subjects where it was made. */
+export interface RateFigures extends Rate {
+  readonly bySubject?: Interval & { readonly replicates: number }
+}
+
+/** One threshold, chosen as the most permissive whose measured false match rate is at most the target. */
+export interface ThresholdRates {
+  /** Ten-thousandths of similarity, 1 to 10,000. */
+  readonly threshold: number
+  readonly falseMatchRate: RateFigures
+  readonly trueMatchRate: RateFigures
+  /** False match rate of single subjects as references: quantiles over subjects, and the highest. */
+  readonly perSubject: {
+    readonly subjects: number
+    readonly median: number
+    readonly q90: number
+    readonly q99: number
+    readonly highest: number
+  }
+  /** By group of the reference, where the data have groups; both samples of a non-mated pair are of the group. */
+  readonly groups: readonly GroupRates[]
+}
+
+export interface GroupRates {
+  readonly group: string
+  readonly subjects: number
+  /** `null`: no such comparison. */
+  readonly falseMatchRate: Rate | null
+  readonly trueMatchRate: Rate | null
+}
+
+/** Equal parts of a scale: `from`, `to`, and the share of all mated and of all non-mated scores in each part. */
+export interface ScoreHistogram {
+  readonly from: number
+  readonly to: number
+  readonly mated: readonly number[]
+  readonly nonMated: readonly number[]
+}
+
+/** A step of the detection error trade-off: both error rates at one threshold. */
+export interface DetPoint {
+  readonly threshold: number
+  readonly falseMatchRate: number
+  readonly falseNonMatchRate: number
+}
+
+/** Information in right-key scores (SPEC §15). Bits. */
+export interface InformationFigures {
+  /** μ(1 − μ)/σ² of the non-mated normalised distance (1 − similarity)/2. */
+  readonly degreesOfFreedom: number
+  /** Degrees of freedom × (1 − h(mean mated distance)). */
+  readonly identityBits: number
+  /** Kullback–Leibler divergence of the mated from the non-mated histogram. */
+  readonly relativeEntropyBits: number
+  /** −log2 of the false match rate at each target: what guessing costs at most. */
+  readonly guessingBits: Readonly<Record<TargetName, number | null>>
+}
+
+/** Accuracy of one way of comparing at one number of bits. */
+export interface WayAccuracy {
+  readonly way: Way
+  /** `null` for the cosine. */
+  readonly bits: Bits | null
+  readonly mated: number
+  readonly nonMated: number
+  /** Draws of record keys that the counts are summed over; 0 for the cosine. */
+  readonly draws: number
+  readonly eer: EqualErrorRate & { readonly bySubject: Interval & { readonly replicates: number } }
+  /** `null`: the target is finer than 3 ÷ comparisons, which they cannot show. */
+  readonly at: Readonly<Record<TargetName, ThresholdRates | null>>
+  readonly histogram: ScoreHistogram
+  /** At most 400 steps, from the most permissive; none finer than 3 ÷ comparisons. */
+  readonly det: readonly DetPoint[]
+  readonly information: InformationFigures
+}
+
+export interface VerificationReport extends Measured {
+  readonly ways: readonly WayAccuracy[]
+}
+
+/** What a thief compares two templates of different keys by (SPEC §15). */
+export interface LinkerFigures {
+  /** Such as `hamming`, `preimage`, `spectrum`, `statistics`, `known-keys`, `metadata`, `learned`. */
+  readonly linker: string
+  readonly keys: 'unknown' | 'known'
+  readonly linkability: Linkability
+}
+
+export interface LinkageReport extends Measured {
+  readonly bits: Bits
+  readonly linkers: readonly LinkerFigures[]
+}
+
+/** Shares of targets accepted at the thresholds of two false match rates; `null` where the comparisons cannot show the rate. */
+export type AcceptedAt = Readonly<Record<'1e-3' | '1e-4', Rate | null>>
+
+/** What one attack on code and key gains at one number of bits. */
+export interface InversionFigures {
+  readonly bits: Bits
+  /** `linear`, `prior`, and the controls `none` (no preimage, a stranger's capture) and `face` (the face itself). */
+  readonly attack: string
+  readonly targets: number
+  readonly subjects: number
+  /** To the embedding behind the code. */
+  readonly cosine: { readonly mean: number; readonly q05: number; readonly q50: number; readonly q95: number }
+  /** To another capture of the person. */
+  readonly cosineToOther: number
+  /** SAR-I: the very template; SAR-II: another capture under another key; SAR-III: another capture, unprotected. */
+  readonly sar: { readonly I: AcceptedAt; readonly II: AcceptedAt; readonly III: AcceptedAt }
+  /** Post-revocation acceptance: SAR-II over fresh keys, their mean and the worst. */
+  readonly prar: { readonly keys: number; readonly mean: AcceptedAt; readonly worst: AcceptedAt }
+}
+
+/** Several old templates of fresh captures, keys known. */
+export interface AccumulationFigures {
+  readonly bits: Bits
+  readonly generations: number
+  readonly targets: number
+  readonly cosineToOther: number
+  readonly prar: AcceptedAt
+}
+
+export interface InversionReport extends Measured {
+  readonly inversions: readonly InversionFigures[]
+  readonly accumulation: readonly AccumulationFigures[]
+  /** A genuine other capture in place of the preimage, by bits. */
+  readonly genuine: readonly { readonly bits: Bits; readonly accepted: AcceptedAt }[]
+}
+
+/** A row of SPEC §1's table, measured: what was stolen, how many templates it opened, and what they gave. */
+export interface TheftFigures {
+  /** Such as `rows`, `secrets`, `rows+secrets`, `operator`, `holder`. */
+  readonly stolen: string
+  readonly says: string
+  readonly templates: number
+  readonly opened: number
+  /** Area under the ROC of genuine against other people for decisions made with what was stolen; .5 is chance. */
+  readonly auc: number | null
+  readonly cosine: number | null
+  readonly prar: AcceptedAt | null
+}
+
+export interface DrillReport extends Measured {
+  readonly bits: Bits
+  readonly thefts: readonly TheftFigures[]
+}
+
+/** The file: `format`, how it came about, and every section that was measured. */
+export interface Evaluation extends Measured {
+  readonly format: 'guise-evaluation/1'
+  readonly guise: string
+  readonly runtime: string
+  readonly command: string
+  readonly startedAt: string
+  readonly durationMs: number
+  readonly verification: VerificationReport
+  readonly linkage: LinkageReport
+  readonly inversion: InversionReport
+  readonly drill: DrillReport
+  /** Bytes stored for a template, and milliseconds of processor time to make and to compare one, with the quartiles. */
+  readonly cost: {
+    readonly codeBytes: number
+    readonly referenceRowBytes: number
+    readonly secretRowBytes: number
+    readonly enrollMs: Quartiles
+    readonly compareMs: Quartiles
+  }
+}
+
+export interface Quartiles {
+  readonly low: number
+  readonly median: number
+  readonly high: number
+  readonly samples: number
+}
