@@ -53,7 +53,7 @@ let slabUsed = 0
  * Zeroed room for what is no secret, as a window on a buffer that others have windows on: a buffer for each would be the
  * garbage collector's main work. Nobody wipes it, so it outlives its owner for a while.
  */
-function publicBytes(length: number): Uint8Array<ArrayBuffer> {
+export function publicBytes(length: number): Uint8Array<ArrayBuffer> {
   if (length > MOST_SHARED_BYTES) return new Uint8Array(length)
   if (slabUsed + length > slab.length) {
     slab = new Uint8Array(SLAB_BYTES)

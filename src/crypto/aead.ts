@@ -8,7 +8,7 @@ export const AEAD_KEY_BYTES = 32
 export const AEAD_NONCE_BYTES = 24
 export const AEAD_TAG_BYTES = 16
 
-const MAX_INPUT_BYTES = 16_777_216
+export const AEAD_MAX_BYTES = 16_777_216
 
 /**
  * Encrypts and appends the 16-byte tag. `nonce` never repeats under one key: draw it at random. At most 16
@@ -23,8 +23,8 @@ export function aeadEncrypt(
 ): Uint8Array<ArrayBuffer> {
   checkBytes(key, 'key', AEAD_KEY_BYTES, rejectInput)
   checkBytes(nonce, 'nonce', AEAD_NONCE_BYTES, rejectInput)
-  checkBytes(aad, 'aad', [0, MAX_INPUT_BYTES], rejectInput)
-  checkBytes(plaintext, 'plaintext', [0, MAX_INPUT_BYTES], rejectInput)
+  checkBytes(aad, 'aad', [0, AEAD_MAX_BYTES], rejectInput)
+  checkBytes(plaintext, 'plaintext', [0, AEAD_MAX_BYTES], rejectInput)
   return primitives().encrypt(key, nonce, aad, plaintext)
 }
 
@@ -41,8 +41,8 @@ export function aeadDecrypt(
 ): Uint8Array<ArrayBuffer> | undefined {
   checkBytes(key, 'key', AEAD_KEY_BYTES, rejectInput)
   checkBytes(nonce, 'nonce', AEAD_NONCE_BYTES, rejectInput)
-  checkBytes(aad, 'aad', [0, MAX_INPUT_BYTES], rejectInput)
-  checkBytes(ciphertext, 'ciphertext', [0, MAX_INPUT_BYTES], rejectInput)
+  checkBytes(aad, 'aad', [0, AEAD_MAX_BYTES], rejectInput)
+  checkBytes(ciphertext, 'ciphertext', [0, AEAD_MAX_BYTES], rejectInput)
   if (ciphertext.length < AEAD_TAG_BYTES) return undefined
   return primitives().decrypt(key, nonce, aad, ciphertext)
 }

@@ -1,12 +1,12 @@
 /** Key-committing encryption: XChaCha20-Poly1305 with an HKDF commitment (SPEC §8). @module */
 
-import { fixedLabel, wipe } from '../base/bytes.ts'
+import { fixedLabel } from '../base/bytes.ts'
 import { checkBytes } from '../base/check.ts'
-import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, aeadEncrypt } from './aead.ts'
+import { AEAD_MAX_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES } from './aead.ts'
 import { rejectInput } from './errors.ts'
 import { checkInput } from './input.ts'
-import { hkdf, hkdfExpandPrepared, PREPARED_BYTES } from './kdf.ts'
-import { randomBytes } from './random.ts'
+import { PREPARED_BYTES } from './kdf.ts'
+import { randomPublic } from './random.ts'
 import { primitives } from './sodium.ts'
 
 const COMMITMENT_BYTES = 32
@@ -22,7 +22,6 @@ export interface Sealed {
 }
 
 const IKM_BYTES = [32, 1024] as const
-const OKM_BYTES = AEAD_KEY_BYTES + COMMITMENT_BYTES
 
 /**
  * Seals `plaintext` under a uniformly random `ikm` (32 to 1,024 bytes). `label` names the use (1 to 255
@@ -42,7 +41,7 @@ export function committingSeal(
   plaintext: Uint8Array,
 ): Sealed {
   checkBytes(ikm, 'ikm', IKM_BYTES, rejectInput)
-  return seal((info) => hkdf(ikm, info, OKM_BYTES), label, aad, plaintext)
+  return seal(ikm, false, label, aad, plaintext)
 }
 
 /**
@@ -61,7 +60,7 @@ export function committingOpen(
 
 /**
  * `committingOpen` for a seal whose derivation gives `leadBytes` bytes for another use before its key and commitment.
- * The result holds these bytes first, then the plaintext.
+ * The result holds these bytes first, then the plaintext. `room` takes it where the caller has one of that length.
  */
 export function openLeading(
   ikm: Uint8Array,
@@ -69,11 +68,13 @@ export function openLeading(
   aad: Uint8Array,
   sealed: Sealed,
   leadBytes: number,
+  room?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> | undefined {
   checkBytes(ikm, 'ikm', IKM_BYTES, rejectInput)
   checkInput(aad, 'aad')
   if (!hasShape(sealed)) return undefined
-  return primitives().openCommitted(ikm, false, { label: fixedLabel(label), aad }, sealed, leadBytes)
+  const bound = { label: fixedLabel(label), aad }
+  return primitives().openCommitted(ikm, false, bound, sealed, leadBytes, checkRoom(room, sealed, leadBytes))
 }
 
 /**
@@ -86,33 +87,55 @@ export function committingSealPrepared(
   plaintext: Uint8Array,
 ): Sealed {
   checkBytes(prepared, 'prepared', PREPARED_BYTES, rejectInput)
-  return seal((info) => hkdfExpandPrepared(prepared, info, OKM_BYTES), label, aad, plaintext)
+  return seal(prepared, true, label, aad, plaintext)
 }
 
-/** `committingOpen` under `hkdfPrepare(ikm)`. */
+/** `committingOpen` under `hkdfPrepare(ikm)`. `room` takes the plaintext where the caller has one of its length. */
 export function committingOpenPrepared(
   prepared: Uint8Array,
   label: string,
   aad: Uint8Array,
   sealed: Sealed,
+  room?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> | undefined {
   checkBytes(prepared, 'prepared', PREPARED_BYTES, rejectInput)
   checkInput(aad, 'aad')
   if (!hasShape(sealed)) return undefined
-  return primitives().openCommitted(prepared, true, { label: fixedLabel(label), aad }, sealed, 0)
+  const bound = { label: fixedLabel(label), aad }
+  return primitives().openCommitted(prepared, true, bound, sealed, 0, checkRoom(room, sealed, 0))
 }
 
-type Derive = (info: readonly Uint8Array[]) => Uint8Array
-
-function seal(derive: Derive, label: string, aad: Uint8Array, plaintext: Uint8Array): Sealed {
-  const nonce = randomBytes(AEAD_NONCE_BYTES)
-  const okm = derive([fixedLabel(label), nonce, aad])
-  try {
-    const ciphertext = aeadEncrypt(okm.subarray(0, AEAD_KEY_BYTES), nonce, aad, plaintext)
-    return { nonce, commitment: okm.slice(AEAD_KEY_BYTES), ciphertext }
-  } finally {
-    wipe(okm)
+function seal(
+  secret: Uint8Array,
+  prepared: boolean,
+  label: string,
+  aad: Uint8Array,
+  plaintext: Uint8Array,
+): Sealed {
+  checkInput(aad, 'aad')
+  checkBytes(plaintext, 'plaintext', [0, AEAD_MAX_BYTES], rejectInput)
+  const nonce = randomPublic(AEAD_NONCE_BYTES)
+  const sealed = primitives().sealCommitted(
+    secret,
+    prepared,
+    { label: fixedLabel(label), nonce, aad },
+    plaintext,
+  )
+  return {
+    nonce,
+    commitment: sealed.subarray(0, COMMITMENT_BYTES),
+    ciphertext: sealed.subarray(COMMITMENT_BYTES),
   }
+}
+
+function checkRoom(
+  room: Uint8Array<ArrayBuffer> | undefined,
+  { ciphertext }: Sealed,
+  leadBytes: number,
+): Uint8Array<ArrayBuffer> | undefined {
+  if (room !== undefined)
+    checkBytes(room, 'room', leadBytes + ciphertext.length - AEAD_TAG_BYTES, rejectInput)
+  return room
 }
 
 /** Whether the parts have the lengths that the primitives read. */

@@ -1,6 +1,6 @@
 /** The functions of libsodium that this library uses, over wiped memory, with a self-test. @module */
 
-import { equalBytes, toHex } from '../base/bytes.ts'
+import { equalBytes, publicBytes, toHex } from '../base/bytes.ts'
 import { CryptoError } from './errors.ts'
 import { type Input, lengthOf } from './input.ts'
 import { type Places, type RawSodium, Scratch } from './scratch.ts'
@@ -85,14 +85,55 @@ export class Primitives {
 
   /** HKDF with SHA-512 and an empty salt; the pseudorandom key never leaves libsodium's memory. */
   hkdf(ikm: Uint8Array, info: Input, length: number): Uint8Array<ArrayBuffer> {
-    return this.#run([ikm, info], PRK_BYTES, length, (raw, [ikmAt, infoAt], prk, out) =>
-      raw._crypto_kdf_hkdf_sha512_extract(prk, ikmAt, 0, ikmAt, ikm.length) === 0
-        ? raw._crypto_kdf_hkdf_sha512_expand(out, length, infoAt, lengthOf(info), prk)
-        : -1,
-    )
+    const infoBytes = lengthOf(info)
+    const bound = info instanceof Uint8Array ? [BLOCK, info, COUNTER] : [BLOCK, ...info, COUNTER]
+    const inputs = [this.#emptySalt, ikm, bound] as const
+    const spareBytes = STATE_BYTES + PRK_BYTES + blocksOf(length)
+    return this.#run(inputs, spareBytes, length, (raw, [stateAt, ikmAt, blockAt], spare, out) => {
+      const prk = spare + STATE_BYTES
+      const okm = prk + PRK_BYTES
+      const status = extractInto(raw, stateAt, ikmAt, ikm.length, prk)
+      const last = expandFrom(raw, { stateAt, workAt: spare, blockAt, infoBytes, okm, length })
+      raw.HEAPU8.copyWithin(out, okm, okm + length)
+      return status | last
+    })
   }
 
-  /** XChaCha20-Poly1305: the ciphertext with its 16-byte tag at the end. Key 32 bytes, nonce 24. */
+  /**
+   * Makes a key-committing seal in one go: what `openCommitted` opens with no lead. The keys never leave libsodium's memory.
+   *
+   * @returns the commitment and the ciphertext, one after the other; neither is secret
+   */
+  sealCommitted(
+    secret: Uint8Array,
+    prepared: boolean,
+    bound: { readonly label: Uint8Array; readonly nonce: Uint8Array; readonly aad: Uint8Array },
+    plaintext: Uint8Array,
+  ): Uint8Array<ArrayBuffer> {
+    const { label, nonce, aad } = bound
+    const state = prepared ? secret : this.#emptySalt
+    const ikm = prepared ? NOTHING : secret
+    const infoBytes = label.length + nonce.length + aad.length
+    const inputs = [state, ikm, [BLOCK, label, nonce, aad, COUNTER], plaintext] as const
+    const length = KEY_BYTES + COMMITMENT_BYTES
+    const spareBytes = STATE_BYTES + PRK_BYTES + blocksOf(length)
+    const output = publicBytes(COMMITMENT_BYTES + plaintext.length + TAG_BYTES)
+    return this.#run(inputs, spareBytes, output, (raw, at, spare, out) => {
+      const [stateAt, ikmAt, blockAt, plaintextAt] = at
+      const prk = spare + STATE_BYTES
+      const key = prk + PRK_BYTES
+      let status = prepared ? 0 : extractInto(raw, stateAt, ikmAt, ikm.length, prk)
+      status |= expandFrom(raw, { stateAt, workAt: spare, blockAt, infoBytes, okm: key, length })
+      raw.HEAPU8.copyWithin(out, key + KEY_BYTES, key + length)
+      const nonceAt = blockAt + BLOCK.length + label.length
+      const aadAt = nonceAt + nonce.length
+      const to = out + COMMITMENT_BYTES
+      const encrypt = raw._crypto_aead_xchacha20poly1305_ietf_encrypt
+      return status | encrypt(to, 0, plaintextAt, plaintext.length, 0, aadAt, aad.length, 0, 0, nonceAt, key)
+    })
+  }
+
+  /** XChaCha20-Poly1305: the ciphertext with its 16-byte tag at the end, which is no secret. Key 32 bytes, nonce 24. */
   encrypt(
     key: Uint8Array,
     nonce: Uint8Array,
@@ -100,7 +141,8 @@ export class Primitives {
     plaintext: Uint8Array,
   ): Uint8Array<ArrayBuffer> {
     const { length } = plaintext
-    return this.#run([key, nonce, aad, plaintext], 0, length + TAG_BYTES, (raw, at, _, out) => {
+    const output = publicBytes(length + TAG_BYTES)
+    return this.#run([key, nonce, aad, plaintext], 0, output, (raw, at, _, out) => {
       const encrypt = raw._crypto_aead_xchacha20poly1305_ietf_encrypt
       return encrypt(out, 0, at[3], length, 0, at[2], aad.length, 0, 0, at[1], at[0])
     })
@@ -152,6 +194,7 @@ export class Primitives {
    *
    * @param secret the input keying material, or what `prepare` made of it when `prepared`
    * @param bound the label and the associated data; with the nonce between them they are the derivation's info
+   * @param output room for the result, of exactly its length; a new buffer unless said
    * @returns the lead and the plaintext, one after the other
    */
   openCommitted(
@@ -160,6 +203,7 @@ export class Primitives {
     bound: { readonly label: Uint8Array; readonly aad: Uint8Array },
     sealed: { readonly nonce: Uint8Array; readonly commitment: Uint8Array; readonly ciphertext: Uint8Array },
     leadBytes: number,
+    output: number | Uint8Array<ArrayBuffer> = leadBytes + sealed.ciphertext.length - TAG_BYTES,
   ): Uint8Array<ArrayBuffer> | undefined {
     const { label, aad } = bound
     const { nonce, commitment, ciphertext } = sealed
@@ -169,8 +213,7 @@ export class Primitives {
     const length = leadBytes + KEY_BYTES + COMMITMENT_BYTES
     const inputs = [state, ikm, [BLOCK, label, nonce, aad, COUNTER], commitment, ciphertext] as const
     const spareBytes = STATE_BYTES + PRK_BYTES + blocksOf(length)
-    const outputBytes = leadBytes + ciphertext.length - TAG_BYTES
-    return this.#scratch.run(inputs, spareBytes, outputBytes, (raw, at, spare, out) => {
+    return this.#scratch.run(inputs, spareBytes, output, (raw, at, spare, out) => {
       const [stateAt, ikmAt, blockAt, commitmentAt, ciphertextAt] = at
       const prk = spare + STATE_BYTES
       const okm = prk + PRK_BYTES

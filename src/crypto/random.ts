@@ -1,6 +1,6 @@
 /** The one place that draws randomness. @module */
 
-import { secretBytes } from '../base/bytes.ts'
+import { publicBytes, secretBytes } from '../base/bytes.ts'
 import { checkInteger } from '../base/check.ts'
 import { rejectInput } from './errors.ts'
 
@@ -20,7 +20,17 @@ let next = POOL_BYTES
  */
 export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
   checkInteger(length, 'length', [0, MAX_BYTES], rejectInput)
-  const out = secretBytes(length)
+  return fill(secretBytes(length))
+}
+
+/** `length` bytes (0 to 256) for what is no secret, such as a nonce: as `randomBytes`, at a fifth of its price. */
+export function randomPublic(length: number): Uint8Array<ArrayBuffer> {
+  checkInteger(length, 'length', [0, MAX_POOLED_BYTES], rejectInput)
+  return fill(publicBytes(length))
+}
+
+function fill(out: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const { length } = out
   if (length > MAX_POOLED_BYTES) {
     for (let from = 0; from < length; from += MAX_CALL_BYTES) {
       globalThis.crypto.getRandomValues(out.subarray(from, from + MAX_CALL_BYTES))

@@ -4,6 +4,7 @@ import type { Realm } from '../base/brand.ts'
 import { wipe } from '../base/bytes.ts'
 import { encodeCbor } from '../base/cbor.ts'
 import { checkBytes, checkInteger } from '../base/check.ts'
+import { giveRoom, takeRoom } from '../base/room.ts'
 import { committingOpenPrepared, committingSealPrepared, type Sealed } from '../crypto/committing.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { needsHolder, type Profile, slotCount } from './custody.ts'
@@ -45,6 +46,7 @@ export interface OpenedWrap {
 
 const RECORD_SECRET_BYTES = 32
 const DEVICE_BYTES = 16
+const TAG_BYTES = 16
 /** What slots are bound to that belong to no device. */
 const NO_DEVICE: Uint8Array = new Uint8Array(DEVICE_BYTES)
 export const SLOT_BYTES = 104
@@ -94,12 +96,15 @@ export function openWrap(
   sealed: Sealed,
   wrap: { readonly custody: Uint8Array; readonly binding: WrapBinding; readonly outer: OuterKey },
 ): OpenedWrap | undefined {
-  const slots = openOuter(sealed, wrap.outer, wrap.binding.profile)
-  if (slots === undefined) return undefined
+  const { custody, binding, outer } = wrap
+  const lengthBytes = slotCount(binding.profile) * SLOT_BYTES
+  if (sealed.ciphertext.length !== lengthBytes + TAG_BYTES) return undefined
+  const room = takeRoom(lengthBytes)
   try {
-    return findSlot(slots, wrap.custody, wrap.binding)
+    const slots = committingOpenPrepared(outer.prepared, OUTER, outer.header, sealed, room)
+    return slots && findSlot(slots, custody, binding)
   } finally {
-    wipe(slots)
+    giveRoom(room)
   }
 }
 

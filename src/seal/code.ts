@@ -1,10 +1,11 @@
 /** Sealing a template code under its record secret, rotation key included (SPEC §8). @module */
 
-import { concatBytes, fixedLabel, wipe } from '../base/bytes.ts'
+import { copyPublic, fixedLabel, wipe } from '../base/bytes.ts'
+import { giveRoom, takeRoom } from '../base/room.ts'
 import { aeadEncrypt } from '../crypto/aead.ts'
 import { openLeading } from '../crypto/committing.ts'
 import { hkdf } from '../crypto/kdf.ts'
-import { randomBytes } from '../crypto/random.ts'
+import { randomPublic } from '../crypto/random.ts'
 import { SealError, sealFailure } from './errors.ts'
 
 /** A sealed code as the reference row keeps it. */
@@ -34,13 +35,13 @@ export function sealCode(
   header: Uint8Array,
   makeCode: (rotationKey: Uint8Array) => Uint8Array,
 ): SealedCode {
-  const nonce = randomBytes(NONCE_BYTES)
+  const nonce = randomPublic(NONCE_BYTES)
   const keys = deriveKeys(recordSecret, nonce, header)
   let code: Uint8Array | undefined
   try {
     code = makeCode(keys.subarray(0, KEY_BYTES))
     const ciphertext = aeadEncrypt(keys.subarray(KEY_BYTES, 2 * KEY_BYTES), nonce, header, code)
-    return { nonce, commitment: concatBytes(keys.subarray(2 * KEY_BYTES)), ciphertext }
+    return { nonce, commitment: copyPublic(keys.subarray(2 * KEY_BYTES)), ciphertext }
   } finally {
     wipe(keys, code)
   }
@@ -61,12 +62,13 @@ export function openCode<Result>(
 ): Result {
   if (sealed.ciphertext.length !== codeBytes + TAG_BYTES) throw sealFailure()
   checkSecret(recordSecret)
-  const opened = openLeading(recordSecret, LABEL, header, sealed, KEY_BYTES)
-  if (opened === undefined) throw sealFailure()
+  const room = takeRoom(KEY_BYTES + codeBytes)
   try {
+    const opened = openLeading(recordSecret, LABEL, header, sealed, KEY_BYTES, room)
+    if (opened === undefined) throw sealFailure()
     return use(opened.subarray(KEY_BYTES), opened.subarray(0, KEY_BYTES))
   } finally {
-    wipe(opened)
+    giveRoom(room)
   }
 }
 

@@ -1,6 +1,5 @@
 /** References and probes from an embedding's integers (SPEC §6). @module */
 
-import { secretBytes } from '../base/bytes.ts'
 import type { Bits } from '../policy/operating-point.ts'
 import { quantize, signBits } from '../transform/quantize.ts'
 import { rotate } from '../transform/rotate.ts'
@@ -33,9 +32,10 @@ export function encodeReference(z: Int32Array, suite: Suite, m: Bits, rotationKe
  */
 export function encodeProbe(z: Int32Array, suite: Suite, m: Bits, rotationKey: Uint8Array): Probe {
   return withRotated(z, suite, m, rotationKey, (values, mask) => {
-    const own = secretBytes(mask.length)
+    const room = new ArrayBuffer(m + mask.length)
+    const own = new Uint8Array(room, m)
     own.set(mask)
-    return new Probe(quantize(values, m), own)
+    return new Probe(quantize(values, m, new Int8Array(room, 0, m)), own)
   })
 }
 

@@ -19,12 +19,15 @@ export function stepOf(n: number): number {
  *
  * @param values all n rotated values, |v| < 2^30; borrowed
  * @param m an allowed number of bits, at most n
- * @returns off-heap, owned by the caller, who wipes it
+ * @param q room for as many steps; off-heap room of its own unless given
+ * @returns `q`, owned by the caller, who wipes it
  */
-export function quantize(values: Int32Array, m: number): Int8Array {
-  const step = stepOf(values.length)
-  const q = new Int8Array(new ArrayBuffer(m))
-  kernel().quantize(values, step, q)
+export function quantize(
+  values: Int32Array,
+  m: number,
+  q: Int8Array = new Int8Array(new ArrayBuffer(m)),
+): Int8Array {
+  kernel().quantize(values, stepOf(values.length), q)
   return q
 }
 
