@@ -4,7 +4,7 @@ import { checkBytes } from '../base/check.ts'
 import { rejectInput } from './errors.ts'
 import { primitives } from './sodium.ts'
 
-export const AEAD_KEY_BYTES = 32
+const AEAD_KEY_BYTES = 32
 export const AEAD_NONCE_BYTES = 24
 export const AEAD_TAG_BYTES = 16
 

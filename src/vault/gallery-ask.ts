@@ -13,8 +13,8 @@ import type { GalleryPart } from '../gallery/part-place.ts'
 import type { Hit } from '../gallery/scan.ts'
 import type { VaultContext } from './context.ts'
 import type { Gallery } from './gallery.ts'
-import { headCheck, readOpenRows, shardCheck } from './gallery-rows.ts'
-import { type GalleryMoment, refuseOlder, requireSame } from './gallery-sync.ts'
+import { headCheck, readOpenRows, refuseOlder, shardCheck } from './gallery-rows.ts'
+import { type GalleryMoment, requireSame } from './gallery-sync.ts'
 
 /** What all parts answered, as one index would. */
 export interface Asked {

@@ -18,26 +18,43 @@ import { openSecret, withRecordSecret } from './wrap.ts'
 /** Devices of a record under custody `operator`. */
 const NO_DEVICES: readonly Uint8Array[] = []
 
-/**
- * The codes of a shard's slots from `from` on, `undefined` for a hole and for a member that cannot be read. The caller wipes
- * them.
- */
-export async function loadMembers(
+/** A member's row, its bytes, and the wrap of its record secret as it lies in the store. */
+export interface StoredMember {
+  readonly row: MemberRow
+  readonly bytes: Uint8Array
+  readonly wrap: StoredRow | undefined
+}
+
+/** The rows of a shard's slots from `from` on; `undefined` for a hole and for a member that cannot be read. */
+export async function readMembers(
   ctx: VaultContext,
   profile: GalleryProfile,
   shard: ShardRow,
   from: number,
+): Promise<readonly (StoredMember | undefined)[]> {
+  const members = await readRowsOf(ctx, profile, shard, from)
+  const named = members.filter((member) => member !== undefined)
+  const places = named.map(({ row }) => ({
+    table: 'secrets' as const,
+    key: secretKey(ctx.realm, row.name.record, row.name.generation),
+  }))
+  const wraps = places.length === 0 ? [] : [...(await readRows(ctx.secrets, places))]
+  return members.map((member) => member && { ...member, wrap: wraps.shift() })
+}
+
+/** Their codes, `undefined` for whoever cannot be opened. The caller wipes them. */
+export async function openMembers(
+  ctx: VaultContext,
+  members: readonly (StoredMember | undefined)[],
 ): Promise<readonly (Uint8Array | undefined)[]> {
-  const members = await readMembers(ctx, profile, shard, from)
-  const wraps = await readWraps(ctx, members)
   const codes: (Uint8Array | undefined)[] = members.map(() => undefined)
   try {
-    const secrets = members.map((member, i) => readSecretRow(member, wraps[i]))
+    const secrets = members.map(readSecretRow)
     for (const epoch of new Set(secrets.map((secret) => secret?.epoch))) {
       if (epoch === undefined || !(await mayUse(ctx, epoch))) continue
       // The key that is lent stays valid until the next pause: all its members are opened without one.
       for (const [i, secret] of secrets.entries()) {
-        if (secret?.epoch === epoch) codes[i] = openOne(ctx, members[i], secret)
+        if (secret?.epoch === epoch) codes[i] = openOne(ctx, members[i]?.row, secret)
       }
     }
   } catch (error) {
@@ -47,12 +64,12 @@ export async function loadMembers(
   return codes
 }
 
-async function readMembers(
+async function readRowsOf(
   ctx: VaultContext,
   profile: GalleryProfile,
   shard: ShardRow,
   from: number,
-): Promise<readonly (MemberRow | undefined)[]> {
+): Promise<readonly (Omit<StoredMember, 'wrap'> | undefined)[]> {
   const handles = shard.slots.slice(from)
   const live = handles.filter((handle) => handle !== null)
   const places = live.map((handle) => ({ table: 'galleries' as const, key: memberKey(ctx.realm, handle) }))
@@ -65,26 +82,13 @@ async function readMembers(
       const row = reader.read(stored.bytes, handle)
       const inPlace = row.number === shard.number && row.slot === from + i
       if (!inPlace || !sameProfile(row.profile, profile)) throw misplaced('another slot')
-      return row
+      return { row, bytes: stored.bytes }
     })
   })
 }
 
-async function readWraps(
-  ctx: VaultContext,
-  members: readonly (MemberRow | undefined)[],
-): Promise<readonly (StoredRow | undefined)[]> {
-  const named = members.filter((member) => member !== undefined)
-  const places = named.map(({ name }) => ({
-    table: 'secrets' as const,
-    key: secretKey(ctx.realm, name.record, name.generation),
-  }))
-  const rows = places.length === 0 ? [] : [...(await readRows(ctx.secrets, places))]
-  return members.map((member) => (member === undefined ? undefined : rows.shift()))
-}
-
-function readSecretRow(member: MemberRow | undefined, stored: StoredRow | undefined): SecretRow | undefined {
-  return unlessUnreadable(() => member && openSecret(member.name, stored)?.row)
+function readSecretRow(member: StoredMember | undefined): SecretRow | undefined {
+  return unlessUnreadable(() => member && openSecret(member.row.name, member.wrap)?.row)
 }
 
 /** Members of an epoch that may not be used cannot be read. */

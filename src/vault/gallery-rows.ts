@@ -1,5 +1,6 @@
 /** Reading the rows of a gallery: head, shards, and the keys of shards (SPEC §16). @module */
 
+import { rolledBack } from '../audit/follower.ts'
 import { decodeHeadRow, type GalleryHead } from '../gallery/head-row.ts'
 import { galleryHeadKey, shardKey } from '../gallery/place.ts'
 import { decodeShardRow, type ShardRow } from '../gallery/shard-row.ts'
@@ -64,4 +65,10 @@ export function headCheck(ctx: VaultContext, version: string): StoreStep {
 
 export function shardCheck(ctx: VaultContext, number: number, version: string): StoreStep {
   return { step: 'check', table: 'galleries', key: shardKey(ctx.realm, number), expected: version }
+}
+
+/** A row that is older than what this process has seen is an old reading, or somebody put it back (GALLERY-25). */
+export async function refuseOlder(ctx: VaultContext, check: StoreStep): Promise<never> {
+  await ctx.store.commit([check])
+  throw rolledBack()
 }

@@ -36,8 +36,8 @@ export const ENTRIES: readonly string[] = [
   'testing',
 ].map((name) => `src/${name}.ts`)
 
-/** Where a program starts: the entries of the package and its command. */
-const STARTS: readonly string[] = [...ENTRIES, 'src/cli/main.ts']
+/** Where a program starts: the entries of the package, its command, and what a thread runs. */
+const STARTS: readonly string[] = [...ENTRIES, 'src/cli/main.ts', 'src/vault/opening-thread.ts']
 
 export const FILE_LINES = 400
 export const FUNCTION_LINES = 70
