@@ -16,7 +16,8 @@ export async function runRounds(
   for (let round = 0; round < (scenario.repeats ? rounds : 1); round++) {
     const order = round % 2 === 0 ? scenario.variants : scenario.variants.toReversed()
     for (const variant of order) {
-      const run = await inProcess({ scenario: scenario.name, variant: variant.name, round, plan })
+      const task = { scenario: scenario.name, variant: variant.name, round, plan }
+      const run = await inProcess(task, variant.nodeOptions ?? [])
       runs.push(run)
       onRun(run)
     }
@@ -44,8 +45,9 @@ export async function runVariant(scenario: Scenario, name: string, round: number
   return { variant: name, round, series, processorShare }
 }
 
-async function inProcess(task: Task): Promise<Run> {
+async function inProcess(task: Task, nodeOptions: readonly string[]): Promise<Run> {
   const child = fork(new URL('./worker.js', import.meta.url), {
+    execArgv: [...process.execArgv, ...nodeOptions],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   let run: Run | undefined

@@ -28,6 +28,8 @@ export interface Variant {
   readonly name: string
   /** `again` runs the same code as `ours`: what differs between the two is noise. */
   readonly role: 'ours' | 'again' | 'peer'
+  /** Options of Node for its process. */
+  readonly nodeOptions?: readonly string[]
   /** The first series is the headline. */
   run(plan: Plan): Promise<readonly Series[]>
 }
