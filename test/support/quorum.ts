@@ -161,3 +161,13 @@ export function subsets(n: number, size: number): number[][] {
   }
   return from(1, size)
 }
+
+/** The code of the error that a call ends with; `none` when it ends well. */
+export async function codeOf(call: () => unknown): Promise<string> {
+  try {
+    await call()
+    return 'none'
+  } catch (error) {
+    return String((error as { code?: unknown }).code)
+  }
+}
