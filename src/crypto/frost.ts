@@ -18,20 +18,25 @@ import {
   writeScalar,
 } from './ristretto.ts'
 
-const { DKG, Identifier, trustedDealer } = ristretto255_FROST
+const { DKG, Identifier } = ristretto255_FROST
 const KNOWLEDGE_TAG: Uint8Array = utf8('FROST-RISTRETTO255-SHA512-v1dkg') as Uint8Array
 type DealSecret = ReturnType<typeof DKG.round1>['secret']
 
 /** What a dealer makes: commitments to the polynomial, and its value at 1 … n. */
 export interface Dealt {
   readonly commitments: readonly Element[]
-  /** The share of holder i stands at i − 1. Off-heap; the caller wipes them. */
+  /** The share of holder i stands at i − 1. The library made them on the moving heap; the caller wipes them. */
   readonly shares: readonly Uint8Array[]
 }
 
 /** Shares of a new key, any `threshold` of which determine it. Whoever calls knows the key for a moment. */
 export function dealShares(threshold: number, holders: number): Dealt {
-  const dealt = trustedDealer({ min: threshold, max: holders }, undefined, undefined, randomOf)
+  const dealt = ristretto255_FROST.trustedDealer(
+    { min: threshold, max: holders },
+    undefined,
+    undefined,
+    randomOf,
+  )
   const shares = indices(holders).map((index) => {
     const { signingShare } = dealt.secretShares[nameOf(index)] as { readonly signingShare: Uint8Array }
     return signingShare

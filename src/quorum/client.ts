@@ -252,13 +252,13 @@ function checkQuestion({
   checkBytes(record, 'record', RECORD_BYTES, rejectInput)
   checkBytes(generation, 'generation', GENERATION_BYTES, rejectInput)
   checkObject(receipt, 'receipt', rejectInput)
-  checkObject(log, 'log', rejectInput)
-  checkFunction(log.consistency, 'consistency', rejectInput)
+  const checked = checkObject(log, 'log', rejectInput)
+  checkFunction(checked['consistency'], 'consistency', rejectInput)
   return { record: Uint8Array.from(record), generation: Uint8Array.from(generation) }
 }
 
 function checkKeys(keys: readonly QuorumKey[]): readonly QuorumKey[] {
-  const [first] = Array.isArray(keys) ? keys : []
+  const first: unknown = Array.isArray(keys) ? keys[0] : undefined
   if (!(first instanceof QuorumKey) || keys.length > MOST_KEYS)
     throw rejectInput('keys must be a list of one to four keys')
   const epochs = new Set<number>()
@@ -281,8 +281,8 @@ function checkMembers(members: readonly QuorumMember[], key: QuorumKey): readonl
   return members.map((member: QuorumMember) => {
     const { index, verifierKey, peer } = member
     checkInteger(index, 'index', [1, key.holders], rejectInput)
-    checkObject(peer, 'peer', rejectInput)
-    checkFunction(peer.handle, 'handle', rejectInput)
+    const checked = checkObject(peer, 'peer', rejectInput)
+    checkFunction(checked['handle'], 'handle', rejectInput)
     if (indices.has(index)) throw rejectInput('two holders have one index')
     indices.add(index)
     return { index, verifierKey, peer, publicKey: parseVerifierKey(verifierKey, KEY_TYPE.log).publicKey }

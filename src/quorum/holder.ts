@@ -3,7 +3,7 @@
 import type { Anchor } from '../audit/anchor.ts'
 import { KEY_TYPE, parseVerifierKey } from '../audit/note.ts'
 import type { Realm } from '../base/brand.ts'
-import { checkBytes, checkFunction, checkInteger, checkObject, checkText } from '../base/check.ts'
+import { checkBytes, checkInteger, checkObject, checkText } from '../base/check.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { checkRealm } from '../base/identifier.ts'
@@ -72,7 +72,8 @@ export interface QuorumHolder extends QuorumPeer, Disposable {
   /** What acknowledgements are verified with; pinned by whoever asks. */
   readonly verifierKey: string
   /**
-   * Answers a request or a revocation. Whatever is wrong with it, or with this holder, is a refusal in bytes; only an abort rejects.
+   * Answers a request or a revocation. Whatever is wrong with it, or with this holder, is a refusal in bytes; only an
+   * abort rejects, and what is no bytes or too many.
    */
   handle(message: Uint8Array, options?: CallOptions): Promise<Uint8Array>
   /**
@@ -104,7 +105,7 @@ export async function openHolder(options: QuorumHolderOptions, clock: Clock): Pr
   const { shares, realm, index } = checkShares(options.shares)
   const key = checkBytes(options.key, 'key', 32, rejectInput)
   checkObject(options.store, 'store', rejectInput)
-  if (options.anchor !== undefined) checkFunction(options.anchor.advance, 'anchor', rejectInput)
+  if (options.anchor !== undefined) checkObject(options.anchor, 'anchor', rejectInput)
   const budgets = checkBudgets(options.budgets)
   const logKey = checkLogKey(options.logKey)
   const windowMs = checkInteger(
@@ -114,7 +115,8 @@ export async function openHolder(options: QuorumHolderOptions, clock: Clock): Pr
     rejectInput,
   )
   const { store, anchor } = options
-  const state = await HolderState.open({ name: { realm, index }, store, anchor, key }, options)
+  const call = options.signal === undefined ? {} : { signal: options.signal }
+  const state = await HolderState.open({ name: { realm, index }, store, anchor, key }, call)
   try {
     for (const { key: of } of shares) requireServed(state.head, of.epoch, of.refresh)
     const own = shares.map((share) => share.copy())
@@ -312,7 +314,7 @@ function checkShares(given: readonly QuorumShare[]): {
   readonly realm: Realm
   readonly index: number
 } {
-  const [first] = Array.isArray(given) ? given : []
+  const first: unknown = Array.isArray(given) ? given[0] : undefined
   if (!(first instanceof QuorumShare)) throw rejectInput('shares must be a list of shares')
   const refreshes = new Map<number, Set<number>>()
   for (const share of given) {

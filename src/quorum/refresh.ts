@@ -85,7 +85,9 @@ class Refresh implements QuorumRefresh {
       if (!fitsCommitments(value, other.commitments, index, 1)) throw blame(other.index)
       sum = scalars.add(sum, readScalar(value) as bigint)
     }
-    const next = new QuorumKey({ ...key, refresh: key.refresh + 1, commitments: moved(key, this.#openings) })
+    const { realm, epoch, threshold, holders } = key
+    const commitments = moved(key, this.#openings)
+    const next = new QuorumKey({ realm, epoch, refresh: key.refresh + 1, threshold, holders, commitments })
     const share = this.#share.use((own) => shareOf(next, index, scalars.add(own, sum)))
     this[Symbol.dispose]()
     return share

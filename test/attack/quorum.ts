@@ -26,7 +26,7 @@ export async function lyingHolder(): Promise<string> {
       if (index === 3) throw new Error('away')
       const reply = decodeReply(await peer.handle(message, options))
       if (reply.kind !== 'answer') return peer.handle(message, options)
-      // The generator's encoding: a point as good as any, but not this one.
+      // The generator's encoding: an element as good as another, but not this one.
       return encodeAnswer(
         index === 2 ? { ...reply, evaluated: world.dealt.key.shareKey(1).toBytes() } : reply,
       )

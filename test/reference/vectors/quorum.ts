@@ -141,7 +141,7 @@ function negative(): Vector[] {
     'request: 64 hashes': request.with(9, [
       new Uint8Array(9),
       41,
-      Array(64).fill(new Uint8Array(32)),
+      Array.from({ length: 64 }, () => new Uint8Array(32)),
       'note',
       40,
       [],
