@@ -11,8 +11,8 @@ import { malformed, rejectInput } from './errors.ts'
 
 export const FORMAT = 1
 const KIND = 23
-export const LEAST_THRESHOLD = 2
-export const MOST_HOLDERS = 16
+const LEAST_THRESHOLD = 2
+const MOST_HOLDERS = 16
 export const MAX_EPOCH = 0xffff_ffff
 /** Sixteen commitments and the rest. */
 export const MAX_KEY_BYTES = 1024

@@ -29,7 +29,7 @@ import { type ManualClock, manualClock } from '../../src/base/manual-clock.ts'
 import { openHolder, type QuorumHolderOptions } from '../../src/quorum/holder.ts'
 
 export const REALM = 'clinic'
-export const START_MS = 1_767_225_600_000
+const START_MS = 1_767_225_600_000
 export const BUDGETS = { recordPerHour: 100, recordTotal: 1000, allPerHour: 10_000 }
 export const RECORD: Uint8Array = new Uint8Array(16).fill(5)
 
