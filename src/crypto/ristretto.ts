@@ -45,14 +45,12 @@ export function writeScalar(value: bigint): Uint8Array<ArrayBuffer> {
   return out
 }
 
-/** A uniform scalar that is not zero. */
+/** A uniform scalar that is not zero: 64 random bytes modulo ℓ − 1, and one more. */
 export function randomScalar(): bigint {
-  for (;;) {
-    const wide = randomBytes(WIDE_BYTES)
-    const value = reduceWide(wide)
-    wipe(wide)
-    if (value !== 0n) return value
-  }
+  const wide = randomBytes(WIDE_BYTES)
+  const value = 1n + (numberOf(wide) % (Fn.ORDER - 1n))
+  wipe(wide)
+  return value
 }
 
 /** The element that 32 bytes encode; `undefined` for the identity and for what RFC 9496 §4.3.1 does not decode. */
@@ -81,11 +79,10 @@ export function multiplyBase(secret: bigint): Element {
  * little about a secret that is used again and again (QUORUM-6).
  */
 export function multiplyBlinded(element: Element, secret: bigint): Element {
-  for (;;) {
-    const first = randomScalar()
-    const second = Fn.sub(secret, first)
-    if (second !== 0n) return element.multiply(first).add(element.multiply(second))
-  }
+  const first = randomScalar()
+  // It is zero with a chance of 2^-252; noble throws then.
+  const second = Fn.sub(secret, first)
+  return element.multiply(first).add(element.multiply(second))
 }
 
 /** `Σ factor·element` in variable time: for what is public. The identity when there is nothing to add. */
