@@ -370,3 +370,20 @@ test('QUORUM-6 two evaluations by one share are one point under two proofs', () 
   expect(new Set(parts.map(({ proof }) => hex(proof))).size).toBe(8)
   for (const part of parts) expect(verifyPartial(key, INPUT, part)).toBeDefined()
 })
+
+test('QUORUM-3 each step is taken once and in its order, and not after the end', () => {
+  const { shares } = dealQuorum(PLAN)
+  const plan = { lost: 5, helpers: [1, 2, 3] }
+  for (const make of [
+    () => joinQuorum(PLAN, 1),
+    () => refreshQuorum(shares[0] as QuorumShare),
+    () => helpRepair(shares[0] as QuorumShare, plan),
+  ]) {
+    const part = make()
+    const last = 'sum' in part ? part.sum.bind(part) : part.finish.bind(part)
+    expect(codeOf(() => last([])).code).toBe('ERR_QUORUM_INPUT')
+    part[Symbol.dispose]()
+    expect(codeOf(() => part.deal([])).code).toMatch(/^ERR_QUORUM_(?:INPUT|ROUND)$/)
+    expect(codeOf(() => last([])).code).toBe('ERR_QUORUM_INPUT')
+  }
+})
