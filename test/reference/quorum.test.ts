@@ -1,5 +1,5 @@
 /** The reference's group against the one that the library uses, on inputs that no vector has (SPEC §13). @module */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { lagrange } from '../../src/crypto/frost.ts'
 import {
