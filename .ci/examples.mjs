@@ -14,6 +14,8 @@ const keys = named('keys', 'realm keys, version 1')
 const seal = vectors('seal')[0]
 const row = named('record', 'reference, m 512 of d 512')
 const receipt = vectors('receipt')[0]
+const quorum = named('quorum', '2 of 3')
+const [part] = quorum.parts
 const log = named('audit', 'log')
 const entry = named('audit', 'entry 0')
 
@@ -52,6 +54,14 @@ const examples = {
     `verifier key  ${log.key}`,
     'checkpoint:',
     ...log.note.trimEnd().split('\n'),
+  ],
+  quorum: [
+    `quorum key  ${short(quorum.key)}`,
+    `m           ${short(quorum.input)}`,
+    `H           ${quorum.element}`,
+    `Y_1         ${part.evaluated}`,
+    `proof       ${short(part.proof)}`,
+    `output      ${short(quorum.output)}`,
   ],
   lifecycle: [`receipt body  ${short(receipt.body)}`, `signature     ${short(receipt.signature)}`],
 }

@@ -9,6 +9,7 @@ import { identifyScenario } from './identify.ts'
 import { identifyPartsScenario } from './identify-parts.ts'
 import { keyingScenario } from './keying.ts'
 import { postgresScenario } from './postgres.ts'
+import { quorumScenario } from './quorum.ts'
 import { rotateScenario } from './rotate.ts'
 import { scanScenario } from './scan.ts'
 import type { Scenario } from './scenario.ts'
@@ -27,6 +28,7 @@ export const SCENARIOS: readonly Scenario[] = [
   identifyPartsScenario,
   auditScenario,
   auditLogScenario,
+  quorumScenario,
   enrollScenario,
   scanScenario,
   evaluateScenario,

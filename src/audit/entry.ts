@@ -31,6 +31,7 @@ export const ACTIONS = [
   'key-retire',
   'identify',
   'gallery',
+  'open',
 ] as const
 
 /** How it ended, in classes that tell no score. */

@@ -21,7 +21,7 @@ const IMPORTS: readonly ImportRule[] = [
 ]
 
 /** What a browser loads: nothing behind these may import a Node module. */
-const BROWSER_ENTRIES = ['index', 'holder', 'evaluate', 'audit', 'otel', 'testing'].map(
+const BROWSER_ENTRIES = ['index', 'holder', 'evaluate', 'audit', 'quorum', 'otel', 'testing'].map(
   (name) => `src/${name}.ts`,
 )
 

@@ -13,6 +13,7 @@ export const FLOORS: ReadonlyMap<string, number> = new Map([
   ['keys', 3],
   ['dataset', 3],
   ['template', 4],
+  ['quorum', 4],
   ['compare', 5],
   ['seal', 5],
   ['record', 6],
@@ -32,6 +33,7 @@ export const ENTRIES: readonly string[] = [
   'holder',
   'evaluate',
   'audit',
+  'quorum',
   'otel',
   'testing',
 ].map((name) => `src/${name}.ts`)

@@ -7,6 +7,7 @@ import gallery from './gallery.json' with { type: 'json' }
 import identifiers from './identifiers.json' with { type: 'json' }
 import keys from './keys.json' with { type: 'json' }
 import operations from './operations.json' with { type: 'json' }
+import quorum from './quorum.json' with { type: 'json' }
 import receipt from './receipt.json' with { type: 'json' }
 import record from './record.json' with { type: 'json' }
 import seal from './seal.json' with { type: 'json' }
@@ -20,6 +21,7 @@ const files = {
   identifiers,
   keys,
   operations,
+  quorum,
   receipt,
   record,
   seal,

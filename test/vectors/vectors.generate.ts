@@ -10,6 +10,7 @@ import { galleryVectors } from '../reference/vectors/gallery.ts'
 import { identifierVectors } from '../reference/vectors/identifiers.ts'
 import { keyVectors } from '../reference/vectors/keys.ts'
 import { operationVectors, receiptVectors } from '../reference/vectors/lifecycle.ts'
+import { quorumVectors } from '../reference/vectors/quorum.ts'
 import { recordVectors } from '../reference/vectors/record.ts'
 import { sealVectors } from '../reference/vectors/seal.ts'
 import { transformVectors } from '../reference/vectors/transform.ts'
@@ -26,6 +27,7 @@ const FILES: Readonly<Record<string, () => VectorFile>> = {
   operations: operationVectors,
   audit: auditVectors,
   gallery: galleryVectors,
+  quorum: quorumVectors,
 }
 
 let positive = 0

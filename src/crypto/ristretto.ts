@@ -1,0 +1,204 @@
+/** The group ristretto255: scalars, elements, blinded multiplication, proofs of equal logarithms (SPEC §13, RFC 9496, RFC 9497). @module */
+
+import { ristretto255, ristretto255_hasher } from '@noble/curves/ed25519.js'
+import { sha512 } from '@noble/hashes/sha2.js'
+import { concatBytes, fixedLabel, secretBytes, utf8, wipe } from '../base/bytes.ts'
+import { randomBytes } from './random.ts'
+
+/** An element of the group. Made by this module only. */
+export type Element = InstanceType<typeof ristretto255.Point>
+
+export const SCALAR_BYTES = 32
+export const ELEMENT_BYTES = 32
+export const PROOF_BYTES = 64
+const WIDE_BYTES = 64
+
+const { Point } = ristretto255
+const { Fn } = Point
+
+/** Numbers modulo the order of the group. JavaScript's integers can neither be wiped nor computed with in constant time. */
+export const scalars: {
+  readonly add: (a: bigint, b: bigint) => bigint
+  readonly subtract: (a: bigint, b: bigint) => bigint
+  readonly multiply: (a: bigint, b: bigint) => bigint
+  /** Of a number that is not zero. */
+  readonly invert: (a: bigint) => bigint
+} = Object.freeze({
+  add: (a: bigint, b: bigint) => Fn.add(a, b),
+  subtract: (a: bigint, b: bigint) => Fn.sub(a, b),
+  multiply: (a: bigint, b: bigint) => Fn.mul(a, b),
+  invert: (a: bigint) => Fn.inv(a),
+})
+
+/** The scalar that 32 bytes encode; `undefined` for zero and for what is not below the order. */
+export function readScalar(bytes: Uint8Array): bigint | undefined {
+  if (bytes.length !== SCALAR_BYTES) return undefined
+  const value = numberOf(bytes)
+  return value === 0n || value >= Fn.ORDER ? undefined : value
+}
+
+/** 32 bytes, least significant first, off-heap; the caller wipes them. */
+export function writeScalar(value: bigint): Uint8Array<ArrayBuffer> {
+  const out = secretBytes(SCALAR_BYTES)
+  const view = new DataView(out.buffer)
+  for (let word = 0; word < 4; word++) view.setBigUint64(8 * word, value >> BigInt(64 * word), true)
+  return out
+}
+
+/** A uniform scalar that is not zero: 64 random bytes modulo ℓ − 1, and one more. */
+export function randomScalar(): bigint {
+  const wide = randomBytes(WIDE_BYTES)
+  const value = 1n + (numberOf(wide) % (Fn.ORDER - 1n))
+  wipe(wide)
+  return value
+}
+
+/** The element that 32 bytes encode; `undefined` for the identity and for what RFC 9496 §4.3.1 does not decode. */
+export function readElement(bytes: Uint8Array): Element | undefined {
+  if (bytes.length !== ELEMENT_BYTES) return undefined
+  try {
+    const element = Point.fromBytes(Uint8Array.from(bytes))
+    return element.is0() ? undefined : element
+  } catch {
+    return undefined
+  }
+}
+
+/** The element of a message under a context string (RFC 9380 Appendix B, RFC 9497 §4.1). */
+export function hashToElement(message: Uint8Array, context: Uint8Array): Element {
+  return ristretto255_hasher.hashToCurve(message, { DST: concatBytes(ascii('HashToGroup-'), context) })
+}
+
+/** `secret·G`; the generator's multiples are tabled, so this one is blinded by noble. */
+export function multiplyBase(secret: bigint): Element {
+  return Point.BASE.multiply(secret)
+}
+
+/**
+ * `secret·element` as two multiplications by summands that are drawn anew: the time of one depends on its scalar, and would tell a
+ * little about a secret that is used again and again (QUORUM-6).
+ */
+export function multiplyBlinded(element: Element, secret: bigint): Element {
+  const first = randomScalar()
+  // It is zero with a chance of 2^-252; noble throws then.
+  const second = Fn.sub(secret, first)
+  return element.multiply(first).add(element.multiply(second))
+}
+
+/** `Σ factor·element` in variable time: for what is public. The identity when there is nothing to add. */
+export function sumOfProducts(terms: Iterable<readonly [factor: bigint, element: Element]>): Element {
+  let sum = Point.ZERO
+  for (const [factor, element] of terms) sum = sum.add(element.multiplyUnsafe(factor))
+  return sum
+}
+
+/** What a proof is about: `evaluated` is `element` times the number of which `key` is the multiple of G. */
+export interface Statement {
+  readonly key: Element
+  readonly element: Element
+  readonly evaluated: Element
+}
+
+/** `GenerateProof` of RFC 9497 §2.2.1 for one element, 64 bytes. The nonce is hedged: random, and bound to secret and statement. */
+export function prove(secret: bigint, statement: Statement, context: Uint8Array): Uint8Array {
+  const random = randomBytes(SCALAR_BYTES)
+  const own = writeScalar(secret)
+  const said = [statement.key, statement.element, statement.evaluated].map((element) => element.toBytes())
+  const input = concatBytes(fixedLabel('guise/v1/quorum-nonce'), random, own, ...said)
+  const wide = sha512(input)
+  try {
+    return proveWith(reduceWide(wide), secret, statement, context)
+  } finally {
+    wipe(random, own, input, wide)
+  }
+}
+
+/** `prove` with a nonce that is given: for vectors. The same nonce in two proofs gives the secret away. */
+export function proveWith(
+  nonce: bigint,
+  secret: bigint,
+  statement: Statement,
+  context: Uint8Array,
+): Uint8Array {
+  const { m, z } = compositesOf(statement, context)
+  const challenge = challengeOf(
+    [statement.key, m, z, multiplyBase(nonce), multiplyBlinded(m, nonce)],
+    context,
+  )
+  const response = Fn.sub(nonce, Fn.mul(challenge, secret))
+  return concatBytes(writeScalar(challenge), writeScalar(response))
+}
+
+/** `VerifyProof` of RFC 9497 §2.2.2 for one element. Whatever has another form is false. */
+export function verifyProof(statement: Statement, proof: Uint8Array, context: Uint8Array): boolean {
+  if (proof.length !== PROOF_BYTES) return false
+  const challenge = numberOf(proof.subarray(0, SCALAR_BYTES))
+  const response = numberOf(proof.subarray(SCALAR_BYTES))
+  if (challenge >= Fn.ORDER || response >= Fn.ORDER) return false
+  const { m, z } = compositesOf(statement, context)
+  const { key } = statement
+  const second = sumOfProducts([
+    [response, Point.BASE],
+    [challenge, key],
+  ])
+  const third = sumOfProducts([
+    [response, m],
+    [challenge, z],
+  ])
+  return challengeOf([key, m, z, second, third], context) === challenge
+}
+
+/** `Finalize` of RFC 9497 §3.3.1 for an element that nobody blinded: 64 bytes, off-heap, wiped by the caller. */
+export function finalize(input: Uint8Array, element: Element): Uint8Array<ArrayBuffer> {
+  const bytes = element.toBytes()
+  const message = concatBytes(framed(input), framed(bytes), ascii('Finalize'))
+  const digest = sha512(message)
+  const out = secretBytes(digest.length)
+  out.set(digest)
+  wipe(bytes, message, digest)
+  return out
+}
+
+/** The number modulo the order that 64 bytes, least significant first, are. */
+export function reduceWide(wide: Uint8Array): bigint {
+  return Fn.create(numberOf(wide))
+}
+
+/** RFC 9497 §2.2.1 `ComputeCompositesFast`: one multiplication of the evaluated element, which is public, gives the same. */
+function compositesOf(
+  { key, element, evaluated }: Statement,
+  context: Uint8Array,
+): { m: Element; z: Element } {
+  const seed = sha512(concatBytes(framed(key.toBytes()), framed(concatBytes(ascii('Seed-'), context))))
+  const first = Uint8Array.of(0, 0)
+  const message = concatBytes(framed(seed), first, framed(element.toBytes()), framed(evaluated.toBytes()))
+  const factor = hashToScalar(concatBytes(message, ascii('Composite')), context)
+  return { m: element.multiplyUnsafe(factor), z: evaluated.multiplyUnsafe(factor) }
+}
+
+function challengeOf(elements: readonly Element[], context: Uint8Array): bigint {
+  const parts = elements.map((element) => framed(element.toBytes()))
+  return hashToScalar(concatBytes(...parts, ascii('Challenge')), context)
+}
+
+function hashToScalar(message: Uint8Array, context: Uint8Array): bigint {
+  const tag = concatBytes(ascii('HashToScalar-'), context)
+  return ristretto255_hasher.hashToScalar(message, { DST: tag })
+}
+
+/** `I2OSP(len(x), 2) ‖ x`. */
+function framed(bytes: Uint8Array): Uint8Array {
+  return concatBytes(Uint8Array.of(bytes.length >> 8, bytes.length & 255), bytes)
+}
+
+function ascii(text: string): Uint8Array {
+  return utf8(text) as Uint8Array
+}
+
+/** Least significant byte first. */
+function numberOf(bytes: Uint8Array): bigint {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  let value = 0n
+  for (let at = bytes.length - 8; at >= 0; at -= 8) value = (value << 64n) | view.getBigUint64(at, true)
+  return value
+}

@@ -1,0 +1,96 @@
+/** What a quorum computes: shares of an output, their proofs, and the output of any t of them (SPEC §13.3). @module */
+
+import type { Realm } from '../base/brand.ts'
+import { utf8 } from '../base/bytes.ts'
+import { encodeCbor } from '../base/cbor.ts'
+import { lagrange } from '../crypto/frost.ts'
+import {
+  type Element,
+  finalize,
+  hashToElement,
+  multiplyBlinded,
+  prove,
+  readElement,
+  sumOfProducts,
+  verifyProof,
+} from '../crypto/ristretto.ts'
+import { rejectInput } from './errors.ts'
+import { FORMAT, type QuorumKey } from './key.ts'
+import type { QuorumShare } from './share.ts'
+
+const KIND = 24
+export const CONTEXT: Uint8Array = utf8('guise/v1/quorum-ristretto255-SHA512') as Uint8Array
+
+/** What is opened. */
+export interface QuorumPlace {
+  readonly realm: Realm
+  /** 16 bytes. */
+  readonly record: Uint8Array
+  /** 20 bytes. */
+  readonly generation: Uint8Array
+  readonly epoch: number
+}
+
+/** `m`, and the element that it hashes to. */
+export interface QuorumInput {
+  readonly bytes: Uint8Array
+  readonly element: Element
+}
+
+/** One holder's part of an output. */
+export interface Partial {
+  readonly index: number
+  /** 32 bytes. */
+  readonly evaluated: Uint8Array
+  /** 64 bytes. */
+  readonly proof: Uint8Array
+}
+
+/** A part whose proof was verified. */
+export interface VerifiedPartial {
+  readonly index: number
+  readonly element: Element
+}
+
+export function quorumInput({ realm, record, generation, epoch }: QuorumPlace): QuorumInput {
+  const bytes = encodeCbor([FORMAT, KIND, realm, record, generation, epoch])
+  return { bytes, element: hashToElement(bytes, CONTEXT) }
+}
+
+/** A holder's part. Every multiplication by the share is blinded (QUORUM-6). */
+export function evaluateShare(share: QuorumShare, { element }: QuorumInput): Partial {
+  const { key, index } = share
+  return share.use((scalar) => {
+    const evaluated = multiplyBlinded(element, scalar)
+    const statement = { key: key.shareKey(index), element, evaluated }
+    return { index, evaluated: evaluated.toBytes(), proof: prove(scalar, statement, CONTEXT) }
+  })
+}
+
+/** The part, or `undefined` when its proof does not hold under the share key of its index (QUORUM-7). */
+export function verifyPartial(
+  key: QuorumKey,
+  input: QuorumInput,
+  partial: Partial,
+): VerifiedPartial | undefined {
+  const { index, evaluated, proof } = partial
+  const element = readElement(evaluated)
+  if (element === undefined) return undefined
+  const statement = { key: key.shareKey(index), element: input.element, evaluated: element }
+  return verifyProof(statement, proof, CONTEXT) ? { index, element } : undefined
+}
+
+/** The output of exactly t verified parts of different holders: 64 bytes, off-heap, wiped by the caller. */
+export function combinePartials(
+  key: QuorumKey,
+  input: QuorumInput,
+  partials: readonly VerifiedPartial[],
+): Uint8Array<ArrayBuffer> {
+  const places = partials.map(({ index }) => index)
+  if (places.length !== key.threshold || new Set(places).size !== places.length) {
+    throw rejectInput('as many parts as the threshold, each of another holder, make an output')
+  }
+  const factors = lagrange(places, 0)
+  const terms = partials.map(({ element }, i) => [factors[i] as bigint, element] as const)
+  return finalize(input.bytes, sumOfProducts(terms))
+}
