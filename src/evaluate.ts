@@ -93,6 +93,7 @@ export {
 } from './evaluate/linkability.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
+  binomialAtMost,
   clopperPearson,
   type Interval,
   ruleOfThirty,
