@@ -115,6 +115,9 @@ describe('EVALUATE-11', () => {
     const scores = scoresOf([1, 2, 3, 6, 9, 9], [0, 0, 2, 4, 5, 7])
     // At 4: 3 mated refused, 3 others accepted. At 5 only two of the others are.
     expect(detPoints(scores)).toEqual([{ threshold: 4, falseMatchRate: 0.5, falseNonMatchRate: 0.5 }])
+    // The thresholds up to 40 do the same: one point, the most permissive.
+    const gaps = scoresOf([1, 2, 3, 60, 90, 90], [0, 0, 2, 40, 50, 70])
+    expect(detPoints(gaps)).toEqual([{ threshold: 4, falseMatchRate: 0.5, falseNonMatchRate: 0.5 }])
     expect(detPoints(apart)).toEqual([])
   })
 
@@ -230,6 +233,15 @@ describe('EVALUATE-13', () => {
   })
 
   test('EVALUATE-13 the least number of trials without error', () => {
+    // Too few for any outcome is said apart from a bad outcome.
+    const few = { count: 0, trials: 2999, subjects: 78 }
+    expect(() => claimRate(1e-3, few)).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('3 ÷') as string }),
+    )
+    const bad = { count: 9, trials: 3000, subjects: 78 }
+    expect(() => claimRate(1e-3, bad)).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('interval') as string }),
+    )
     // (1 − f)^n ≤ 0.025 for the first time at n = 3,688.
     expect(() => claimRate(1e-3, { count: 0, trials: 3687, subjects: 90 })).toThrow(TOO_FEW)
     expect(claimRate(1e-3, { count: 0, trials: 3688, subjects: 90 }).bound).toBeLessThanOrEqual(1e-3)
