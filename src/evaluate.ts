@@ -13,6 +13,7 @@ export {
   type ScoreCounts,
   type Scores,
   thresholdAt,
+  totalOf,
   trueMatchRate,
 } from './evaluate/accuracy.ts'
 export { type BitStatistics, bitStatistics } from './evaluate/bit-statistics.ts'

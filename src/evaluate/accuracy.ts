@@ -73,7 +73,12 @@ export function countScores(scores: Scores | ScoreCounts): ScoreCounts {
   return { mated: countsOf(scores.mated), nonMated: countsOf(scores.nonMated) }
 }
 
-/** How many comparisons were counted. */
+/**
+ * How many comparisons were counted.
+ *
+ * @example
+ * console.log(totalOf(countGrades(Uint16Array.of(0, 4100, 4100)))) // 3
+ */
 export function totalOf(counts: GradeCounts): number {
   return counts.reduce((sum, count) => sum + count, 0)
 }

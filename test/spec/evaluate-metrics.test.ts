@@ -24,6 +24,7 @@ import {
   type Scores,
   scoreHistogram,
   thresholdAt,
+  totalOf,
   transactionRates,
   trueMatchRate,
   wilson,
@@ -60,6 +61,7 @@ describe('EVALUATE-10', () => {
     const counts = countScores(scores)
     expect(counts).toEqual({ mated: countGrades(scores.mated), nonMated: countGrades(scores.nonMated) })
     expect(counts.mated).toHaveLength(10_001)
+    expect(totalOf(counts.mated)).toBe(scores.mated.length)
     for (const threshold of [1, 2, 2000, 4000, 5000, 5001, 9000, 10_000, 10_001]) {
       for (const rateAt of [falseMatchRate, trueMatchRate, falseNonMatchRate]) {
         expect(rateAt(counts, threshold)).toEqual(rateAt(scores, threshold))
