@@ -1,15 +1,23 @@
 /** Measurements on labelled embeddings: operating points, accuracy, and what a thief gains. @module */
 
 export {
+  countGrades,
+  countScores,
   type EqualErrorRate,
   equalErrorRate,
   falseMatchRate,
   falseNonMatchRate,
   figuresAt,
+  type GradeCounts,
   type OperatingFigures,
+  type ScoreCounts,
   type Scores,
+  thresholdAt,
+  totalOf,
   trueMatchRate,
 } from './evaluate/accuracy.ts'
+export { type BitStatistics, bitStatistics } from './evaluate/bit-statistics.ts'
+export type { BootstrapOptions, Difference } from './evaluate/bootstrap.ts'
 export {
   type CalibrateOptions,
   type Calibration,
@@ -20,6 +28,16 @@ export {
   operatingPointAt,
 } from './evaluate/calibrate.ts'
 export { type CandidateOptions, type CandidateReport, candidateReport } from './evaluate/candidates.ts'
+export {
+  type Claim,
+  type ComparisonRates,
+  type Counted,
+  claimRate,
+  independentFalsePositives,
+  type TransactionRates,
+  transactionRates,
+} from './evaluate/claims.ts'
+export { detPoints, scoreHistogram } from './evaluate/curves.ts'
 export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
 export type {
   AcceptedAt,
@@ -44,6 +62,13 @@ export type {
   WayAccuracy,
 } from './evaluate/figures.ts'
 export {
+  type GroupScores,
+  type GroupSpread,
+  groupRates,
+  groupSpread,
+  perSubjectRates,
+} from './evaluate/groups.ts'
+export {
   type IdentificationOptions,
   type IdentificationReport,
   identificationReport,
@@ -51,6 +76,15 @@ export {
   type ThresholdFigures,
   type WayFigures,
 } from './evaluate/identification.ts'
+export {
+  degreesOfFreedom,
+  type GradeMoments,
+  gradeMoments,
+  guessingBits,
+  identityBits,
+  informationFigures,
+  relativeEntropyBits,
+} from './evaluate/information.ts'
 export {
   type Linkability,
   type LinkabilityBin,
@@ -60,9 +94,30 @@ export {
 } from './evaluate/linkability.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
+  binomialAtMost,
+  clopperPearson,
+  type Interval,
+  ruleOfThirty,
+  ruleOfThree,
+  wilson,
+  zeroErrorBound,
+} from './evaluate/rates.ts'
+export {
   type AccuracyFigures,
   type AccuracyOptions,
   type AccuracyReport,
   accuracyReport,
 } from './evaluate/report.ts'
 export type { SearchTarget, WayDifference } from './evaluate/search-bootstrap.ts'
+export {
+  type SubjectGrades,
+  type SubjectRate,
+  type SubjectScores,
+  type SubjectTally,
+  sampleComparisons,
+  subjectEqualError,
+  subjectEqualErrorDifference,
+  subjectRate,
+  subjectRateDifference,
+  tallyAt,
+} from './evaluate/subject-bootstrap.ts'

@@ -12,6 +12,8 @@ export interface Interval {
 
 /** Two-sided 95 % of the normal distribution. */
 const Z = 1.959963984540054
+/** Two-sided 90 %. */
+const Z_90 = 1.6448536269514722
 /** What remains on either side. */
 const TAIL = 0.025
 const BISECTIONS = 60
@@ -58,6 +60,52 @@ export function clopperPearson(count: number, trials: number): Interval {
 export function ruleOfThree(trials: number): number {
   checkInteger(trials, 'trials', [1, Number.MAX_SAFE_INTEGER], inputError)
   return Math.min(1, 3 / trials)
+}
+
+/** What stands behind the rule of three: with no error in `trials` the rate is below 1 − 0.05^(1 ÷ trials). */
+export function zeroErrorBound(trials: number): number {
+  checkInteger(trials, 'trials', [1, Number.MAX_SAFE_INTEGER], inputError)
+  return 0 - Math.expm1(Math.log(0.05) / trials)
+}
+
+/**
+ * Doddington's rule of thirty: with at least 30 errors the true rate lies within ±30 % of the measured one with 90 %
+ * confidence, when the trials are independent.
+ *
+ * @returns `within`: 1.645 ÷ √errors, the half-width as a share of the rate; infinite for no error.
+ * @example
+ * console.log(ruleOfThirty(30).holds, ruleOfThirty(29).holds) // true false
+ */
+export function ruleOfThirty(errors: number): { readonly holds: boolean; readonly within: number } {
+  checkInteger(errors, 'errors', [0, Number.MAX_SAFE_INTEGER], inputError)
+  return { holds: errors >= 30, within: Z_90 / Math.sqrt(errors) }
+}
+
+/**
+ * P(X ≤ count) for X binomial (trials, p): how often codes under wrong keys, whose bits are fair coins, come as near as
+ * `count` of `trials` bits. Also far out in the tail, down to 10⁻³⁰⁰; below that 0.
+ *
+ * @param p Between 0 and 1, both excluded.
+ * @example
+ * console.log(binomialAtMost(2, 4, 0.5)) // 0.6875
+ */
+export function binomialAtMost(count: number, trials: number, p: number): number {
+  share(count, trials)
+  if (!(p > 0 && p < 1)) throw inputError('p must be between 0 and 1')
+  if (count === trials) return 1
+  const mode = Math.min(trials, Math.floor((trials + 1) * p))
+  if (count >= mode) return atMost(count, trials, p)
+  const odds = p / (1 - p)
+  let term = 1
+  for (let i = mode; i > count; i--) term *= i / ((trials - i + 1) * odds)
+  // The largest term's own probability, from one that `atMost` does sum.
+  const largest = atMost(mode, trials, p) - atMost(mode - 1, trials, p)
+  let sum = term
+  for (let i = count; i > 0 && term > NEGLIGIBLE * sum; i--) {
+    term *= i / ((trials - i + 1) * odds)
+    sum += term
+  }
+  return largest * sum
 }
 
 function share(count: number, trials: number): number {
