@@ -120,6 +120,9 @@ describe('the library', () => {
     expect(find(report, 'generations', 'hamming').linkability.unlinkable).toBe(true)
     expect(find(report, 'keys-known', 'preimage').linkability.unlinkable).toBe(false)
     // Tested on half of the people: too few pairs for a claim.
+    expect(report.protocol.join(' ')).toMatch(
+      /fewer than 5000 mated pairs nothing is claimed: the linker learned/,
+    )
     expect(find(report, 'generations', 'learned').linkability.unlinkable).toBeUndefined()
   })
 
@@ -325,6 +328,23 @@ describe('EVALUATE-37', () => {
     )
     expect(find(forced, 'generations', 'hamming').auc).toEqual(find(plain, 'generations', 'hamming').auc)
     expect(forced.diversity).toEqual(plain.diversity)
+  })
+
+  test('a measurement tells how far it is, and stops when it is told to, also while labels are dealt', async () => {
+    const people = await somePeople(12, 4, 64)
+    const told: (readonly [number, number])[] = []
+    const options = { permutations: 200, reissues: 100 }
+    await measureLinkage(people, { ...options, onProgress: (done, total) => told.push([done, total]) })
+    expect(told.length).toBeGreaterThan(1)
+    for (const [done, total] of told) expect(done).toBeLessThanOrEqual(total)
+    const control = new AbortController()
+    const onProgress = (): void => control.abort()
+    const stopped = { ...options, onProgress, signal: control.signal }
+    await expect(measureLinkage(people, stopped)).rejects.toThrow('abort')
+    const scores = { mated: Array.from({ length: 9000 }, (_, i) => i), nonMated: [1, 2, 3] }
+    const dealing = new AbortController()
+    const abort = { onProgress: () => dealing.abort(), signal: dealing.signal }
+    await expect(linkability(scores, { seed: 'a', permutations: 100_000, ...abort })).rejects.toThrow('abort')
   })
 
   test('too few people, and options out of range', async () => {
