@@ -264,7 +264,7 @@ describe('EVALUATE-36', () => {
   )
 })
 
-describe('EVALUATE-37', () => {
+describe('EVALUATE-37', { timeout: 60_000 }, () => {
   const SEES: Readonly<Record<string, readonly string[]>> = {
     'one key for a pair, no mask': ['hamming', 'spectrum', 'statistics', 'learned'],
     'one round, no exchanges, no mask': ['spectrum', 'learned'],
@@ -274,7 +274,7 @@ describe('EVALUATE-37', () => {
   }
 
   test.each(Object.entries(SEES))('EVALUATE-37 %s', async (name, see) => {
-    const people = await somePeople(40, 6, 128)
+    const people = await somePeople(32, 6, 128)
     const scheme = weakened('linkage', 128)[name]
     const found = await measureLinkage(people, { permutations: 400, reissues: 100 }, scheme)
     expect(found.family.linked).toBe(true)
