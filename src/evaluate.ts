@@ -42,7 +42,9 @@ export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
 export type {
   AcceptedAt,
   AccumulationFigures,
+  AreaFigures,
   DetPoint,
+  DiversityFigures,
   DrillReport,
   Evaluation,
   GroupRates,
@@ -50,6 +52,7 @@ export type {
   InversionFigures,
   InversionReport,
   LinkageReport,
+  LinkageSetting,
   LinkerFigures,
   Measured,
   Quartiles,
@@ -92,6 +95,7 @@ export {
   type LinkageScores,
   linkability,
 } from './evaluate/linkability.ts'
+export { type LinkageMeasurement, type LinkageOptions, linkageReport } from './evaluate/linkage.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
   binomialAtMost,
