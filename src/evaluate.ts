@@ -51,6 +51,7 @@ export {
   type ThresholdFigures,
   type WayFigures,
 } from './evaluate/identification.ts'
+export { type InversionOptions, inversionReport } from './evaluate/inversion.ts'
 export {
   type Linkability,
   type LinkabilityBin,
