@@ -157,7 +157,7 @@ async function makePreimages(
   const keeper = new Keeper(people, targets, group)
   const random = new SeededRandom(seed, 'inversion-strangers')
   for (const [target, { sample }] of targets.entries()) {
-    // The key of the next target is as wrong a key as any.
+    // The key of the next target is a wrong key like every other.
     const before = (target + targets.length - 1) % targets.length
     const theft = thefts.take(sample, group, targets[before]?.sample)
     for (const m of group.bits) {
