@@ -59,7 +59,7 @@ export function populationOf(people: People): Population {
   let best = 0
   for (let i = 1; i < totals.length; i++) if ((totals[i] as number) > (totals[best] as number)) best = i
   const { mean, covariance } = momentsOf(people, all)
-  const found = population(mean, covariance, SHRINKAGES[best] as number)
+  const found = population(mean, covariance, SHRINKAGES[best])
   wipe(covariance)
   return found
 }
