@@ -10,7 +10,7 @@ import { detPoints, scoreHistogram } from './curves.ts'
 import { EvaluateError, inputError } from './errors.ts'
 import type { TargetName, ThresholdRates, VerificationReport, Way, WayAccuracy } from './figures.ts'
 import { informationFigures } from './information.ts'
-import type { OnProgress, TaskOptions } from './pace.ts'
+import { partOf, type TaskOptions } from './pace.ts'
 import { loadPeople, type People } from './people.ts'
 import { crowdOf, type Resampled, resampleSubjects } from './resample.ts'
 import { type Streamed, streamScores } from './stream.ts'
@@ -213,15 +213,6 @@ function peopleRates(
     perSubject: subjectRates(streamed, threshold, denominators),
     groups: groupRates(streamed, threshold, denominators, groups),
   }
-}
-
-/** A part of a task, in thousandths of the whole. */
-export function partOf(
-  onProgress: OnProgress | undefined,
-  [from, to]: readonly [number, number],
-): OnProgress {
-  return (done, total) =>
-    onProgress?.(from + Math.min(to - from, ((to - from) * done) / Math.max(1, total)), 1000)
 }
 
 function protocolOf(

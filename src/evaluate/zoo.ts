@@ -14,8 +14,11 @@ export interface Groups {
 }
 
 /** `undefined` where the data have none. A subject is of the group of its first sample. */
-export function groupsOf(people: People & Partial<Grouped>): Groups | undefined {
-  const { groupOf, groupNames, subjectOf, subjects } = people
+export function groupsOf(
+  people: People & Partial<Grouped>,
+  subjects: number = people.subjects,
+): Groups | undefined {
+  const { groupOf, groupNames, subjectOf } = people
   if (groupOf === undefined || groupNames === undefined || groupNames.length === 0) return undefined
   const ofSubject = new Int32Array(subjects).fill(-1)
   for (let sample = people.count - 1; sample >= 0; sample--) {
