@@ -19,6 +19,11 @@ export {
   operatingPointAt,
   type ProbeClass,
 } from './evaluate/calibrate.ts'
+export {
+  calibrateGallery,
+  type GalleryCalibrateOptions,
+  type GalleryCalibration,
+} from './evaluate/calibrate-gallery.ts'
 export { type CandidateOptions, type CandidateReport, candidateReport } from './evaluate/candidates.ts'
 export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
 export type {
@@ -58,7 +63,12 @@ export {
   type LinkageScores,
   linkability,
 } from './evaluate/linkability.ts'
-export { decodeOperatingPoint, encodeOperatingPoint } from './evaluate/operating-file.ts'
+export {
+  decodeIdentificationPoint,
+  decodeOperatingPoint,
+  encodeIdentificationPoint,
+  encodeOperatingPoint,
+} from './evaluate/operating-file.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
   type AccuracyFigures,
