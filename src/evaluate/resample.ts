@@ -68,7 +68,7 @@ export async function resampleSubjects(
 ): Promise<readonly Resampled[]> {
   await cryptoReady()
   const { replicates, seed } = options
-  const random = new SeededRandom(seed, 'subjects')
+  const random = new SeededRandom(seed, 'bootstrap')
   const pace = new Pace(replicates * sets.length, options)
   const curves = sets.map(({ streamed }) => new WeightedCurves(crowd, streamed))
   const drawn = sets.map(({ thresholds }) => ({
