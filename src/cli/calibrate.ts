@@ -120,7 +120,10 @@ export function calibrateCommand(argv: readonly string[], io: Io): Promise<numbe
     const calibration = await watch(io, `comparing ${dataset.name}`, (onProgress) =>
       calibrate(dataset, {
         ...common,
-        ...{ falseMatchRate: target, classes, everyGroup: values['every-group'], onProgress },
+        falseMatchRate: target,
+        classes,
+        everyGroup: values['every-group'],
+        onProgress,
         ...(values.impostors !== undefined && { impostors: pairCount(values.impostors) }),
         ...(values.threads !== undefined && { threads: wholeNumber('--threads', values.threads, 1, 64) }),
       }),

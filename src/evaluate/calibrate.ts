@@ -178,7 +178,11 @@ async function calibrateSides(
   const most = options.impostors === 'all' ? MOST_IMPOSTORS : (options.impostors ?? USUAL_IMPOSTORS)
   checkInteger(most, 'impostors', [1, Number.MAX_SAFE_INTEGER], inputError)
   const plan = planStream(sides, {
-    ...{ suite: checkSuite(suite), seed, draws: 1, sampled: 'all', most },
+    suite: checkSuite(suite),
+    seed,
+    draws: 1,
+    sampled: 'all',
+    most,
     targets: [{ way: 'asymmetric', bits }],
     ...(target > KEPT_RATE && { keep: Math.ceil(Math.min(target, 1) * most) }),
   })
@@ -195,7 +199,10 @@ async function calibrateSides(
   const threshold =
     options.everyGroup === true ? everyGroup(found, overall, target, denominators, groups) : overall
   const [resampled] = await resampleSubjects(crowd, [{ streamed: found, thresholds: [threshold] }], {
-    ...{ seed, replicates, signal, onProgress: partOf(onProgress, [900, 1000]) },
+    seed,
+    replicates,
+    signal,
+    onProgress: partOf(onProgress, [900, 1000]),
   })
   const {
     falseMatchRate: ofFalse,

@@ -94,7 +94,10 @@ describe('EVALUATE-24', () => {
 
   test('EVALUATE-24 each class has a point of its own, with references of the data set', async () => {
     const { operatingPoint, classes } = await calibrate(base, {
-      ...{ model, falseMatchRate: 0.01, probeClass: 'plain', replicates: 200 },
+      model,
+      falseMatchRate: 0.01,
+      probeClass: 'plain',
+      replicates: 200,
       classes: [{ name: 'half', dataset: flipped }],
     })
     const [half] = classes
@@ -113,7 +116,10 @@ describe('EVALUATE-24', () => {
       return row.row % 3 === 1 ? undefined : { ...row, subject }
     })
     const { classes } = await calibrate(base, {
-      ...{ model, falseMatchRate: 0.01, replicates: 200, classes: [{ name: 'half', dataset: some }] },
+      model,
+      falseMatchRate: 0.01,
+      replicates: 200,
+      classes: [{ name: 'half', dataset: some }],
     })
     // 80 probes: two of a stranger meet all 120 references, the others those of 39 people, and their own three.
     expect(classes[0]?.operatingPoint.falseMatchRate.trials).toBe(2 * 120 + 78 * 117)

@@ -66,7 +66,13 @@ function gradesByTemplates(
 
 function exactly(streams: readonly Streamed[]): unknown {
   return streams.map(({ counts, moments, mated, matedMoments, cut, kept, nonMated, step }) => ({
-    ...{ counts, moments, mated, matedMoments, cut, nonMated, step },
+    counts,
+    moments,
+    mated,
+    matedMoments,
+    cut,
+    nonMated,
+    step,
     kept: Array.from(kept.grades, (grade, i) => [grade, kept.references[i], kept.probes[i]].join()).sort(),
   }))
 }
@@ -336,7 +342,9 @@ describe('EVALUATE-22', () => {
       expect(people.integers.some((value) => value !== 0)).toBe(true)
       const abort = new AbortController()
       const aborted = streamScores(planOf(people), {
-        ...{ threads: 2, crewModule: CREW, signal: abort.signal },
+        threads: 2,
+        crewModule: CREW,
+        signal: abort.signal,
         onProgress: () => abort.abort(),
       })
       await expect(aborted).rejects.toThrow('aborted')
