@@ -26,8 +26,8 @@ const usage = `
 Usage: guise calibrate --data PATH --fmr RATE --out FILE [options]
 
 Measures false matches between the people of a data set and writes the operating point whose rate is at most RATE.
-The people must be others than those who will be enrolled. What the point promises for others is its upper bound: 95 %, for
-people drawn anew.
+The people must be others than those who will be enrolled. What the point promises is the upper bound of its rate: for as
+many other people, 95 %.
 
   --data PATH        folder with embeddings.f32 or one .npy, labels.csv and perhaps meta.json; or a .f32, .npy,
                      .csv or .jsonl file
@@ -39,8 +39,8 @@ people drawn anew.
                      references; its operating point goes to FILE with .NAME before the end; may be repeated
   --group COLUMN     column of the data set that says a subject's group; default group, where there is one
   --every-group      the threshold keeps RATE within every group, not only over all people
-  --gallery N        also writes an identification point for galleries of N people, by searches for everybody else, to FILE
-                     with .gallery before the end
+  --gallery N        also writes an identification point for galleries of N people, by searches for everybody else,
+                     to FILE with .gallery before the end
   --fpir RATE        with --gallery: highest share of such searches that end with a candidate; default 1e-3
   --gallery-bits M   with --gallery: of the codes that are scanned; default as --bits
   --scan T           with --gallery: threshold of the scan, ten-thousandths; default 1

@@ -32,7 +32,8 @@ interface SystemModule {
 
 /** What a thread runs. Text, as the name of a file would be lost in a bundle; where this module is part of one, no thread helps. */
 const SOURCE = `
-const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
+const load = process.getBuiltinModule
+const { parentPort, workerData } = load('node:worker_threads')
 import(workerData.module).then(({ serve }) => serve(parentPort, workerData.shared, workerData.self))
 `
 

@@ -100,7 +100,7 @@ export interface Tallied {
 }
 
 /** The smallest grade, at least 1, that at most `keep` comparisons reach. */
-export function cutOf(counts: GradeCounts, keep: number): number {
+function cutOf(counts: GradeCounts, keep: number): number {
   let above = 0
   for (let grade = MAX_GRADE; grade > 0; grade--) {
     above += counts[grade] as number

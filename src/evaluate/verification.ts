@@ -49,7 +49,7 @@ export interface VerificationOptions extends TaskOptions {
   readonly threads?: number
 }
 
-export const TARGETS: readonly (readonly [TargetName, number])[] = [
+const TARGETS: readonly (readonly [TargetName, number])[] = [
   ['1e-2', 1e-2],
   ['1e-3', 1e-3],
   ['1e-4', 1e-4],

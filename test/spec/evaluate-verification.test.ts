@@ -6,13 +6,15 @@ import { accepts } from '../../src/compare/decide.ts'
 import { score } from '../../src/compare/score.ts'
 import { syntheticPeople } from '../../src/dataset/synthetic.ts'
 import { countGrades, equalErrorRate, MAX_GRADE, thresholdAt } from '../../src/evaluate/accuracy.ts'
+import { serve } from '../../src/evaluate/crew.ts'
 import { loadPeople, type People } from '../../src/evaluate/people.ts'
 import { SeededRandom, seededKey } from '../../src/evaluate/random.ts'
 import { crowdOf, resampleSubjects } from '../../src/evaluate/resample.ts'
 import { type Streamed, type StreamTask, streamScores } from '../../src/evaluate/stream.ts'
 import { planStream, type StreamOptions, type StreamPlan } from '../../src/evaluate/stream-plan.ts'
 import { subjectRate, tallyAt } from '../../src/evaluate/subject-bootstrap.ts'
-import { mergeTallies, Tally } from '../../src/evaluate/tally.ts'
+import { type Found, mergeTallies, Tally } from '../../src/evaluate/tally.ts'
+import { countWords, turnsOf } from '../../src/evaluate/turns.ts'
 import { encodeProbe, encodeReference } from '../../src/template/template.ts'
 
 const model = { id: 'synthetic@1', dimensions: 64, metric: 'cosine' } as const
@@ -353,6 +355,27 @@ describe('EVALUATE-22', () => {
     } finally {
       restore()
     }
+  })
+
+  test('EVALUATE-22 a thread answers once, with all that it took, and does not take what others have', async () => {
+    const people = await crowd(20, 3)
+    const plan = planOf(people)
+    const alone = await streamScores(plan, { threads: 1 })
+    const mated = alone.map((streamed) => new Int16Array(streamed.mated.length))
+    const shared = { plan, mated, words: new Int32Array(new SharedArrayBuffer(4 * countWords(plan))) }
+    const answers: (readonly Found[])[] = []
+    const port = { postMessage: (found: unknown): number => answers.push(found as readonly Found[]) }
+    await serve(port, shared, 1)
+    await serve(port, shared, 2)
+    expect(answers).toHaveLength(2)
+    expect(answers[0]?.map(({ counts }) => counts)).toEqual(alone.map(({ counts }) => counts))
+    expect(answers[1]?.every(({ counts }) => counts.every((count) => count === 0))).toBe(true)
+    expect(mated.map((grades) => Uint16Array.from(grades, (grade) => Math.max(0, grade)))).toEqual(
+      alone.map((streamed) => streamed.mated),
+    )
+    // 4 turns of 16 references in each of 3 passes.
+    expect(turnsOf(shared, 1)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    expect(turnsOf(shared, 2)).toEqual([])
   })
 
   test('EVALUATE-22 where there are no threads, one does everything', async () => {
