@@ -26,8 +26,8 @@ const usage = `
 Usage: guise calibrate --data PATH --fmr RATE --out FILE [options]
 
 Measures false matches between the people of a data set and writes the operating point whose rate is at most RATE.
-The people must be others than those who will be enrolled. What the point promises is the upper bound of its rate: for as
-many other people, 95 %.
+The people must be others than those who will be enrolled. What the point promises is the upper bound of its rate:
+95 %, for as many other people.
 
   --data PATH        folder with embeddings.f32 or one .npy, labels.csv and perhaps meta.json; or a .f32, .npy,
                      .csv or .jsonl file
