@@ -104,6 +104,7 @@ export {
 } from './evaluate/operating-file.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
+  binomialAtMost,
   clopperPearson,
   type Interval,
   ruleOfThirty,

@@ -1,27 +1,28 @@
 /** Rates that may be claimed, and what they come to for a whole transaction (SPEC §15.2). @module */
 
-import type { Brand } from '../base/brand.ts'
 import { checkInteger } from '../base/check.ts'
 import type { Rate } from '../policy/operating-point.ts'
 import { EvaluateError, inputError } from './errors.ts'
 import { clopperPearson, type Interval, rate } from './rates.ts'
 
+/** Only a type: a protected member is lost when an object is spread, as a brand by symbol is not. */
+declare abstract class Checked {
+  protected readonly claim: true
+}
+
 /**
- * "The rate is at most `target`", as a type: no plain value is one, and `claimRate` makes none that its trials
- * cannot show. A function that publishes a rate takes a `Claim`.
+ * "The rate is at most `target`", as a type: no plain value is one, nor a copy with another target, and `claimRate`
+ * makes none that its trials cannot show. A function that publishes a rate takes a `Claim`.
  */
-export type Claim = Brand<
-  {
-    /** What is claimed: the rate is at most this. */
-    readonly target: number
-    readonly measured: Rate
-    /** The larger of the upper ends of all intervals; at most `target`. */
-    readonly bound: number
-    /** People among whom the trials were made. */
-    readonly subjects: number
-  },
-  'Claim'
->
+export type Claim = Checked & {
+  /** What is claimed: the rate is at most this. */
+  readonly target: number
+  readonly measured: Rate
+  /** The larger of the upper ends of all intervals; at most `target`. */
+  readonly bound: number
+  /** People among whom the trials were made. */
+  readonly subjects: number
+}
 
 /** What a claim is made from. */
 export interface Counted {
@@ -56,7 +57,7 @@ export function claimRate(target: number, counted: Counted): Claim {
   if (bound > target) {
     throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'the interval of the measured rate ends above the claim')
   }
-  return Object.freeze({ target, measured: Object.freeze(measured), bound, subjects }) as Claim
+  return Object.freeze({ target, measured: Object.freeze(measured), bound, subjects }) as object as Claim
 }
 
 /** Whether `trials` comparisons are at least 3 ÷ target: with fewer, no error at all would not show such a rate. */

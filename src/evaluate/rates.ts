@@ -81,6 +81,33 @@ export function ruleOfThirty(errors: number): { readonly holds: boolean; readonl
   return { holds: errors >= 30, within: Z_90 / Math.sqrt(errors) }
 }
 
+/**
+ * P(X ≤ count) for X binomial (trials, p): how often codes under wrong keys, whose bits are fair coins, come as near as
+ * `count` of `trials` bits. Also far out in the tail, down to 10⁻³⁰⁰; below that 0.
+ *
+ * @param p Between 0 and 1, both excluded.
+ * @example
+ * console.log(binomialAtMost(2, 4, 0.5)) // 0.6875
+ */
+export function binomialAtMost(count: number, trials: number, p: number): number {
+  share(count, trials)
+  if (!(p > 0 && p < 1)) throw inputError('p must be between 0 and 1')
+  if (count === trials) return 1
+  const mode = Math.min(trials, Math.floor((trials + 1) * p))
+  if (count >= mode) return atMost(count, trials, p)
+  const odds = p / (1 - p)
+  let term = 1
+  for (let i = mode; i > count; i--) term *= i / ((trials - i + 1) * odds)
+  // The largest term's own probability, from one that `atMost` does sum.
+  const largest = atMost(mode, trials, p) - atMost(mode - 1, trials, p)
+  let sum = term
+  for (let i = count; i > 0 && term > NEGLIGIBLE * sum; i--) {
+    term *= i / ((trials - i + 1) * odds)
+    sum += term
+  }
+  return largest * sum
+}
+
 function share(count: number, trials: number): number {
   checkInteger(trials, 'trials', [1, Number.MAX_SAFE_INTEGER], inputError)
   return checkInteger(count, 'count', [0, trials], inputError) / trials

@@ -6,8 +6,6 @@ import { accumulateWeights, crossing, MAX_GRADE } from './accuracy.ts'
 import { type BootstrapOptions, type Difference, differenceOf } from './bootstrap.ts'
 import { EvaluateError, inputError } from './errors.ts'
 import { Pace } from './pace.ts'
-import type { PairList } from './pairs.ts'
-import type { People } from './people.ts'
 import { SeededRandom } from './random.ts'
 
 /** Comparisons of one kind, and the subjects of both sides of each: equal for mated ones, different for others. */
@@ -47,17 +45,6 @@ export interface SubjectRate extends Difference {
 
 /** Up to so many cells, subject × subject, comparisons of the same two are added up. */
 const MOST_CELLS = 2 ** 24
-
-/** The grades of a list of pairs, with the subjects of both sides. */
-export function subjectGrades(
-  people: Pick<People, 'subjectOf'>,
-  { references, probes }: PairList,
-  grades: Uint16Array,
-): SubjectGrades {
-  if (references.length !== grades.length) throw inputError('scores and pairs do not belong together')
-  const subject = (sample: number): number => people.subjectOf[sample] as number
-  return { a: references.map(subject), b: probes.map(subject), grades }
-}
 
 /**
  * At most `most` of the comparisons, drawn by seed: their list is cut into as many equal parts, and one is taken from

@@ -12,6 +12,7 @@ import {
   type VerifyDecision,
   type VerifyRequest,
 } from 'guise'
+import { type Claim, claimRate } from 'guise/evaluate'
 
 declare const face: Embedding
 declare const vector: Float32Array
@@ -101,3 +102,18 @@ export const bytes: Embedding = embedding(new Uint8Array(2048), model)
 export const euclid: Embedding = embedding(vector, { ...model, metric: 'euclidean' })
 // @ts-expect-error a vector without a model has no meaning
 export const modelless: Embedding = embedding(vector)
+
+// ── a rate is claimed only as finely as its trials can show ─────────────────────────────────────
+const counted = { count: 0, trials: 40_000, subjects: 284 }
+export const claim: Claim = claimRate(1e-4, counted)
+export const claimed: number = claim.target
+// @ts-expect-error a number is no claim
+export const bareClaim: Claim = 1e-4
+// @ts-expect-error what looks like a claim was not checked
+export const madeUp: Claim = { target: 1e-9, measured: claim.measured, bound: 1e-9, subjects: 284 }
+// @ts-expect-error a claim with another target was not checked
+export const stretched: Claim = { ...claim, target: 1e-9, bound: 1e-9 }
+// @ts-expect-error a claim does not change
+claim.target = 1e-9
+// @ts-expect-error a claim says among how many people
+export const nobody: Claim = claimRate(1e-4, { count: 0, trials: 40_000 })
