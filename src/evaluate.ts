@@ -21,12 +21,17 @@ export type { BootstrapOptions, Difference } from './evaluate/bootstrap.ts'
 export {
   type CalibrateOptions,
   type Calibration,
+  type ClassCalibration,
   calibrate,
-  decodeOperatingPoint,
-  encodeOperatingPoint,
   type OperatingTarget,
   operatingPointAt,
+  type ProbeClass,
 } from './evaluate/calibrate.ts'
+export {
+  calibrateGallery,
+  type GalleryCalibrateOptions,
+  type GalleryCalibration,
+} from './evaluate/calibrate-gallery.ts'
 export { type CandidateOptions, type CandidateReport, candidateReport } from './evaluate/candidates.ts'
 export {
   type Claim,
@@ -79,7 +84,6 @@ export {
   type ThresholdFigures,
   type WayFigures,
 } from './evaluate/identification.ts'
-export { type InversionOptions, inversionReport } from './evaluate/inversion.ts'
 export {
   degreesOfFreedom,
   type GradeMoments,
@@ -89,6 +93,7 @@ export {
   informationFigures,
   relativeEntropyBits,
 } from './evaluate/information.ts'
+export { type InversionOptions, inversionReport } from './evaluate/inversion.ts'
 export {
   type Linkability,
   type LinkabilityBin,
@@ -97,6 +102,12 @@ export {
   linkability,
 } from './evaluate/linkability.ts'
 export { type LinkageMeasurement, type LinkageOptions, linkageReport } from './evaluate/linkage.ts'
+export {
+  decodeIdentificationPoint,
+  decodeOperatingPoint,
+  encodeIdentificationPoint,
+  encodeOperatingPoint,
+} from './evaluate/operating-file.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
   binomialAtMost,
@@ -126,3 +137,4 @@ export {
   subjectRateDifference,
   tallyAt,
 } from './evaluate/subject-bootstrap.ts'
+export { type VerificationOptions, verificationReport } from './evaluate/verification.ts'
