@@ -39,7 +39,7 @@ function ours(pairs: readonly number[]): readonly Row[] {
 
 function oursAlone(pairs: readonly number[]): readonly Row[] {
   return SUITES.flatMap((suite) =>
-    pairs.map((n): Row => [`${suite}, ${n} pairs: best structured attack`, 0.08, 0, 'at most']),
+    pairs.map((n): Row => [`${suite}, ${n} pairs: best structured attack`, 0.12, 0, 'at most']),
   )
 }
 

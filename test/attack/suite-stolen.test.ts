@@ -1,9 +1,10 @@
 /** The attack suite, smoke tier: code and key are stolen together (SPEC §15.7). @module */
 import { expect, test } from 'vitest'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
+import { syntheticPeople } from '../../src/dataset/synthetic.ts'
 import { checkScenario } from './suite/check.ts'
 import { SCENARIOS } from './suite/scenarios.ts'
-import { syntheticCircumstances } from './suite/synthetic.ts'
+import { circumstancesOf, syntheticCircumstances } from './suite/synthetic.ts'
 
 const CIRCUMSTANCES = syntheticCircumstances('smoke')
 const TIMEOUT = 120_000
@@ -57,3 +58,10 @@ test(
   },
   TIMEOUT,
 )
+
+test('a data set of one’s own is attacked alike, with as many bits as it has dimensions', async () => {
+  const dataset = syntheticPeople({ seed: 'own', subjects: 300, samples: 2, dimensions: 128 })
+  const figures = await SCENARIOS['linkedByKeys']?.run(circumstancesOf(dataset, 'smoke', 'own'))
+  expect(figures?.map(({ name }) => name)).toEqual(['m = 128: D_sys'])
+  expect(figures?.[0]?.value).toBeGreaterThan(0.8)
+})

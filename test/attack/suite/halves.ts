@@ -11,7 +11,7 @@ import { populationsOf } from '../shard-population.ts'
 import { facesOf } from './faces.ts'
 import type { Circumstances } from './measure.ts'
 
-export const BITS: readonly Bits[] = [128, 256, 512]
+const BITS: readonly Bits[] = [128, 256, 512]
 
 /** Somebody of the second half: the sample that is enrolled, and another one. */
 export interface Target {
@@ -91,7 +91,7 @@ async function makeHalves(people: People, others: People | undefined, seed: stri
 }
 
 /** Pairs of different people, the references ascending. */
-export function strangers(people: People, samples: readonly number[], random: SeededRandom): PairList {
+function strangers(people: People, samples: readonly number[], random: SeededRandom): PairList {
   const total = (samples.length * (samples.length - 1)) / 2
   const keep = Math.min(1, MOST_COMPARISONS / total)
   const references: number[] = []

@@ -6,7 +6,7 @@ import { loadPeople, type People } from '../../../src/evaluate/people.ts'
 import type { Circumstances, Tier } from './measure.ts'
 
 const DIMENSIONS = 512
-export const SEED = 'attacks'
+const SEED = 'attacks'
 
 /** Smoke: 1,000 people of two samples, slow: 3,000. Beside them 6,000 whom the thief knows, and 30,000 whose codes are aligned. */
 export function syntheticCircumstances(tier: Tier, seed: string = SEED): Circumstances {

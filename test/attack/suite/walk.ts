@@ -30,39 +30,42 @@ export async function walk(
   { ask, queries, careful, direction: draw, step }: Walk,
 ): Promise<void> {
   let at = start
-  let asked = 0
-  for (let turn = 0; asked + 2 * HALVINGS <= queries; turn++) {
+  let answers = 0
+  for (let turn = 0; ; turn++) {
+    if (answers + 2 * HALVINGS > queries) return
     const direction = across(draw(turn), at)
     const ends: number[] = []
     for (const side of [1, -1]) {
-      const end = await endOf(careful, async (distance) => {
-        asked++
-        return await ask(at.map((value, i) => value + side * distance * (direction[i] as number)))
-      })
+      const end = await endOf(careful, (distance) =>
+        ask(at.map((value, i) => value + side * distance * (direction[i] as number))),
+      )
       if (end === undefined) return
-      ends.push(side * end)
+      answers += end.answers
+      ends.push(side * end.distance)
     }
     const shift = (STRIDE * ((ends[0] as number) + (ends[1] as number))) / 2
     at = unit(at.map((value, i) => value + shift * (direction[i] as number)))
-    step(asked, at)
+    step(answers, at)
   }
 }
 
 async function endOf(
   careful: boolean,
   ask: (distance: number) => Promise<boolean | undefined>,
-): Promise<number | undefined> {
+): Promise<{ readonly distance: number; readonly answers: number } | undefined> {
   let inside = 0
   let outside = FARTHEST
+  let answers = 0
   while (outside - inside > FARTHEST / 2 ** HALVINGS) {
     const next = careful ? inside + FARTHEST / 2 ** (HALVINGS - 1) : (inside + outside) / 2
     const answer = await ask(next)
     if (answer === undefined) return undefined
+    answers++
     if (answer) inside = next
     else outside = next
     if (careful && (!answer || next >= FARTHEST)) break
   }
-  return (inside + outside) / 2
+  return { distance: (inside + outside) / 2, answers }
 }
 
 function across(direction: Float64Array, from: Float64Array): Float64Array {
