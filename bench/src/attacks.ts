@@ -153,8 +153,8 @@ function translated(path: string, folder: string): string {
   const library = (file: string): string => `from '${pathToFileURL(join(root, 'dist', file)).href}'`
   if (!folder.startsWith(out)) throw new RangeError('outside the folder')
   return outputText
-    .replace(/from '(?:\.\.\/)+src\/(.*)\.js'/g, (_, file: string) => library(`${file}.js`))
-    .replace(/from 'guise'/g, () => library('index.js'))
+    .replace(/from ['"](?:\.\.\/)+src\/(.*)\.js['"]/g, (_, file: string) => library(`${file}.js`))
+    .replace(/from ['"]guise['"]/g, () => library('index.js'))
 }
 
 main().catch((error: unknown) => {

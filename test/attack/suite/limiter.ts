@@ -126,8 +126,7 @@ async function walkOne(
 
 export const custody: Scenario = {
   attack: 'B15',
-  title:
-    'all rows and the key provider are stolen: who opens with the face itself, by custody; the thief puts the rows back before each guess',
+  title: 'all rows and the key provider are stolen: who opens with the face itself, by custody',
   ofPeople: true,
   run: async (circumstances) => {
     const halves = await halvesOf(circumstances)
