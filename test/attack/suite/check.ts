@@ -1,0 +1,27 @@
+/** The assertion of the attack suite: every figure of a scenario is in the table, and within it (SPEC §15.7). @module */
+
+import { expect } from 'vitest'
+import { cryptoReady } from '../../../src/crypto/sodium.ts'
+import { EXPECTED } from '../expected.ts'
+import type { Circumstances } from './measure.ts'
+import { SCENARIOS } from './scenarios.ts'
+import { linesOf, textOf } from './table.ts'
+
+/** @returns the values by name */
+export async function checkScenario(
+  scenario: string,
+  circumstances: Circumstances,
+): Promise<ReadonlyMap<string, number>> {
+  await cryptoReady()
+  const lines = await linesOf(scenario, circumstances)
+  console.info([SCENARIOS[scenario]?.title, ...lines.map(textOf)].join('\n'))
+  const wanted = EXPECTED.filter(
+    (group) => group.scenario === scenario && (group.slow !== true || circumstances.tier === 'slow'),
+  ).flatMap(({ rows }) => rows.map(([name]) => name))
+  const measured = lines.map(({ name }) => name)
+  // Nothing is measured that the table does not know, and what the table knows of this tier is measured.
+  expect(lines.filter(({ expectation }) => expectation === undefined)).toEqual([])
+  if (circumstances.tier === 'smoke') expect([...measured].sort()).toEqual([...wanted].sort())
+  expect(lines.filter((line) => line.holds !== true).map(textOf)).toEqual([])
+  return new Map(lines.map(({ name, value }) => [name, value]))
+}
