@@ -11,6 +11,7 @@ Commands
   demo        the main job on a temporary store, or accuracy on your embeddings
   keys        make and rotate the keyring of a realm
   calibrate   from labelled embeddings to an operating point
+  drill       what each stolen set yields, from real vaults in a temporary folder
   import      bring existing embeddings into a vault
   dedupe      say who of a batch resembles somebody in the realm's gallery
   status      count people, keys and unfinished work of a realm, and say what is due
@@ -30,6 +31,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['demo', async (): Promise<Command> => (await import('./demo.ts')).demoCommand],
   ['keys', keys],
   ['calibrate', async (): Promise<Command> => (await import('./calibrate.ts')).calibrateCommand],
+  ['drill', async (): Promise<Command> => (await import('./drill.ts')).drillCommand],
   ['import', async (): Promise<Command> => (await import('./import.ts')).importCommand],
   ['dedupe', async (): Promise<Command> => (await import('./dedupe.ts')).dedupeCommand],
   ['backup', async (): Promise<Command> => (await import('./backup.ts')).backupCommand],
