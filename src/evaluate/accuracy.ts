@@ -16,6 +16,18 @@ export interface Scores {
   readonly nonMated: Uint16Array
 }
 
+/**
+ * Comparisons by grade: entry g says how many have grade g. 10,001 whole numbers from 0 to 2^53 − 1, so that a
+ * hundred million comparisons need no list. Add two of them entry by entry.
+ */
+export type GradeCounts = Float64Array
+
+/** What `Scores` lists, counted. */
+export interface ScoreCounts {
+  readonly mated: GradeCounts
+  readonly nonMated: GradeCounts
+}
+
 /** The strictest threshold; one above it stands for refusing everything. */
 export const MAX_GRADE = 10_000
 
@@ -37,34 +49,70 @@ export interface OperatingFigures {
 /** How many grades, or how much weight, each threshold from 0 to 10,001 accepts. */
 export type Accepted = Float64Array
 
+/**
+ * How many comparisons have each grade.
+ *
+ * @param grades Grades from 0 to 10,000, as `Scores` has them.
+ * @returns 10,001 counts.
+ * @throws {EvaluateError} `ERR_EVALUATE_INPUT` for a grade above 10,000.
+ * @example
+ * const counts = countGrades(Uint16Array.of(0, 4100, 4100))
+ * console.log(counts[4100]) // 2
+ */
+export function countGrades(grades: Uint16Array): GradeCounts {
+  const counts = new Float64Array(MAX_GRADE + 1)
+  for (const grade of grades) {
+    if (grade > MAX_GRADE) throw inputError('a grade must be at most 10,000')
+    counts[grade] = at(counts, grade) + 1
+  }
+  return counts
+}
+
+/** `countGrades` of both kinds; counts are given back as they are, once they are found to be counts. */
+export function countScores(scores: Scores | ScoreCounts): ScoreCounts {
+  return { mated: countsOf(scores.mated), nonMated: countsOf(scores.nonMated) }
+}
+
+/** How many comparisons were counted. */
+export function totalOf(counts: GradeCounts): number {
+  return counts.reduce((sum, count) => sum + count, 0)
+}
+
+/** How many comparisons each threshold from 0 to 10,001 accepts. */
+export function acceptedBy(grades: Uint16Array | GradeCounts): Accepted {
+  const weights = new Float64Array(MAX_GRADE + 2)
+  weights.set(countsOf(grades))
+  return accumulateWeights(weights)
+}
+
 /** Share of non-mated comparisons that `threshold` accepts. */
-export function falseMatchRate(scores: Scores, threshold: number): Rate {
+export function falseMatchRate(scores: Scores | ScoreCounts, threshold: number): Rate {
   return acceptedShare(scores.nonMated, threshold)
 }
 
 /** Share of mated comparisons that `threshold` accepts: 1 − the false non-match rate. */
-export function trueMatchRate(scores: Scores, threshold: number): Rate {
+export function trueMatchRate(scores: Scores | ScoreCounts, threshold: number): Rate {
   return acceptedShare(scores.mated, threshold)
 }
 
 /** Share of mated comparisons that `threshold` refuses. */
-export function falseNonMatchRate(scores: Scores, threshold: number): Rate {
-  const { mated } = scores
-  return rate(mated.length - countAccepted(mated, threshold), mated.length)
+export function falseNonMatchRate(scores: Scores | ScoreCounts, threshold: number): Rate {
+  const { accepted, trials } = tally(scores.mated, threshold)
+  return rate(trials - accepted, trials)
 }
 
 /** The most permissive threshold whose measured false match rate is at most `target`; never interpolated. */
-export function thresholdAt(nonMated: Uint16Array, target: number): number | undefined {
+export function thresholdAt(nonMated: Uint16Array | GradeCounts, target: number): number | undefined {
   if (!(target > 0 && target < 1)) throw inputError('the target must be a fraction between 0 and 1')
-  const accepted = accumulate(nonMated)
+  const accepted = acceptedBy(nonMated)
   for (let threshold = 1; threshold <= MAX_GRADE; threshold++) {
-    if (at(accepted, threshold) <= target * nonMated.length) return threshold
+    if (at(accepted, threshold) <= target * at(accepted, 0)) return threshold
   }
   return undefined
 }
 
 /** Both rates at `thresholdAt(target)`. */
-export function figuresAt(scores: Scores, target: number): OperatingFigures {
+export function figuresAt(scores: Scores | ScoreCounts, target: number): OperatingFigures {
   const threshold = thresholdAt(scores.nonMated, target)
   return {
     threshold,
@@ -74,9 +122,9 @@ export function figuresAt(scores: Scores, target: number): OperatingFigures {
 }
 
 /** The equal error rate with its bracket, as the fingerprint verification competitions define it (FVC2000). */
-export function equalErrorRate(scores: Scores): EqualErrorRate {
+export function equalErrorRate(scores: Scores | ScoreCounts): EqualErrorRate {
   needBoth(scores)
-  return crossing(accumulate(scores.mated), accumulate(scores.nonMated))
+  return crossing(acceptedBy(scores.mated), acceptedBy(scores.nonMated))
 }
 
 /** The same from accepted counts or weights. */
@@ -102,26 +150,39 @@ export function accumulateWeights(weights: Accepted): Accepted {
   return weights
 }
 
-export function needBoth(scores: Scores): void {
-  if (scores.mated.length > 0 && scores.nonMated.length > 0) return
+export function needBoth(scores: Scores | ScoreCounts): void {
+  if (isSome(scores.mated) && isSome(scores.nonMated)) return
   throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'mated and non-mated comparisons are both needed')
 }
 
-function accumulate(grades: Uint16Array): Accepted {
-  const weights = new Float64Array(MAX_GRADE + 2)
-  for (const grade of grades) weights[grade] = at(weights, grade) + 1
-  return accumulateWeights(weights)
+function isSome(grades: Uint16Array | GradeCounts): boolean {
+  return grades instanceof Uint16Array ? grades.length > 0 : totalOf(countsOf(grades)) > 0
 }
 
-function acceptedShare(grades: Uint16Array, threshold: number): Rate {
-  return rate(countAccepted(grades, threshold), grades.length)
+function countsOf(grades: Uint16Array | GradeCounts): GradeCounts {
+  if (grades instanceof Uint16Array) return countGrades(grades)
+  if (!(grades instanceof Float64Array))
+    throw inputError('grades must be a Uint16Array, counts a Float64Array')
+  if (grades.length !== MAX_GRADE + 1) throw inputError('counts must have 10,001 entries')
+  if (!grades.every((count) => Number.isSafeInteger(count) && count >= 0)) {
+    throw inputError('counts must be whole numbers')
+  }
+  if (!Number.isSafeInteger(totalOf(grades))) throw inputError('there are too many comparisons')
+  return grades
 }
 
-function countAccepted(grades: Uint16Array, threshold: number): number {
+function acceptedShare(grades: Uint16Array | GradeCounts, threshold: number): Rate {
+  const { accepted, trials } = tally(grades, threshold)
+  return rate(accepted, trials)
+}
+
+function tally(
+  grades: Uint16Array | GradeCounts,
+  threshold: number,
+): { readonly accepted: number; readonly trials: number } {
   checkInteger(threshold, 'threshold', [1, MAX_GRADE + 1], inputError)
-  let count = 0
-  for (const grade of grades) if (grade >= threshold) count++
-  return count
+  const accepted = acceptedBy(grades)
+  return { accepted: at(accepted, threshold), trials: at(accepted, 0) }
 }
 
 function at(values: Accepted, index: number): number {

@@ -12,17 +12,15 @@ import { quantize, rotate } from '../transform/kernel'
 export function turnTo(values: usize, stream: usize, levels: i32, rounds: i32, signs: usize, count: i32): void {
   rotate(values, stream, levels, rounds)
   for (let i = 0; i < count; i += 16) {
-    const low = i16x8.narrow_i32x4_s(v128.load(values), v128.load(values, 16))
-    const high = i16x8.narrow_i32x4_s(v128.load(values, 32), v128.load(values, 48))
-    v128.store(signs, i8x16.shr_s(i8x16.narrow_i16x8_s(low, high), 7))
+    v128.store(signs, signsOf(values))
     values += 64
     signs += 16
   }
 }
 
 /**
- * Rotates a probe in place and scores it. `out` gets S and Q over the first 64 values, the first 128, and so on, up to
- * `count`.
+ * Rotates a probe in place and scores it. `out` gets S, Q and the number of signs that differ over the first 64 values, the
+ * first 128, and so on, up to `count`.
  *
  * @param steps room for `count` bytes
  * @param step Δ of the rotation's size
@@ -33,19 +31,30 @@ export function score(
   rotate(values, stream, levels, rounds)
   quantize(values, steps, count, step)
   // 16 bits hold the part of a sum: 14 for each of at most 64 turns.
-  let sums = i16x8.splat(0), energies = i32x4.splat(0)
+  let sums = i16x8.splat(0), energies = i32x4.splat(0), differing = 0
   for (let i = 0; i < count; ) {
     const q = v128.load(steps + i), sign = v128.load(signs + i)
     sums = i16x8.add(sums, i16x8.extadd_pairwise_i8x16_s(i8x16.sub(v128.xor(q, sign), sign)))
     const low = i16x8.extend_low_i8x16_s(q), high = i16x8.extend_high_i8x16_s(q)
     energies = i32x4.add(energies, i32x4.add(i32x4.dot_i16x8_s(low, low), i32x4.dot_i16x8_s(high, high)))
+    differing += popcnt(i8x16.bitmask(v128.xor(signsOf(values), sign)))
+    values += 64
     i += 16
     if (i >= 64 && (i & (i - 1)) == 0) {
       store<i32>(out, total(i32x4.extadd_pairwise_i16x8_s(sums)))
       store<i32>(out, total(energies), 4)
-      out += 8
+      store<i32>(out, differing, 8)
+      out += 12
     }
   }
+}
+
+/** Of sixteen values: a byte each, 0 for zero and above, −1 below. */
+@inline
+function signsOf(values: usize): v128 {
+  const low = i16x8.narrow_i32x4_s(v128.load(values), v128.load(values, 16))
+  const high = i16x8.narrow_i32x4_s(v128.load(values, 32), v128.load(values, 48))
+  return i8x16.shr_s(i8x16.narrow_i16x8_s(low, high), 7)
 }
 
 /** The four values of a vector, added. */

@@ -20,7 +20,7 @@ export interface PairSizes {
 export interface PairKernel {
   /** Where the key stream of the next reference is written to. */
   readonly stream: Uint8Array<ArrayBuffer>
-  /** S and Q of the last probe over the first 64 coordinates, the first 128, and so on, up to `most`. */
+  /** S, Q and differing signs of the last probe over the first 64 coordinates, the first 128, and so on, up to `most`. */
   readonly scores: Int32Array
   /** Rotates a reference by the key stream and keeps its signs. */
   turnTo(z: Int32Array): void
@@ -53,9 +53,9 @@ export function portablePairKernel(sizes: PairSizes): PairKernel {
   return new PortablePairs(sizes)
 }
 
-/** The place of `most` in `scores`: of S; that of Q is the next. */
+/** The place of m in `scores`: of S; Q and the number of differing signs follow. */
 export function scoreAt(m: number): number {
-  return 2 * (25 - Math.clz32(m))
+  return 3 * (25 - Math.clz32(m))
 }
 
 /** A module is used when it answers one question as the portable kernel does. */
@@ -105,7 +105,7 @@ class PortablePairs implements PairKernel {
     this.#step = stepOf(n)
     this.#signs = new Int8Array(new ArrayBuffer(most))
     this.#q = new Int8Array(new ArrayBuffer(most))
-    this.scores = new Int32Array(new ArrayBuffer(4 * (scoreAt(most) + 2)))
+    this.scores = new Int32Array(new ArrayBuffer(4 * (scoreAt(most) + 3)))
   }
 
   turnTo(z: Int32Array): void {
@@ -118,15 +118,18 @@ class PortablePairs implements PairKernel {
     portableKernel.quantize(this.#values, this.#step, this.#q)
     let sum = 0
     let energy = 0
+    let differing = 0
     let at = 0
     for (let i = 0, end = 64; at < this.scores.length; end *= 2) {
       for (; i < end; i++) {
         const step = this.#q[i] as number
         energy = (energy + Math.imul(step, step)) | 0
         sum = (sum + Math.imul(step, this.#signs[i] as number)) | 0
+        if ((this.#signs[i] as number) < 0 !== (this.#values[i] as number) < 0) differing++
       }
       this.scores[at++] = sum
       this.scores[at++] = energy
+      this.scores[at++] = differing
     }
   }
 
@@ -184,7 +187,7 @@ class AssemblyPairs implements PairKernel {
     this.#exports = exports
     this.#values = new Int32Array(buffer, 0, n)
     this.stream = new Uint8Array(buffer, STREAM_AT, streamLength(sizes))
-    this.scores = new Int32Array(buffer, SCORES_AT, scoreAt(most) + 2)
+    this.scores = new Int32Array(buffer, SCORES_AT, scoreAt(most) + 3)
     this.#levels = 31 - Math.clz32(n)
     this.#rounds = rounds
     this.#most = most

@@ -84,12 +84,14 @@ function byReference(
   const [signs, values] = [rotated(enrolled), rotated(presented)]
   const q = quantise(values, most)
   return BITS.filter((bits) => bits <= most).every((bits) => {
-    let [sum, energy] = [0, 0]
+    let [sum, energy, differing] = [0, 0, 0]
     for (let j = 0; j < bits; j++) {
       sum += (signs[j] as number) >= 0 ? (q[j] as number) : -(q[j] as number)
       energy += (q[j] as number) ** 2
+      if ((signs[j] as number) >= 0 !== (values[j] as number) >= 0) differing++
     }
-    return kernel.scores[scoreAt(bits)] === sum && kernel.scores[scoreAt(bits) + 1] === energy
+    const found = kernel.scores.subarray(scoreAt(bits), scoreAt(bits) + 3)
+    return found[0] === sum && found[1] === energy && found[2] === differing
   })
 }
 
@@ -107,6 +109,8 @@ export const PAIR_FAULTS: readonly (readonly [name: string, text: string, replac
   ],
   ['negated and one too little', 'i8x16.sub(v128.xor(q, sign), sign)', 'v128.xor(q, sign)'],
   ['energy of the lower half twice', 'i32x4.dot_i16x8_s(high, high)', 'i32x4.dot_i16x8_s(low, low)'],
+  ['signs that differ, of the quantised', 'v128.xor(signsOf(values), sign)', 'v128.xor(q, sign)'],
+  ['signs of the same sixteen', 'values += 64\n    i += 16\n    if', 'i += 16\n    if'],
   ['a prefix too early', 'if (i >= 64 &&', 'if (i >= 32 &&'],
   [
     'a sum of too few lanes',
