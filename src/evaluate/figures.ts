@@ -194,18 +194,21 @@ export interface Evaluation extends Measured {
   readonly command: string
   readonly startedAt: string
   readonly durationMs: number
-  readonly verification: VerificationReport
-  readonly linkage: LinkageReport
-  readonly inversion: InversionReport
-  readonly drill: DrillReport
+  /** `null`: not measured, and `protocol` says why. */
+  readonly verification: VerificationReport | null
+  readonly linkage: LinkageReport | null
+  readonly inversion: InversionReport | null
+  readonly drill: DrillReport | null
   /** Bytes stored for a template, and milliseconds of processor time to make and to compare one, with the quartiles. */
-  readonly cost: {
-    readonly codeBytes: number
-    readonly referenceRowBytes: number
-    readonly secretRowBytes: number
-    readonly enrollMs: Quartiles
-    readonly compareMs: Quartiles
-  }
+  readonly cost: CostFigures
+}
+
+export interface CostFigures {
+  readonly codeBytes: number
+  readonly referenceRowBytes: number
+  readonly secretRowBytes: number
+  readonly enrollMs: Quartiles
+  readonly compareMs: Quartiles
 }
 
 export interface Quartiles {
