@@ -13,11 +13,11 @@ export {
 export {
   type CalibrateOptions,
   type Calibration,
+  type ClassCalibration,
   calibrate,
-  decodeOperatingPoint,
-  encodeOperatingPoint,
   type OperatingTarget,
   operatingPointAt,
+  type ProbeClass,
 } from './evaluate/calibrate.ts'
 export { type CandidateOptions, type CandidateReport, candidateReport } from './evaluate/candidates.ts'
 export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
@@ -58,6 +58,7 @@ export {
   type LinkageScores,
   linkability,
 } from './evaluate/linkability.ts'
+export { decodeOperatingPoint, encodeOperatingPoint } from './evaluate/operating-file.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
   type AccuracyFigures,
@@ -66,3 +67,4 @@ export {
   accuracyReport,
 } from './evaluate/report.ts'
 export type { SearchTarget, WayDifference } from './evaluate/search-bootstrap.ts'
+export { type VerificationOptions, verificationReport } from './evaluate/verification.ts'

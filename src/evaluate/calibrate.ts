@@ -2,18 +2,32 @@
 
 import type { ModelId, TransformId } from '../base/brand.ts'
 import { toHex } from '../base/bytes.ts'
+import { checkInteger } from '../base/check.ts'
 import type { Dataset } from '../dataset/dataset.ts'
 import type { Model } from '../embedding/model.ts'
-import { type Bits, checkOperatingPoint, type OperatingPoint, type Rate } from '../policy/operating-point.ts'
+import { type Bits, checkOperatingPoint, type OperatingPoint } from '../policy/operating-point.ts'
 import { defaultBits } from '../template/bits.ts'
-import type { Suite } from '../transform/suite.ts'
-import { falseMatchRate, type Scores, thresholdAt, trueMatchRate } from './accuracy.ts'
-import { EvaluateError } from './errors.ts'
-import type { TaskOptions } from './pace.ts'
-import { choosePairs } from './pairs.ts'
-import { loadPeople } from './people.ts'
-import { ruleOfThree } from './rates.ts'
-import { scorePairs } from './scores.ts'
+import { checkSuite, type Suite } from '../transform/suite.ts'
+import {
+  countGrades,
+  falseMatchRate,
+  type GradeCounts,
+  MAX_GRADE,
+  type Scores,
+  thresholdAt,
+  totalOf,
+  trueMatchRate,
+} from './accuracy.ts'
+import { EvaluateError, inputError } from './errors.ts'
+import type { GroupRates, RateFigures } from './figures.ts'
+import { type OnProgress, partOf, type TaskOptions } from './pace.ts'
+import type { People } from './people.ts'
+import { crossSides, loadRoll, type Roll } from './probe-class.ts'
+import { type Interval, ruleOfThree } from './rates.ts'
+import { crowdOf, type Resampled, resampleSubjects } from './resample.ts'
+import { type Streamed, streamScores } from './stream.ts'
+import { planStream } from './stream-plan.ts'
+import { countDenominators, type Denominators, type Groups, groupRates, groupsOf } from './zoo.ts'
 
 /** What an operating point is made for; `falseMatchRate` is the highest that is accepted. */
 export interface OperatingTarget {
@@ -36,28 +50,55 @@ export interface CalibrateOptions extends TaskOptions {
   readonly bits?: Bits
   /** Default `B4`. */
   readonly suite?: Suite
-  /** Default `any`. */
+  /** What kind of probes the data set holds. Default `any`. */
   readonly probeClass?: string
+  /** Probes of other kinds, of the same people: each is compared with the samples of the data set as references. */
+  readonly classes?: readonly ProbeClass[]
+  /** True: the threshold keeps the rate within every group of the data set, not only over all people. */
+  readonly everyGroup?: boolean
   /** Default: name and size of the data set. */
   readonly source?: string
   /** Default `calibrate`. Another seed gives other record keys and, in large sets, other non-mated pairs. */
   readonly seed?: string
-  /** Default: all, at most 600,000, and more where 30 false matches at the target need more. */
+  /** Non-mated comparisons, at most. Default: all, of more than 20,000,000 every k-th; `all`: at most 10^8. */
   readonly impostors?: number | 'all'
+  /** Default 10. */
+  readonly samplesPerSubject?: number
+  /** Resamplings of subjects, at least 200. Default 1000. */
+  readonly replicates?: number
+  /** Threads in all. Default 2 where there are two processors, else 1. What is measured does not depend on it. */
+  readonly threads?: number
 }
 
-export interface Calibration {
+/** `dataset` has the same subjects, and perhaps, row by row, the same photographs. */
+export interface ProbeClass {
+  readonly name: string
+  readonly dataset: Dataset
+}
+
+/** One operating point and what else its comparisons show. */
+export interface ClassCalibration {
+  /** The interval of its rate covers both the exact one over comparisons and that over subjects. */
   readonly operatingPoint: OperatingPoint
   /** Of the same people at this threshold; `undefined` when no one has two samples. */
-  readonly trueMatchRate: Rate | undefined
-  readonly subjects: number
-  readonly samples: number
+  readonly trueMatchRate: RateFigures | undefined
+  /** The interval of the false match rate when subjects are drawn anew. */
+  readonly bySubject: Interval & { readonly replicates: number }
+  /** Rates within groups at this threshold, where the data set has groups. */
+  readonly groups: readonly GroupRates[]
 }
 
-const FORMAT = 'guise-operating-point/1'
-const MAX_FILE_CHARACTERS = 16_384
-const USUAL_IMPOSTORS = 600_000
-const MOST_IMPOSTORS = 20_000_000
+export interface Calibration extends ClassCalibration {
+  readonly subjects: number
+  readonly samples: number
+  /** In the order of `options.classes`. */
+  readonly classes: readonly ClassCalibration[]
+}
+
+const USUAL_IMPOSTORS = 20_000_000
+const MOST_IMPOSTORS = 100_000_000
+/** For higher targets more of the highest comparisons are kept. */
+const KEPT_RATE = 0.01
 
 /**
  * The smallest threshold whose measured false match rate is at most the target. Throws `ERR_EVALUATE_TOO_FEW`
@@ -65,21 +106,15 @@ const MOST_IMPOSTORS = 20_000_000
  * threshold accepts more.
  */
 export function operatingPointAt(scores: Pick<Scores, 'nonMated'>, target: OperatingTarget): OperatingPoint {
-  const { nonMated } = scores
   const { falseMatchRate: highest, probeClass = 'any', ...rest } = target
-  if (nonMated.length === 0 || highest < ruleOfThree(nonMated.length)) {
-    throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'a rate below 3 / comparisons cannot be shown')
-  }
-  const threshold = thresholdAt(nonMated, highest)
-  if (threshold === undefined) {
-    throw new EvaluateError('ERR_EVALUATE_UNREACHABLE', 'no threshold keeps this false match rate')
-  }
+  const counts = countGrades(scores.nonMated)
+  const threshold = lowestThreshold(counts, highest)
   return checkOperatingPoint({
     ...rest,
     suite: rest.suite as string as TransformId,
     probeClass,
     threshold,
-    falseMatchRate: falseMatchRate({ mated: nonMated, nonMated }, threshold),
+    falseMatchRate: falseMatchRate({ mated: counts, nonMated: counts }, threshold),
   })
 }
 
@@ -87,6 +122,10 @@ export function operatingPointAt(scores: Pick<Scores, 'nonMated'>, target: Opera
  * Measures a data set and gives its operating point. The people must be others than those who will be enrolled,
  * and alike to them: a threshold holds for the population it was measured on.
  *
+ * The threshold is the smallest whose measured rate is at most the target. What the point promises for other people is the
+ * upper end of its interval: the greater of the exact one and of that over subjects, 97.5 % on either side.
+ *
+ * @throws {EvaluateError} `ERR_EVALUATE_TOO_FEW`, `ERR_EVALUATE_UNREACHABLE` as `operatingPointAt` does; `ERR_EVALUATE_INPUT`.
  * @example
  * ```ts
  * const { operatingPoint } = await calibrate(await openDataset('people'), { model, falseMatchRate: 1e-4 })
@@ -94,92 +133,137 @@ export function operatingPointAt(scores: Pick<Scores, 'nonMated'>, target: Opera
  * ```
  */
 export async function calibrate(dataset: Dataset, options: CalibrateOptions): Promise<Calibration> {
-  const { model, falseMatchRate: target, suite = 'B4', seed = 'calibrate', onProgress, signal } = options
-  const bits = options.bits ?? defaultBits(model.dimensions)
-  const people = await loadPeople(dataset, { model, signal })
+  const { model, samplesPerSubject = 10, signal, classes = [], probeClass = 'any' } = options
+  checkClasses([probeClass, ...classes.map(({ name }) => name)])
+  const load = (from: Dataset): Promise<Roll> => loadRoll(from, { model, samplesPerSubject, signal })
+  const own = await load(dataset)
   try {
-    const wanted = Math.max(USUAL_IMPOSTORS, Math.min(Math.ceil(30 / target), MOST_IMPOSTORS))
-    const pairs = await choosePairs(people, { impostors: options.impostors ?? wanted, seed })
-    const [scores] = await scorePairs(people, pairs, { suite, bits: [bits], seed, onProgress, signal })
-    const measured = scores as Scores
-    const operatingPoint = operatingPointAt(measured, {
+    const parts = classes.length + 1
+    const part = (i: number): OnProgress =>
+      partOf(options.onProgress, [(1000 * i) / parts, (1000 * (i + 1)) / parts])
+    const { people } = own
+    const within = {
+      dimensions: people.dimensions,
+      references: people,
+      probes: people,
+      within: true,
+      twinOf: null,
+    }
+    const main = await calibrateSides(own, within, probeClass, { ...options, onProgress: part(0) })
+    const others: ClassCalibration[] = []
+    for (const [i, one] of classes.entries()) {
+      const probes = await load(one.dataset)
+      try {
+        const sides = crossSides(own, probes)
+        others.push(await calibrateSides(own, sides, one.name, { ...options, onProgress: part(i + 1) }))
+      } finally {
+        probes.people.dispose()
+      }
+    }
+    return { ...main, subjects: people.subjects, samples: people.count, classes: others }
+  } finally {
+    own.people.dispose()
+  }
+}
+
+async function calibrateSides(
+  { people }: Roll,
+  sides: Parameters<typeof planStream>[0],
+  probeClass: string,
+  options: CalibrateOptions,
+): Promise<ClassCalibration> {
+  const { falseMatchRate: target, suite = 'B4', seed = 'calibrate', signal, threads, onProgress } = options
+  const bits = options.bits ?? defaultBits(people.dimensions)
+  const replicates = checkInteger(options.replicates ?? 1000, 'replicates', [200, 100_000], inputError)
+  const most = options.impostors === 'all' ? MOST_IMPOSTORS : (options.impostors ?? USUAL_IMPOSTORS)
+  checkInteger(most, 'impostors', [1, Number.MAX_SAFE_INTEGER], inputError)
+  const plan = planStream(sides, {
+    ...{ suite: checkSuite(suite), seed, draws: 1, sampled: 'all', most },
+    targets: [{ way: 'asymmetric', bits }],
+    ...(target > KEPT_RATE && { keep: Math.ceil(Math.min(target, 1) * most) }),
+  })
+  const [streamed] = await streamScores(plan, { signal, threads, onProgress: partOf(onProgress, [0, 900]) })
+  const found = streamed as Streamed
+  const crowd = crowdOf(plan)
+  const groups = groupsOf(people, crowd.subjects)
+  const denominators = await countDenominators(plan, plan.passes, {
+    subjects: crowd.subjects,
+    groups,
+    signal,
+  })
+  const overall = lowestThreshold(found.counts, target)
+  const threshold =
+    options.everyGroup === true ? everyGroup(found, overall, target, denominators, groups) : overall
+  const [resampled] = await resampleSubjects(crowd, [{ streamed: found, thresholds: [threshold] }], {
+    ...{ seed, replicates, signal, onProgress: partOf(onProgress, [900, 1000]) },
+  })
+  const { falseMatchRate: ofFalse, trueMatchRate: ofTrue } = (resampled as Resampled)
+    .at[0] as Resampled['at'][number]
+  const scores = { mated: countGrades(found.mated), nonMated: found.counts }
+  const exact = falseMatchRate(scores, threshold)
+  return {
+    operatingPoint: checkOperatingPoint({
       model: people.model,
       meanHash: toHex(people.meanHash),
       suite,
       bits,
-      ...(options.probeClass !== undefined && { probeClass: options.probeClass }),
-      falseMatchRate: target,
-      source: options.source ?? describe(people, measured.nonMated.length),
-    })
-    return {
-      operatingPoint,
-      trueMatchRate:
-        measured.mated.length === 0 ? undefined : trueMatchRate(measured, operatingPoint.threshold),
-      subjects: people.subjects,
-      samples: people.count,
-    }
-  } finally {
-    people.dispose()
+      probeClass,
+      threshold,
+      falseMatchRate: {
+        ...exact,
+        low: Math.min(exact.low, ofFalse.low),
+        high: Math.max(exact.high, ofFalse.high),
+      },
+      source: options.source ?? describe(people, found, replicates),
+    }),
+    trueMatchRate:
+      ofTrue === undefined
+        ? undefined
+        : { ...trueMatchRate(scores, threshold), bySubject: { ...ofTrue, replicates } },
+    bySubject: { ...ofFalse, replicates },
+    groups: groupRates(found, threshold, denominators, groups),
   }
 }
 
-/** The file: JSON of one fixed form, two spaces deep, ended by a newline. */
-export function encodeOperatingPoint(point: OperatingPoint): string {
-  const {
-    model,
-    meanHash,
-    suite,
-    bits,
-    probeClass,
-    threshold,
-    falseMatchRate: measured,
-    source,
-  } = checkOperatingPoint(point)
-  const { value, low, high, trials, confidence } = measured
-  const rate = { value, low, high, trials, confidence }
-  const file = {
-    format: FORMAT,
-    model,
-    meanHash,
-    suite,
-    bits,
-    probeClass,
-    threshold,
-    falseMatchRate: rate,
-    source,
+function lowestThreshold(counts: GradeCounts, target: number): number {
+  const comparisons = totalOf(counts)
+  if (comparisons === 0 || target < ruleOfThree(comparisons)) {
+    throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'a rate below 3 / comparisons cannot be shown')
   }
-  return `${JSON.stringify(file, undefined, 2)}\n`
+  const threshold = thresholdAt(counts, target)
+  if (threshold === undefined)
+    throw new EvaluateError('ERR_EVALUATE_UNREACHABLE', 'no threshold keeps this false match rate')
+  return threshold
 }
 
-/**
- * Reads such a file. Anything but the form that `encodeOperatingPoint` writes (line ends apart) is
- * `ERR_EVALUATE_FILE`: a file that somebody edited is not a measurement.
- */
-export function decodeOperatingPoint(text: string): OperatingPoint {
-  if (text.length > MAX_FILE_CHARACTERS) throw fileError()
-  let point: OperatingPoint
-  try {
-    point = checkOperatingPoint(JSON.parse(text))
-  } catch (cause) {
-    throw fileError(cause)
+/** The smallest threshold from `lowest` at which no group's rate is above the target. */
+function everyGroup(
+  streamed: Streamed,
+  lowest: number,
+  target: number,
+  denominators: Denominators,
+  groups: Groups | undefined,
+): number {
+  if (groups === undefined) throw inputError('the data set has no groups')
+  if (denominators.byGroup.some((comparisons) => target * comparisons < 3))
+    throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'a group has fewer than 3 / rate comparisons')
+  for (let threshold = lowest; threshold <= MAX_GRADE; threshold++) {
+    const rates = groupRates(streamed, threshold, denominators, groups)
+    if (rates.every((one) => one.falseMatchRate === null || one.falseMatchRate.value <= target))
+      return threshold
   }
-  if (encodeOperatingPoint(point) !== text.replaceAll('\r\n', '\n')) throw fileError()
-  return point
+  throw new EvaluateError('ERR_EVALUATE_UNREACHABLE', 'no threshold keeps this false match rate')
 }
 
-function fileError(cause?: unknown): EvaluateError {
-  return new EvaluateError('ERR_EVALUATE_FILE', 'this is not an operating-point file', { cause })
+function checkClasses(names: readonly string[]): void {
+  if (new Set(names).size !== names.length) throw inputError('two classes of probes have one name')
 }
 
-function describe(
-  people: {
-    readonly name: string
-    readonly synthetic: boolean
-    readonly subjects: number
-    readonly count: number
-  },
-  comparisons: number,
-): string {
+function describe(people: People, { nonMated, step }: Streamed, replicates: number): string {
   const kind = people.synthetic ? ' (synthetic, no evidence about real faces)' : ''
-  return `${people.name}${kind}: ${people.subjects} subjects, ${people.count} samples, ${comparisons} non-mated comparisons`
+  const taken = step === 1 ? '' : `, every ${step}th of a reference`
+  return (
+    `${people.name}${kind}: ${people.subjects} subjects, ${people.count} samples, ${nonMated} non-mated comparisons${taken}; ` +
+    `interval: the wider of the exact one and of ${replicates} drawings of subjects`
+  )
 }

@@ -3,7 +3,7 @@
 import { builtinModule } from '../base/builtin.ts'
 import { cryptoReady } from '../crypto/sodium.ts'
 import { RowScorer } from './row-scorer.ts'
-import type { GradeBins, Kept } from './tally.ts'
+import type { Found } from './tally.ts'
 import { DONE, type Shared, scoreTurn, takeTurn, turnsOf, UNIT } from './turns.ts'
 
 export interface CrewOptions {
@@ -11,15 +11,15 @@ export interface CrewOptions {
   readonly crewModule?: string | undefined
 }
 
-/** What a thread found, by target. */
-export type Found = readonly { readonly counts: GradeBins; readonly kept: Kept }[]
+/** By target. */
+type Result = readonly Found[]
 
 /** What is used of Node. */
 interface Port {
   postMessage(message: unknown, transfer: readonly ArrayBufferLike[]): void
 }
 interface Thread {
-  on(event: 'message', listener: (found: Found) => void): unknown
+  on(event: 'message', listener: (found: Result) => void): unknown
   on(event: 'error' | 'exit', listener: () => void): unknown
   terminate(): Promise<unknown>
 }
@@ -50,7 +50,7 @@ export function defaultThreads(): number {
 export class Crew {
   readonly #shared: Shared
   readonly #threads: readonly Thread[]
-  readonly #found: readonly Promise<Found | undefined>[]
+  readonly #found: readonly Promise<Result | undefined>[]
 
   private constructor(shared: Shared, threads: readonly Thread[]) {
     this.#shared = shared
@@ -81,11 +81,11 @@ export class Crew {
   /** What all threads found, and the turns of those that ended before their time. `wait` is called now and then. */
   async finish(
     wait: () => Promise<void>,
-  ): Promise<{ readonly tallies: readonly Found[]; readonly lost: readonly number[] }> {
-    const tallies: Found[] = []
+  ): Promise<{ readonly tallies: readonly Result[]; readonly lost: readonly number[] }> {
+    const tallies: Result[] = []
     const lost: number[] = []
     for (const [i, found] of this.#found.entries()) {
-      let result: { readonly value: Found | undefined } | undefined
+      let result: { readonly value: Result | undefined } | undefined
       while (result === undefined) {
         result = await Promise.race([found.then((value) => ({ value })), pause()])
         await wait()
@@ -110,7 +110,7 @@ export async function serve(port: Port, shared: Shared, self: number): Promise<v
   }
   scorer.dispose()
   port.postMessage(
-    scorer.tallies.map(({ counts, kept }) => ({ counts, kept })),
+    scorer.tallies.map(({ found }) => found),
     [],
   )
 }

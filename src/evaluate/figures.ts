@@ -38,7 +38,7 @@ export interface ThresholdRates {
   readonly threshold: number
   readonly falseMatchRate: RateFigures
   readonly trueMatchRate: RateFigures
-  /** False match rate of single subjects as references: quantiles over subjects, and the highest. */
+  /** False match rate of single subjects over all their comparisons, on either side: quantiles over subjects, and the highest. */
   readonly perSubject: {
     readonly subjects: number
     readonly median: number
@@ -46,7 +46,7 @@ export interface ThresholdRates {
     readonly q99: number
     readonly highest: number
   }
-  /** By group of the reference, where the data have groups; both samples of a non-mated pair are of the group. */
+  /** Where the data have groups: mated comparisons of the group, and non-mated ones of two of its subjects. */
   readonly groups: readonly GroupRates[]
 }
 

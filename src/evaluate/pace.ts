@@ -41,6 +41,15 @@ export class Pace {
   }
 }
 
+/** Progress of a part of a task that goes from and to so many thousandths of the whole. */
+export function partOf(
+  onProgress: OnProgress | undefined,
+  [from, to]: readonly [number, number],
+): OnProgress {
+  return (done, total) =>
+    onProgress?.(from + Math.min(to - from, ((to - from) * done) / Math.max(1, total)), 1000)
+}
+
 /** Timers wait a millisecond or more, which adds up; Node has something quicker. */
 function turn(): Promise<void> {
   const { setImmediate } = globalThis as { readonly setImmediate?: (resume: () => void) => void }

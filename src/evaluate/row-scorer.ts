@@ -17,8 +17,8 @@ import {
 } from './stream-plan.ts'
 import { Tally } from './tally.ts'
 
-/** Grades of mated comparisons: for each target those of every draw, by reference and probe. May be shared by threads. */
-export type MatedGrades = readonly Uint16Array[]
+/** Signed grades of mated comparisons: for each target those of every draw, by reference and probe. May be shared by threads. */
+export type MatedGrades = readonly Int16Array[]
 
 /** Comparisons of one thread. `dispose` overwrites what came from faces and keys. */
 export class RowScorer {
@@ -51,7 +51,7 @@ export class RowScorer {
     for (let probe = row.from; probe < row.to; probe++) {
       if (probe === row.twin) continue
       grades(probe, (target, grade) => {
-        ;(this.#mated[target] as Uint16Array)[at] = grade
+        ;(this.#mated[target] as Int16Array)[at] = grade
       })
       at++
     }
@@ -90,7 +90,7 @@ export class RowScorer {
       for (const { target, hamming, bits, at } of columns) {
         const grade = hamming
           ? hammingGrade(scores[at + 2] as number, bits)
-          : gradeOf(scores[at] as number, scores[at + 1] as number, bits)
+          : signedGrade(scores[at] as number, scores[at + 1] as number, bits)
         take(target, grade)
       }
     }
@@ -115,7 +115,8 @@ export class RowScorer {
       for (let i = 0, j = probe * dimensions; i < dimensions; i++, j++) {
         cosine += (own[i] as number) * (units[j] as number)
       }
-      const grade = cosine > 0 ? Math.min(MAX_GRADE, Math.floor(cosine * MAX_GRADE)) : 0
+      const size = Math.min(MAX_GRADE, Math.floor(Math.abs(cosine) * MAX_GRADE))
+      const grade = cosine > 0 ? size : 0 - size
       for (const target of pass.targets) take(target, grade)
     }
   }
@@ -123,9 +124,14 @@ export class RowScorer {
 
 type Grades = (probe: number, take: (target: number, grade: number) => void) => void
 
-/** Similarity 1 − 2·distance ÷ m as a grade: m is a power of two, so the quotient is exact before it is rounded down. */
-export function hammingGrade(distance: number, m: number): number {
-  return Math.max(0, Math.floor(((m - 2 * distance) * MAX_GRADE) / m))
+/** The grade; where the similarity is negative, minus the grade of the negated one. */
+function signedGrade(sum: number, energy: number, m: number): number {
+  return sum >= 0 ? gradeOf(sum, energy, m) : 0 - gradeOf(-sum, energy, m)
+}
+
+/** The same of 1 − 2·distance ÷ m: m is a power of two, so the quotient is exact before it is rounded towards 0. */
+function hammingGrade(distance: number, m: number): number {
+  return Math.trunc(((m - 2 * distance) * MAX_GRADE) / m)
 }
 
 /** Mated comparisons before each reference; the last element is how many there are. */

@@ -54,6 +54,8 @@ export interface StreamOptions {
   readonly seed: string
   readonly targets: readonly Target[]
   readonly draws: number
+  /** At most so many non-mated comparisons of a target, all draws together. Default and most: 10^8. */
+  readonly most?: number
   /** Non-mated comparisons of codes whose rotation is larger than the smallest that is asked for; `all`: none is left out. */
   readonly sampled: number | 'all'
   /** At least this many of the highest non-mated comparisons are kept. Default 2^20. */
@@ -75,7 +77,8 @@ export function planStream(
   const { mated, nonMated } = countPairs(plan)
   if (mated * draws > MOST_MATED)
     throw inputError('there are too many mated pairs: take fewer samples of a subject')
-  const wholeStep = primeFrom(Math.ceil((nonMated * draws) / MOST_NON_MATED))
+  const most = Math.min(options.most ?? MOST_NON_MATED, MOST_NON_MATED)
+  const wholeStep = primeFrom(Math.ceil((nonMated * draws) / most))
   const sampledStep = sampled === 'all' ? wholeStep : primeFrom(Math.ceil(nonMated / sampled))
   const sizes = new Map<number, number[]>()
   targets.forEach(({ bits }, target) => {

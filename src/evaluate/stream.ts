@@ -3,6 +3,7 @@
 import { wipe } from '../base/bytes.ts'
 import { cryptoReady } from '../crypto/sodium.ts'
 import { Crew, type CrewOptions, canThread, defaultThreads } from './crew.ts'
+import { type GradeMoments, gradeMoments } from './information.ts'
 import { Pace, type TaskOptions } from './pace.ts'
 import { matedFirst, RowScorer } from './row-scorer.ts'
 import {
@@ -14,13 +15,14 @@ import {
   type StreamPlan,
   type Target,
 } from './stream-plan.ts'
-import { mergeTallies, type Tallied } from './tally.ts'
+import { type Found, mergeTallies, type Tallied } from './tally.ts'
 import { countWords, DONE, type Shared, STOP, scoreTurn, takeTurn, UNIT } from './turns.ts'
 
 /** What one way of comparing gave at one number of bits. */
 export interface Streamed extends Target, Tallied {
-  /** Every mated comparison, those of one draw side by side. */
+  /** Grade of every mated comparison, those of one draw side by side. */
   readonly mated: Uint16Array
+  readonly matedMoments: GradeMoments
   /** Subject of each of them. */
   readonly matedSubjects: Uint32Array
   /** Non-mated comparisons, all draws together. */
@@ -59,7 +61,7 @@ export async function streamScores(plan: StreamPlan, task: StreamTask): Promise<
     // What a thread took that ended before its time is scored again here.
     const { tallies, lost } = (await crew?.finish(() => tell(0))) ?? { tallies: [], lost: [] }
     for (const turn of lost) await tell(scoreTurn(shared, scorer, turn))
-    const found = [scorer.tallies, ...tallies]
+    const found = [scorer.tallies.map((tally) => tally.found), ...tallies]
     const parts = plan.targets.map((_, target) => found.flatMap((of) => of[target] ?? []))
     return describe(shared, parts, sizes)
   } finally {
@@ -90,7 +92,7 @@ function share(plan: StreamPlan, threaded: boolean): Shared {
   return {
     plan: { ...plan, references, probes: plan.within ? references : side(plan.probes) },
     mated: plan.targets.map(
-      ({ bits }) => new Uint16Array(bytes(2 * mated * (bits === null ? 1 : plan.draws))),
+      ({ bits }) => new Int16Array(bytes(2 * mated * (bits === null ? 1 : plan.draws))),
     ),
     words: new Int32Array(bytes(4 * countWords(plan))),
   }
@@ -112,7 +114,7 @@ function countRows(plan: StreamPlan): readonly { readonly scored: number; readon
 
 function describe(
   { plan, mated }: Shared,
-  parts: readonly Parameters<typeof mergeTallies>[0][],
+  parts: readonly (readonly Found[])[],
   sizes: readonly { readonly nonMated: number }[],
 ): readonly Streamed[] {
   const first = matedFirst(plan)
@@ -122,6 +124,7 @@ function describe(
   })
   return plan.targets.map((target, number) => {
     const draws = target.bits === null ? 1 : plan.draws
+    const signed = Int16Array.from(mated[number] as Int16Array)
     const subjects = new Uint32Array(matedSubjects.length * draws)
     for (let draw = 0; draw < draws; draw++) subjects.set(matedSubjects, draw * matedSubjects.length)
     const passes = plan.passes.filter(({ targets }) => targets.includes(number))
@@ -131,7 +134,8 @@ function describe(
     return {
       ...target,
       ...mergeTallies(parts[number] ?? [], plan.keep),
-      mated: Uint16Array.from(mated[number] as Uint16Array),
+      mated: Uint16Array.from(signed, (grade) => Math.max(0, grade)),
+      matedMoments: gradeMoments(signed),
       matedSubjects: subjects,
       nonMated,
       draws: target.bits === null ? 0 : plan.draws,

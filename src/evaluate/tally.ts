@@ -1,9 +1,7 @@
 /** Counts of grades that need no list of pairs, and the highest comparisons kept whole (SPEC §15.3). @module */
 
-import { MAX_GRADE } from './accuracy.ts'
-
-/** Grades from 0 to 10,000, one way of comparing at one number of bits. */
-export type GradeBins = Float64Array<ArrayBuffer>
+import { type GradeCounts, MAX_GRADE, totalOf } from './accuracy.ts'
+import type { GradeMoments } from './information.ts'
 
 /** Non-mated comparisons of the highest grades: whose they are, and how high. */
 export interface Kept {
@@ -14,13 +12,15 @@ export interface Kept {
 
 /** Non-mated comparisons of one thread. Every grade is counted; the highest are kept with their two subjects. */
 export class Tally {
-  readonly counts: GradeBins = new Float64Array(MAX_GRADE + 1)
+  readonly counts: GradeCounts = new Float64Array(MAX_GRADE + 1)
   readonly #keep: number
   #references: Uint32Array
   #probes: Uint32Array
   #grades: Uint16Array
   #length = 0
   #cut = 1
+  #sum = 0
+  #squares = 0
 
   /** @param keep comparisons that are kept at least, when there are as many and no two are equal */
   constructor(keep: number) {
@@ -31,7 +31,11 @@ export class Tally {
     this.#grades = new Uint16Array(room)
   }
 
-  add(grade: number, reference: number, probe: number): void {
+  /** @param signed the grade, or minus the grade of the negated similarity */
+  add(signed: number, reference: number, probe: number): void {
+    const grade = Math.max(0, signed)
+    this.#sum += signed
+    this.#squares += signed * signed
     this.counts[grade] = (this.counts[grade] as number) + 1
     if (grade < this.#cut) return
     if (this.#length === this.#grades.length) this.#makeRoom()
@@ -41,7 +45,11 @@ export class Tally {
     this.#grades[this.#length++] = grade
   }
 
-  get kept(): Kept {
+  get found(): Found {
+    return { counts: this.counts, moments: { sum: this.#sum, squares: this.#squares }, kept: this.#kept }
+  }
+
+  get #kept(): Kept {
     const end = this.#length
     return {
       references: this.#references.subarray(0, end),
@@ -63,28 +71,36 @@ export class Tally {
       return
     }
     this.#cut = Math.max(this.#cut + 1, cutOf(this.counts, this.#keep))
-    let length_ = 0
+    let end = 0
     for (let i = 0; i < this.#length; i++) {
       const grade = this.#grades[i] as number
       if (grade < this.#cut) continue
-      this.#references[length_] = this.#references[i] as number
-      this.#probes[length_] = this.#probes[i] as number
-      this.#grades[length_++] = grade
+      this.#references[end] = this.#references[i] as number
+      this.#probes[end] = this.#probes[i] as number
+      this.#grades[end++] = grade
     }
-    this.#length = length_
+    this.#length = end
   }
+}
+
+/** What one thread found. */
+export interface Found {
+  readonly counts: GradeCounts
+  readonly moments: Omit<GradeMoments, 'count'>
+  readonly kept: Kept
 }
 
 /** What all threads found together: the same for every number of them. */
 export interface Tallied {
-  readonly counts: GradeBins
+  readonly counts: GradeCounts
+  readonly moments: GradeMoments
   /** Comparisons of this grade or a higher one are in `kept`, and no others. */
   readonly cut: number
   readonly kept: Kept
 }
 
 /** The smallest grade, at least 1, that at most `keep` comparisons reach. */
-export function cutOf(counts: GradeBins, keep: number): number {
+export function cutOf(counts: GradeCounts, keep: number): number {
   let above = 0
   for (let grade = MAX_GRADE; grade > 0; grade--) {
     above += counts[grade] as number
@@ -93,10 +109,7 @@ export function cutOf(counts: GradeBins, keep: number): number {
   return 1
 }
 
-export function mergeTallies(
-  parts: readonly { readonly counts: GradeBins; readonly kept: Kept }[],
-  keep: number,
-): Tallied {
+export function mergeTallies(parts: readonly Found[], keep: number): Tallied {
   const counts = new Float64Array(MAX_GRADE + 1)
   for (const part of parts)
     for (let grade = 0; grade <= MAX_GRADE; grade++)
@@ -118,7 +131,15 @@ export function mergeTallies(
       kept.grades[at++] = from.grades[i] as number
     }
   }
-  return { counts, cut, kept }
+  const moments = parts.reduce(
+    (all, part) => ({
+      count: all.count,
+      sum: all.sum + part.moments.sum,
+      squares: all.squares + part.moments.squares,
+    }),
+    { count: totalOf(counts), sum: 0, squares: 0 },
+  )
+  return { counts, moments, cut, kept }
 }
 
 function grown<Values extends Uint32Array | Uint16Array>(from: Values, to: Values): Values {

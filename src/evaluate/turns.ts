@@ -1,6 +1,6 @@
 /** Who scores which references: threads take turns of a few, and count what they did (SPEC §15.3). @module */
 
-import type { RowScorer } from './row-scorer.ts'
+import type { MatedGrades, RowScorer } from './row-scorer.ts'
 import type { Pass, StreamPlan } from './stream-plan.ts'
 
 /** References that a thread takes at a time. */
@@ -9,7 +9,7 @@ const ROWS_A_TURN = 16
 /** Plain data that threads share. */
 export interface Shared {
   readonly plan: StreamPlan
-  readonly mated: readonly Uint16Array[]
+  readonly mated: MatedGrades
   /** Next turn, stop, comparisons done in units; then who took each turn. */
   readonly words: Int32Array
 }

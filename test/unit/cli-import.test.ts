@@ -15,7 +15,7 @@ import { calibrateCommand } from '../../src/cli/calibrate.ts'
 import { importCommand } from '../../src/cli/import.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
 import { syntheticPeople } from '../../src/dataset/synthetic.ts'
-import { decodeOperatingPoint } from '../../src/evaluate/calibrate.ts'
+import { decodeOperatingPoint } from '../../src/evaluate/operating-file.ts'
 import { allowHighFalseMatchRate } from '../../src/vault/symbols.ts'
 import { type Ran, ran, temporaryFolder } from './cli-support.ts'
 

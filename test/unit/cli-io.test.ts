@@ -14,7 +14,7 @@ import {
   UsageError,
 } from '../../src/cli/io.ts'
 import { syntheticPeople } from '../../src/dataset/synthetic.ts'
-import { decodeOperatingPoint } from '../../src/evaluate/calibrate.ts'
+import { decodeOperatingPoint } from '../../src/evaluate/operating-file.ts'
 import { EvaluateError } from '../../src/evaluate/errors.ts'
 
 interface Recorded extends Io {

@@ -5,13 +5,8 @@ import { syntheticPeople } from '../../src/dataset/synthetic.ts'
 import type { Model } from '../../src/embedding/model.ts'
 import { equalErrorRate, type Scores } from '../../src/evaluate/accuracy.ts'
 import { equalErrorDifference } from '../../src/evaluate/bootstrap.ts'
-import {
-  calibrate,
-  decodeOperatingPoint,
-  encodeOperatingPoint,
-  type OperatingTarget,
-  operatingPointAt,
-} from '../../src/evaluate/calibrate.ts'
+import { calibrate, type OperatingTarget, operatingPointAt } from '../../src/evaluate/calibrate.ts'
+import { decodeOperatingPoint, encodeOperatingPoint } from '../../src/evaluate/operating-file.ts'
 import { choosePairs, type Pairs } from '../../src/evaluate/pairs.ts'
 import { loadPeople, type People } from '../../src/evaluate/people.ts'
 import { SeededRandom } from '../../src/evaluate/random.ts'
