@@ -63,7 +63,7 @@ export class Outcomes {
 
 /** What enrolls or reissues a person from a sample. */
 export function enrollment(
-  { cast }: Pick<Stage, 'cast'>,
+  { cast }: { readonly cast: Pick<Cast, 'model'> },
   { id }: Person,
   vector: Float32Array,
 ): EnrollRequest {

@@ -4,10 +4,11 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { openDataset } from '../dataset/open.ts'
-import { decodeOperatingPoint } from '../evaluate/calibrate.ts'
 import type { DrillReport, TheftFigures } from '../evaluate/figures.ts'
+import { decodeOperatingPoint } from '../evaluate/operating-file.ts'
 import type { Bits, Rate } from '../policy/operating-point.ts'
 import { BITS } from '../transform/suite.ts'
+import { asPromised } from './drill-promise.ts'
 import { drillReport, MOST_PEOPLE, USUAL_PEOPLE } from './drill-report.ts'
 import { count, exitCode, type Io, Progress, percent, runCommand, table, UsageError, wrap } from './io.ts'
 import { meanUsage, readModel } from './model.ts'
@@ -43,14 +44,6 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const
 
-/** How many templates each set must open: none where it is not named. */
-const OPENS: Readonly<Record<string, (templates: number) => number>> = {
-  operator: (templates) => templates,
-  'old backup': (templates) => templates,
-  'holder+device': () => 1,
-  'holder+devices': (templates) => templates,
-}
-
 /** Runs `guise drill …`; `argv` is what follows `drill`. Resolves with the exit code. */
 export function drillCommand(argv: readonly string[], io: Io): Promise<number> {
   return runCommand(io, usage, async () => {
@@ -80,13 +73,6 @@ export function drillCommand(argv: readonly string[], io: Io): Promise<number> {
     io.out(values.json ? `${JSON.stringify({ ...report, ok }, undefined, 2)}\n` : describe(report, ok))
     return ok ? exitCode.ok : exitCode.failure
   })
-}
-
-/** True when every set opened as many templates as this document's first table says, neither more nor fewer. */
-export function asPromised({ thefts }: DrillReport): boolean {
-  return thefts.every(
-    ({ stolen, measured, templates, opened }) => !measured || opened === (OPENS[stolen]?.(templates) ?? 0),
-  )
 }
 
 /** `--bits` as one of the sizes. */

@@ -79,7 +79,11 @@ export function linearAxis(
   text: (value: number) => string = String,
 ): Axis {
   const scale = scaleLinear([...domain], [0, length])
-  return { label, at: (value) => scale(value), ticks: scale.ticks(6).map((value) => ({ value, text: text(value) })) }
+  return {
+    label,
+    at: (value) => scale(value),
+    ticks: scale.ticks(6).map((value) => ({ value, text: text(value) })),
+  }
 }
 
 /** An axis of equal ratios with a tick at each power of ten; values of 0 and less lie at its beginning. */
@@ -129,7 +133,9 @@ export function pathOf(
     .curve(curveLinear)
     .x(([x]) => rounded(x))
     .y(([, y]) => rounded(y))([...points])
-  return d === null ? NOTHING : markup`<path class="line" d="${d}" stroke="${color}" stroke-dasharray="${dash}"/>`
+  return d === null
+    ? NOTHING
+    : markup`<path class="line" d="${d}" stroke="${color}" stroke-dasharray="${dash}"/>`
 }
 
 /** Steps from `x0` to `x1` of the given height above the bottom, filled. */

@@ -14,7 +14,17 @@ nothing, the thief reads sealed bytes as signs. The area under the curve (AUC) i
 ${figure('drill.impostorsPerTemplate', impostorsPerTemplate, 'count')} others; 0.5 is chance. PRAR: accepted by templates that were issued afterwards.</p>
 ${table({
   caption: 'Stolen sets and what they yield',
-  heading: ['stolen', 'that is', 'templates', 'opened', 'opening ends in', 'cosine to the face', 'AUC [95 %]', 'PRAR at 0.1 %', 'PRAR at 0.01 %'],
+  heading: [
+    'stolen',
+    'that is',
+    'templates',
+    'opened',
+    'opening ends in',
+    'cosine to the face',
+    'AUC [95 %]',
+    'PRAR at 0.1 %',
+    'PRAR at 0.01 %',
+  ],
   rows: [
     ...thefts.map(theftRow),
     [

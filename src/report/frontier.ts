@@ -105,7 +105,10 @@ function frontierChart(spots: readonly Spot[], limit: WayAccuracy | undefined, l
     id: leak.id,
     title: leak.title,
     description: shownSpots
-      .map(({ way, at }) => `${wayName(way)}: ${leak.text(at)}, EER ${rateText(Number(way.eer.value.toPrecision(3)))}`)
+      .map(
+        ({ way, at }) =>
+          `${wayName(way)}: ${leak.text(at)}, EER ${rateText(Number(way.eer.value.toPrecision(3)))}`,
+      )
       .join('; '),
     x,
     y,
@@ -135,7 +138,14 @@ function limitLine(y: Axis, { eer }: WayAccuracy): Markup {
 function spotTable(spots: readonly Spot[]): Markup {
   return table({
     caption: 'Accuracy and leak side by side',
-    heading: ['comparison', 'EER', 'TMR at FMR 0.1 %', 'cosine of the preimage', 'PRAR at 0.1 %', 'PRAR at 0.01 %'],
+    heading: [
+      'comparison',
+      'EER',
+      'TMR at FMR 0.1 %',
+      'cosine of the preimage',
+      'PRAR at 0.1 %',
+      'PRAR at 0.01 %',
+    ],
     rows: spots.map(({ way, wayIndex, leak, leakIndex }) => {
       const own = `verification.ways.${wayIndex}`
       const stolen = `inversion.inversions.${leakIndex}`

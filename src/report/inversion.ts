@@ -54,14 +54,25 @@ function cosineTable(inversions: readonly InversionFigures[]): Markup {
 function acceptedTable(inversions: readonly InversionFigures[]): Markup {
   return table({
     caption: 'Shares of targets that are accepted, by the false match rate of the threshold',
-    heading: ['attack, bits', 'FMR', 'SAR-I', 'SAR-II', 'SAR-III', 'PRAR, mean over keys', 'PRAR, worst key', 'keys'],
+    heading: [
+      'attack, bits',
+      'FMR',
+      'SAR-I',
+      'SAR-II',
+      'SAR-III',
+      'PRAR, mean over keys',
+      'PRAR, worst key',
+      'keys',
+    ],
     rows: inversions.flatMap((one, index) =>
       RATES.map((rate) => {
         const path = `${PATH}.${index}`
         return [
           `${one.attack}, ${one.bits} bits`,
           rate === '1e-3' ? '0.1 %' : '0.01 %',
-          ...(['I', 'II', 'III'] as const).map((kind) => rateFigures(`${path}.sar.${kind}.${rate}`, one.sar[kind][rate])),
+          ...(['I', 'II', 'III'] as const).map((kind) =>
+            rateFigures(`${path}.sar.${kind}.${rate}`, one.sar[kind][rate]),
+          ),
           rateFigures(`${path}.prar.mean.${rate}`, one.prar.mean[rate]),
           rateFigures(`${path}.prar.worst.${rate}`, one.prar.worst[rate]),
           figure(`${path}.prar.keys`, one.prar.keys, 'count'),
@@ -109,14 +120,26 @@ function acceptedChart(
 ): Markup {
   const those = inversions.filter((one) => one.attack === attack)
   if (those.every(({ sar }) => sar.I[rate] === null)) return NOTHING
-  const { axis: x, width, from } = bandAxis('stored bits', those.map(({ bits }) => String(bits)))
-  const y = linearAxis('share of targets accepted', [0, 1], PLOT_HEIGHT, (value) => `${Math.round(100 * value)} %`)
+  const {
+    axis: x,
+    width,
+    from,
+  } = bandAxis(
+    'stored bits',
+    those.map(({ bits }) => String(bits)),
+  )
+  const y = linearAxis(
+    'share of targets accepted',
+    [0, 1],
+    PLOT_HEIGHT,
+    (value) => `${Math.round(100 * value)} %`,
+  )
   const part = width / KINDS.length
-  const valueOf = (one: InversionFigures, kind: Kind): Rate | null =>
+  const acceptedOf = (one: InversionFigures, kind: Kind): Rate | null =>
     kind === 'PRAR' ? one.prar.mean[rate] : one.sar[kind][rate]
   const marks = those.flatMap((one, index) =>
     KINDS.flatMap(({ kind, color }, place) => {
-      const found = valueOf(one, kind)
+      const found = acceptedOf(one, kind)
       if (found === null) return []
       const left = from(index) + place * part
       return [
@@ -166,7 +189,14 @@ function accumulationTable({ accumulation, genuine }: InversionReport): Markup {
   if (rows.length === 0) return NOTHING
   return table({
     caption: 'Several old templates of one person with their keys, and the person in place of the thief',
-    heading: ['who', 'old templates', 'targets', 'cosine to another sample', 'PRAR at 0.1 %', 'PRAR at 0.01 %'],
+    heading: [
+      'who',
+      'old templates',
+      'targets',
+      'cosine to another sample',
+      'PRAR at 0.1 %',
+      'PRAR at 0.01 %',
+    ],
     rows,
   })
 }

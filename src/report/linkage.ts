@@ -36,7 +36,16 @@ function nameOf({ linker, keys }: LinkerFigures): string {
 function summaryTable(linkers: readonly LinkerFigures[]): Markup {
   return table({
     caption: 'Global linkability of every linker, with what chance gives',
-    heading: ['linker', 'mated', 'non-mated', 'D_sys', 'chance: mean', 'chance: 95 % quantile', 'maximal, bits', 'unlinkable here'],
+    heading: [
+      'linker',
+      'mated',
+      'non-mated',
+      'D_sys',
+      'chance: mean',
+      'chance: 95 % quantile',
+      'maximal, bits',
+      'unlinkable here',
+    ],
     rows: linkers.map((figures, index) => {
       const { linkability } = figures
       const path = `${PATH}.${index}.linkability`
@@ -56,12 +65,18 @@ function summaryTable(linkers: readonly LinkerFigures[]): Markup {
 
 /** Every linker's D_sys over the band of chance. */
 function systemChart(linkers: readonly LinkerFigures[]): Markup {
-  const { axis: x, width, from } = bandAxis(
+  const {
+    axis: x,
+    width,
+    from,
+  } = bandAxis(
     'linker (numbers of the table, from the top)',
     linkers.map((_, index) => String(index + 1)),
   )
   const highest = Math.max(0.1, ...linkers.map(({ linkability }) => linkability.system))
-  const y = linearAxis('D_sys', [0, highest > 0.5 ? 1 : highest * 1.15], PLOT_HEIGHT, (value) => value.toFixed(2))
+  const y = linearAxis('D_sys', [0, highest > 0.5 ? 1 : highest * 1.15], PLOT_HEIGHT, (value) =>
+    value.toFixed(2),
+  )
   const marks = linkers.map(({ linkability, keys }, index) => {
     const top = rounded(up(y, linkability.chance.quantile95))
     const color = keys === 'known' ? COLORS.vermilion : COLORS.blue
@@ -89,9 +104,19 @@ function linkerChart(figures: LinkerFigures, index: number): Markup {
   const first = bins[0]
   const last = bins.at(-1)
   if (first === undefined || last === undefined) return markup``
-  const x = linearAxis('linkage score', [first.from, last.to === first.from ? first.from + 1 : last.to], PLOT_WIDTH, short)
+  const x = linearAxis(
+    'linkage score',
+    [first.from, last.to === first.from ? first.from + 1 : last.to],
+    PLOT_WIDTH,
+    short,
+  )
   const highest = Math.max(...bins.flatMap(({ mated, nonMated }) => [mated, nonMated]))
-  const y = linearAxis('share of pairs; D(s) from 0 to 1 (dotted)', [0, highest * 1.08], PLOT_HEIGHT, (value) => `${short(100 * value)} %`)
+  const y = linearAxis(
+    'share of pairs; D(s) from 0 to 1 (dotted)',
+    [0, highest * 1.08],
+    PLOT_HEIGHT,
+    (value) => `${short(100 * value)} %`,
+  )
   const steps = (kind: 'mated' | 'nonMated', color: string): Markup =>
     stepsOf(
       bins.map((bin) => ({ x0: x.at(bin.from), x1: x.at(bin.to), height: y.at(bin[kind]) })),

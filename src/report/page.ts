@@ -44,7 +44,9 @@ function contents(evaluation: Evaluation): Markup {
   const { verification, inversion } = evaluation
   const links = [
     ...SECTIONS.flatMap(([name, id, text]) => (evaluation[name] === null ? [] : [{ id, text }])),
-    ...(verification !== null && inversion !== null ? [{ id: 'frontier', text: 'Leak against accuracy' }] : []),
+    ...(verification !== null && inversion !== null
+      ? [{ id: 'frontier', text: 'Leak against accuracy' }]
+      : []),
     { id: 'cost', text: 'Cost' },
     { id: 'provenance', text: 'Provenance' },
   ]
@@ -52,7 +54,9 @@ function contents(evaluation: Evaluation): Markup {
 }
 
 function summary(evaluation: Evaluation): Markup {
-  const missing = SECTIONS.filter(([name]) => evaluation[name] === null).map(([, , text]) => text.toLowerCase())
+  const missing = SECTIONS.filter(([name]) => evaluation[name] === null).map(([, , text]) =>
+    text.toLowerCase(),
+  )
   return markup`<section id="summary"><h2>In short</h2>
 <ul class="facts">${accuracyFacts(evaluation)}${linkageFact(evaluation)}${inversionFacts(evaluation)}${theftFacts(evaluation)}</ul>
 <p>${missing.length === 0 ? 'Every part was measured.' : markup`<strong>Not measured: ${missing.join(', ')}.</strong>`} What no run on embeddings can see: whether
@@ -119,7 +123,10 @@ function theftFacts({ drill }: Evaluation): readonly Markup[] {
 }
 
 function costSection(cost: CostFigures): Markup {
-  const times = (name: 'enrollMs' | 'compareMs', { low, median, high, samples }: Quartiles): readonly Markup[] => [
+  const times = (
+    name: 'enrollMs' | 'compareMs',
+    { low, median, high, samples }: Quartiles,
+  ): readonly Markup[] => [
     figure(`cost.${name}.median`, median, 'milliseconds'),
     markup`${intervalFigures(`cost.${name}`, { low, high }, 'milliseconds')}`,
     figure(`cost.${name}.samples`, samples, 'count'),
@@ -136,13 +143,13 @@ ${table({
     ['wrapped secret row', figure('cost.secretRowBytes', cost.secretRowBytes, 'count')],
   ],
 })}${table({
-    caption: 'Processor time',
-    heading: ['call', 'median', 'quartiles', 'calls'],
-    rows: [
-      ['enrol', ...times('enrollMs', cost.enrollMs)],
-      ['verify', ...times('compareMs', cost.compareMs)],
-    ],
-  })}</section>`
+  caption: 'Processor time',
+  heading: ['call', 'median', 'quartiles', 'calls'],
+  rows: [
+    ['enrol', ...times('enrollMs', cost.enrollMs)],
+    ['verify', ...times('compareMs', cost.compareMs)],
+  ],
+})}</section>`
 }
 
 function provenance(evaluation: Evaluation): Markup {

@@ -48,7 +48,13 @@ ${informationTable(ways)}</section>`
 function equalErrorTable(ways: readonly WayAccuracy[]): Markup {
   return table({
     caption: 'Equal error rate, and the share of mated comparisons that match at a false match rate',
-    heading: ['comparison', 'mated', 'non-mated', 'EER', ...TARGETS.map((name) => `TMR at FMR ${percentOf(name)}`)],
+    heading: [
+      'comparison',
+      'mated',
+      'non-mated',
+      'EER',
+      ...TARGETS.map((name) => `TMR at FMR ${percentOf(name)}`),
+    ],
     rows: ways.map((way, index) => {
       const path = `${PATH}.${index}`
       const { eer, at } = way
@@ -92,7 +98,8 @@ function operatingTable(ways: readonly WayAccuracy[]): Markup {
     }),
   )
   return foldedTable({
-    caption: 'Thresholds (ten-thousandths of similarity), measured false match rates, and how they differ between subjects',
+    caption:
+      'Thresholds (ten-thousandths of similarity), measured false match rates, and how they differ between subjects',
     heading: [
       'threshold for',
       'threshold',
@@ -110,7 +117,12 @@ function operatingTable(ways: readonly WayAccuracy[]): Markup {
 function detChart(ways: readonly WayAccuracy[], which: 'asymmetric' | 'hamming'): Markup {
   const shownWays = ways.filter(({ way, det }) => (way === which || way === 'cosine') && det.length > 1)
   const x = logAxis('false match rate', [lowest(shownWays, 'falseMatchRate'), 1], PLOT_WIDTH, rateText)
-  const y = logAxis('false non-match rate', [lowest(shownWays, 'falseNonMatchRate'), 1], PLOT_HEIGHT, rateText)
+  const y = logAxis(
+    'false non-match rate',
+    [lowest(shownWays, 'falseNonMatchRate'), 1],
+    PLOT_HEIGHT,
+    rateText,
+  )
   const protectedWays = shownWays.filter(({ way }) => way !== 'cosine')
   const styled = shownWays.map((way) => ({
     way,
@@ -254,7 +266,8 @@ function groupTables(ways: readonly WayAccuracy[]): Markup {
       }),
     ),
   )
-  if (rows.length === 0) return markup`<h3>Groups</h3><p>The data set names no groups; rates by group were not measured.</p>`
+  if (rows.length === 0)
+    return markup`<h3>Groups</h3><p>The data set names no groups; rates by group were not measured.</p>`
   return markup`<h3>Groups</h3>${table({
     caption: 'By group, at the threshold of everybody; both samples of a non-mated pair are of the group',
     heading: ['comparison', 'group', 'subjects', 'false match rate', 'true match rate'],
