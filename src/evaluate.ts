@@ -1,15 +1,22 @@
 /** Measurements on labelled embeddings: operating points, accuracy, and what a thief gains. @module */
 
 export {
+  countGrades,
+  countScores,
   type EqualErrorRate,
   equalErrorRate,
   falseMatchRate,
   falseNonMatchRate,
   figuresAt,
+  type GradeCounts,
   type OperatingFigures,
+  type ScoreCounts,
   type Scores,
+  thresholdAt,
   trueMatchRate,
 } from './evaluate/accuracy.ts'
+export { type BitStatistics, bitStatistics } from './evaluate/bit-statistics.ts'
+export type { BootstrapOptions, Difference } from './evaluate/bootstrap.ts'
 export {
   type CalibrateOptions,
   type Calibration,
@@ -19,7 +26,22 @@ export {
   operatingPointAt,
   type ProbeClass,
 } from './evaluate/calibrate.ts'
+export {
+  calibrateGallery,
+  type GalleryCalibrateOptions,
+  type GalleryCalibration,
+} from './evaluate/calibrate-gallery.ts'
 export { type CandidateOptions, type CandidateReport, candidateReport } from './evaluate/candidates.ts'
+export {
+  type Claim,
+  type ComparisonRates,
+  type Counted,
+  claimRate,
+  independentFalsePositives,
+  type TransactionRates,
+  transactionRates,
+} from './evaluate/claims.ts'
+export { detPoints, scoreHistogram } from './evaluate/curves.ts'
 export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
 export type {
   AcceptedAt,
@@ -44,6 +66,13 @@ export type {
   WayAccuracy,
 } from './evaluate/figures.ts'
 export {
+  type GroupScores,
+  type GroupSpread,
+  groupRates,
+  groupSpread,
+  perSubjectRates,
+} from './evaluate/groups.ts'
+export {
   type IdentificationOptions,
   type IdentificationReport,
   identificationReport,
@@ -52,14 +81,36 @@ export {
   type WayFigures,
 } from './evaluate/identification.ts'
 export {
+  degreesOfFreedom,
+  type GradeMoments,
+  gradeMoments,
+  guessingBits,
+  identityBits,
+  informationFigures,
+  relativeEntropyBits,
+} from './evaluate/information.ts'
+export {
   type Linkability,
   type LinkabilityBin,
   type LinkabilityOptions,
   type LinkageScores,
   linkability,
 } from './evaluate/linkability.ts'
-export { decodeOperatingPoint, encodeOperatingPoint } from './evaluate/operating-file.ts'
+export {
+  decodeIdentificationPoint,
+  decodeOperatingPoint,
+  encodeIdentificationPoint,
+  encodeOperatingPoint,
+} from './evaluate/operating-file.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
+export {
+  clopperPearson,
+  type Interval,
+  ruleOfThirty,
+  ruleOfThree,
+  wilson,
+  zeroErrorBound,
+} from './evaluate/rates.ts'
 export {
   type AccuracyFigures,
   type AccuracyOptions,
@@ -67,4 +118,16 @@ export {
   accuracyReport,
 } from './evaluate/report.ts'
 export type { SearchTarget, WayDifference } from './evaluate/search-bootstrap.ts'
+export {
+  type SubjectGrades,
+  type SubjectRate,
+  type SubjectScores,
+  type SubjectTally,
+  sampleComparisons,
+  subjectEqualError,
+  subjectEqualErrorDifference,
+  subjectRate,
+  subjectRateDifference,
+  tallyAt,
+} from './evaluate/subject-bootstrap.ts'
 export { type VerificationOptions, verificationReport } from './evaluate/verification.ts'

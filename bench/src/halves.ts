@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { cryptoReady } from '../../dist/crypto/sodium.js'
 import { countGrades, falseMatchRate, thresholdAt } from '../../dist/evaluate/accuracy.js'
 import { loadPeople, type People } from '../../dist/evaluate/people.js'
 import { SeededRandom } from '../../dist/evaluate/random.js'
@@ -108,6 +109,7 @@ async function tryTargets(
 }
 
 async function divide(dataset: Dataset, seed: string): Promise<readonly [People, People]> {
+  await cryptoReady()
   const subjects = new Set<string>()
   for await (const { subject } of dataset.read()) subjects.add(subject)
   const order = [...subjects]

@@ -5,6 +5,7 @@ import { basename } from 'node:path'
 import {
   checkDimensions,
   checkFrom,
+  checkGroup,
   checkSubject,
   type Dataset,
   type LabelledVector,
@@ -21,9 +22,12 @@ export type Column = string | number
 export interface CsvOptions {
   /** Whose vector it is. Default: the column `subject`, else the first. */
   readonly subject?: Column | undefined
+  /** Its group. Default: the column `group`, where there is one. */
+  readonly group?: Column | undefined
   /**
-   * Where the numbers begin; they run to the end of the line unless `dimensions` says less. One field that holds
-   * `[0.1, 0.2, …]` is read too. Default: the column `vector` or `embedding`, else the one after the subject.
+   * Where the numbers begin; they run to a later column of groups or to the end of the line unless `dimensions` says
+   * less. One field that holds `[0.1, 0.2, …]` is read too. Default: the column `vector` or `embedding`, else the
+   * one after the subject, or after the group that follows it.
    */
   readonly vector?: Column | undefined
   readonly dimensions?: number | undefined
@@ -34,6 +38,9 @@ export interface CsvOptions {
 interface Layout {
   readonly heading: boolean
   readonly subject: number
+  /** −1 when there are no groups. */
+  readonly group: number
+  readonly groupAsked: boolean
   readonly vector: number
   readonly dimensions: number
   /** All numbers stand in one field, in brackets. */
@@ -63,7 +70,10 @@ async function* readCsv(path: string, layout: Layout, options: ReadOptions): Asy
       const fields = splitFields(line.text, place)
       if (fields.length !== layout.fields) throw lineError('the line has another number of fields', place)
       const subject = checkSubject(fields[layout.subject], place)
-      yield { row, subject, vector: readVector(fields, layout, place) }
+      const group =
+        layout.group === -1 ? undefined : checkGroup(fields[layout.group], layout.groupAsked, place)
+      const vector = readVector(fields, layout, place)
+      yield { row, subject, ...(group !== undefined && { group }), vector }
     }
     row++
   }
@@ -95,12 +105,15 @@ async function readLayout(path: string, options: CsvOptions): Promise<Layout> {
     throw new DatasetError('ERR_DATASET_LENGTH', 'there is no row below the heading', { file })
   const text = sample[columns.vector]
   const packed = text?.trim().startsWith('[') === true
-  const found = packed ? unpack(text)?.length : sample.length - columns.vector
+  const end = columns.group > columns.vector ? columns.group : sample.length
+  const found = packed ? unpack(text)?.length : end - columns.vector
   const place = { file, line: heading ? 2 : 1 }
   const dimensions = checkDimensions(options.dimensions ?? found, place)
   return {
     heading,
     subject: columns.subject,
+    group: columns.group,
+    groupAsked: options.group !== undefined,
     vector: columns.vector,
     dimensions,
     packed,
@@ -113,7 +126,7 @@ function findColumns(
   first: readonly string[],
   options: CsvOptions,
   file: string,
-): { subject: number; vector: number; named: boolean } {
+): { subject: number; group: number; vector: number; named: boolean } {
   const names = first.map((name) => name.trim().toLowerCase())
   const find = (column: Column | undefined, usual: readonly string[]): number => {
     if (typeof column === 'number') return column
@@ -123,16 +136,18 @@ function findColumns(
       throw new DatasetError('ERR_DATASET_OPTIONS', 'the heading does not name this column', { file })
     return found
   }
-  const named = find(options.subject, ['subject'])
-  const subject = named === -1 ? 0 : named
+  const whose = find(options.subject, ['subject'])
+  const subject = whose === -1 ? 0 : whose
   const start = find(options.vector, ['vector', 'embedding'])
-  const vector = start === -1 ? subject + 1 : start
-  for (const column of [subject, vector]) {
+  const group = find(options.group, ['group'])
+  const vector = start === -1 ? subject + (group === subject + 1 ? 2 : 1) : start
+  for (const column of [subject, vector, ...(options.group === undefined && group === -1 ? [] : [group])]) {
     if (Number.isInteger(column) && column >= 0 && column < first.length) continue
     throw new DatasetError('ERR_DATASET_OPTIONS', 'a column lies outside the line', { file })
   }
-  const byName = typeof options.subject !== 'number' && named !== -1
-  return { subject, vector, named: byName || (typeof options.vector !== 'number' && start !== -1) }
+  const byName = typeof options.subject !== 'number' && whose !== -1
+  const named = byName || (typeof options.vector !== 'number' && start !== -1)
+  return { subject, group, vector, named }
 }
 
 function beginsWithNumber(field: string | undefined): boolean {

@@ -11,6 +11,8 @@ export interface LabelledVector {
   readonly row: number
   /** A pseudonym; equal texts are the same person. */
   readonly subject: string
+  /** The group whose rates are told apart, such as an age band; the same in all rows of a subject. */
+  readonly group?: string
   /** As the file has it, not normalised. */
   readonly vector: Float32Array
 }
@@ -56,6 +58,20 @@ export function checkSubject(value: unknown, place: DatasetPlace): string {
     'subject',
     { maxBytes: 256 },
     (why) => new DatasetError('ERR_DATASET_SUBJECT', why, place),
+  )
+}
+
+/**
+ * A group of 1 to 256 bytes of well-formed text; `undefined` for a row that has none, which is refused when a group
+ * was asked for by name.
+ */
+export function checkGroup(value: unknown, asked: boolean, place: DatasetPlace): string | undefined {
+  if ((value === undefined || value === null || value === '') && !asked) return undefined
+  return checkText(
+    value,
+    'the group',
+    { maxBytes: 256 },
+    (message) => new DatasetError('ERR_DATASET_GROUP', message, place),
   )
 }
 

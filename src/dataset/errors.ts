@@ -17,6 +17,8 @@ export type DatasetErrorCode =
   | 'ERR_DATASET_LINE'
   /** A row has no subject, or one that is not 1 to 256 bytes of text, or the wrong row number. */
   | 'ERR_DATASET_SUBJECT'
+  /** A group is not 1 to 256 bytes of text, or is missing where it was asked for, or a subject has two. */
+  | 'ERR_DATASET_GROUP'
   /** A value is not a finite number that a 32-bit float can hold. */
   | 'ERR_DATASET_VALUE'
 

@@ -7,6 +7,7 @@ import {
   checkDimensions,
   checkFinite,
   checkFrom,
+  checkGroup,
   checkSubject,
   type Dataset,
   type LabelledVector,
@@ -20,6 +21,8 @@ import { readElements } from './npy.ts'
 export interface JsonLinesOptions {
   /** Field that says whose vector it is: a text or an integer. Default `subject`. */
   readonly subject?: string | undefined
+  /** Field with the group: a text or an integer. Default `group`, where a row has it. */
+  readonly group?: string | undefined
   /** Field with the vector: an array of numbers, or base64 of little-endian 32-bit floats. Default `vector`. */
   readonly vector?: string | undefined
   /** Default: that of the first row. */
@@ -28,13 +31,15 @@ export interface JsonLinesOptions {
 
 interface Fields {
   readonly subject: string
+  /** `undefined`: nobody asked for it. */
+  readonly group: string | undefined
   readonly vector: string
 }
 
 /** Reads the first line to learn the number of dimensions; an empty file is refused. */
 export async function openJsonLines(path: string, options: JsonLinesOptions = {}): Promise<Dataset> {
-  const { subject = 'subject', vector = 'vector' } = options
-  const fields = { subject, vector }
+  const { subject = 'subject', group, vector = 'vector' } = options
+  const fields = { subject, group, vector }
   const file = basename(path)
   let found: number | undefined
   for await (const line of readLines(path)) {
@@ -94,9 +99,14 @@ function readLine(line: Line, row: number, fields: Fields, file: string): Labell
   }
   const own = (name: string): unknown =>
     Object.hasOwn(parsed, name) ? (parsed as Readonly<Record<string, unknown>>)[name] : undefined
-  const label = own(fields.subject)
-  const subject = checkSubject(Number.isSafeInteger(label) ? String(label) : label, place)
-  return { row, subject, vector: readVector(own(fields.vector), place) }
+  const label = (name: string): unknown => {
+    const value = own(name)
+    return Number.isSafeInteger(value) ? String(value) : value
+  }
+  const subject = checkSubject(label(fields.subject), place)
+  const group = checkGroup(label(fields.group ?? 'group'), fields.group !== undefined, place)
+  const vector = readVector(own(fields.vector), place)
+  return { row, subject, ...(group !== undefined && { group }), vector }
 }
 
 function readVector(value: unknown, place: DatasetPlace): Float32Array {

@@ -12,7 +12,7 @@ import {
   type ReadOptions,
 } from './dataset.ts'
 import { DatasetError } from './errors.ts'
-import { countLabels, readLabels } from './labels.ts'
+import { countLabels, type LabelColumns, readLabels } from './labels.ts'
 import { openFile } from './lines.ts'
 import { type ElementType, elementBytes, NPY_HEADER_BYTES, parseNpyHeader, readElements } from './npy.ts'
 
@@ -22,8 +22,8 @@ export interface MatrixFiles {
   readonly matrix: string
   readonly format: 'f32' | 'npy'
   readonly labels: string
-  /** Column of the labels that names the subject. */
-  readonly subject: string
+  /** Columns of the labels that name the subject and the group. */
+  readonly columns: LabelColumns
   /** For `.f32`; when absent it follows from the size of the file and the number of labels. */
   readonly dimensions: number | undefined
 }
@@ -39,7 +39,7 @@ const BLOCK_BYTES = 1 << 20
 
 /** Opens both files, checks that they fit, and closes them again. */
 export async function openMatrix(files: MatrixFiles): Promise<Dataset> {
-  const labels = await countLabels(files.labels, files.subject)
+  const labels = await countLabels(files.labels, files.columns)
   const shape = await readShape(files, labels)
   if (labels !== shape.rows) {
     throw new DatasetError('ERR_DATASET_LENGTH', 'there are not as many labels as vectors', {
@@ -99,7 +99,7 @@ async function* readMatrix(
   let blockStart = 0
   let blockEnd = 0
   try {
-    for await (const subject of readLabels(files.labels, files.subject, options.signal)) {
+    for await (const { subject, group } of readLabels(files.labels, files.columns, options.signal)) {
       if (row >= from) {
         if (row >= blockEnd) {
           const { bytesRead } = await handle.read(block, 0, block.length, shape.offsetBytes + row * rowBytes)
@@ -110,7 +110,7 @@ async function* readMatrix(
         }
         const vector = readElements(view, (row - blockStart) * rowBytes, shape.dimensions, shape.element)
         checkFinite(vector, { file, row })
-        yield { row, subject, vector }
+        yield { row, subject, ...(group !== undefined && { group }), vector }
       }
       row++
     }

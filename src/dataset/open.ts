@@ -19,6 +19,8 @@ export interface OpenDatasetOptions {
   readonly labels?: string
   /** Column or field that says whose vector it is. Default `subject`. */
   readonly subject?: Column
+  /** Column or field with the group. Default `group`, where there is one; when it is named, every row must have it. */
+  readonly group?: Column
   /** Column or field where the vector begins (CSV, JSON lines). */
   readonly vector?: Column
   readonly dimensions?: number
@@ -45,8 +47,13 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   const format = options.format ?? formatOf(file)
   if (format === 'csv') return openCsv(file, options)
   if (format === 'jsonl') {
-    const { subject, vector, dimensions } = options
-    return openJsonLines(file, { subject: fieldName(subject), vector: fieldName(vector), dimensions })
+    const { subject, group, vector, dimensions } = options
+    return openJsonLines(file, {
+      subject: fieldName(subject),
+      group: fieldName(group),
+      vector: fieldName(vector),
+      dimensions,
+    })
   }
   const folder = dirname(file)
   const meta = await readMeta(join(folder, 'meta.json'))
@@ -55,7 +62,7 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
     matrix: file,
     format,
     labels: options.labels ?? join(folder, 'labels.csv'),
-    subject: fieldName(options.subject) ?? 'subject',
+    columns: { subject: fieldName(options.subject) ?? 'subject', group: fieldName(options.group) },
     dimensions: options.dimensions ?? meta.dimensions,
   })
 }

@@ -130,7 +130,7 @@ export function equalErrorRate(scores: Scores | ScoreCounts): EqualErrorRate {
 /** The same from accepted counts or weights. */
 export function crossing(mated: Accepted, nonMated: Accepted): EqualErrorRate {
   const falseMatch = (threshold: number): number => at(nonMated, threshold) / at(nonMated, 0)
-  const falseNonMatch = (threshold: number): number => 1 - at(mated, threshold) / at(mated, 0)
+  const falseNonMatch = (threshold: number): number => (at(mated, 0) - at(mated, threshold)) / at(mated, 0)
   let after = 0
   while (falseNonMatch(after) < falseMatch(after)) after++
   const before = falseNonMatch(after) === falseMatch(after) ? after : after - 1

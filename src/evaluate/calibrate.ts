@@ -27,7 +27,7 @@ import { type Interval, ruleOfThree } from './rates.ts'
 import { crowdOf, type Resampled, resampleSubjects } from './resample.ts'
 import { type Streamed, streamScores } from './stream.ts'
 import { planStream } from './stream-plan.ts'
-import { countDenominators, type Denominators, type Groups, groupRates, groupsOf } from './zoo.ts'
+import { countDenominators, type Denominators, type Groups, groupsOf, ratesOfGroups } from './zoo.ts'
 
 /** What an operating point is made for; `falseMatchRate` is the highest that is accepted. */
 export interface OperatingTarget {
@@ -221,7 +221,7 @@ async function calibrateSides(
         ? undefined
         : { ...trueMatchRate(scores, threshold), bySubject: { ...ofTrue, replicates } },
     bySubject: { ...ofFalse, replicates },
-    groups: groupRates(found, threshold, denominators, groups),
+    groups: ratesOfGroups(found, threshold, denominators, groups),
   }
 }
 
@@ -248,7 +248,7 @@ function everyGroup(
   if (denominators.byGroup.some((comparisons) => target * comparisons < 3))
     throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'a group has fewer than 3 / rate comparisons')
   for (let threshold = lowest; threshold <= MAX_GRADE; threshold++) {
-    const rates = groupRates(streamed, threshold, denominators, groups)
+    const rates = ratesOfGroups(streamed, threshold, denominators, groups)
     if (rates.every((one) => one.falseMatchRate === null || one.falseMatchRate.value <= target))
       return threshold
   }

@@ -1,6 +1,7 @@
 /** How much scores tell about who somebody is (SPEC §15.2). @module */
 
 import { acceptedBy, countScores, figuresAt, needBoth, type ScoreCounts, type Scores } from './accuracy.ts'
+import { canShow } from './claims.ts'
 import { inParts } from './curves.ts'
 import { EvaluateError, inputError } from './errors.ts'
 import type { InformationFigures, TargetName } from './figures.ts'
@@ -64,8 +65,9 @@ export function degreesOfFreedom(distances: { readonly mean: number; readonly va
  * console.log(Math.round(identityBits(269, 0.262))) // 46
  */
 export function identityBits(freedom: number, matedDistance: number): number {
-  if (!(freedom >= 0 && freedom < Number.POSITIVE_INFINITY))
+  if (!(freedom >= 0 && freedom < Number.POSITIVE_INFINITY)) {
     throw inputError('degrees of freedom must be a number from 0')
+  }
   if (!(matedDistance >= 0 && matedDistance <= 1)) throw inputError('the distance must be a fraction')
   return freedom * (1 - entropy(matedDistance) - entropy(1 - matedDistance))
 }
@@ -108,7 +110,7 @@ export function informationFigures(
   const freedom = degreesOfFreedom(distancesOf(moments.nonMated, comparisons))
   const mated = distancesOf(moments.mated, acceptedBy(scores.mated)[0] as number)
   const bitsAt = (target: number): number | null => {
-    if (comparisons * target < 3) return null
+    if (!canShow(target, comparisons)) return null
     const { threshold, falseMatchRate } = figuresAt(scores, target)
     return threshold === undefined ? null : guessingBits(falseMatchRate.value)
   }
@@ -129,10 +131,10 @@ function distancesOf(
 ): { readonly mean: number; readonly variance: number } {
   const whole = [count, sum, squares].every(Number.isSafeInteger)
   if (!whole || count !== comparisons) throw inputError('the moments belong to other comparisons')
-  if (squares > count * UNIT * UNIT || sum * sum > squares * count)
-    throw inputError('there are no such moments')
-  const mean = sum / count
-  return { mean: (1 - mean / UNIT) / 2, variance: (squares / count - mean * mean) / (4 * UNIT * UNIT) }
+  // Exact: near-equal grades would leave nothing of the difference in doubles.
+  const spread = Number(BigInt(count) * BigInt(squares) - BigInt(sum) ** 2n)
+  if (spread < 0 || squares > count * UNIT * UNIT) throw inputError('there are no such moments')
+  return { mean: (1 - sum / count / UNIT) / 2, variance: spread / (count * count) / (4 * UNIT * UNIT) }
 }
 
 function smoothed(counts: Float64Array): Float64Array {

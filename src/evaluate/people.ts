@@ -24,12 +24,19 @@ export interface People extends Disposable {
   readonly count: number
   /** Subject of each sample: 0, 0, 0, 1, 1, 2 …, ascending. */
   readonly subjectOf: Uint32Array
+  /** Group of each subject, an index into `groups`; `NO_GROUP` for people without one. */
+  readonly groupOf: Uint32Array
+  /** Names of groups, in the order of the data. */
+  readonly groups: readonly string[]
   /** `count` × `dimensions`: the integers of SPEC §3. */
   readonly integers: Int32Array
   /** `count` × `dimensions`: the unit vectors, for the cosine. */
   readonly units: Float32Array
   dispose(): void
 }
+
+/** Stands for no group in `People.groupOf`. */
+export const NO_GROUP = 0xffff_ffff
 
 export interface PeopleOptions extends TaskOptions {
   /** Its mean, if it has one, must come from people who are not in the data set. */
@@ -38,6 +45,12 @@ export interface PeopleOptions extends TaskOptions {
   readonly samplesPerSubject?: number
   /** Refuses larger sets: a sample takes 8 bytes a dimension. Default 200,000 samples. */
   readonly maxSamples?: number
+}
+
+/** Samples of one subject, whose rows are all of one group or all of none. */
+interface Person {
+  readonly group: string | undefined
+  readonly samples: Sample[]
 }
 
 interface Sample {
@@ -55,18 +68,19 @@ export async function loadPeople(dataset: Dataset, options: PeopleOptions): Prom
   if (dataset.dimensions !== checked.dimensions) {
     throw inputError('the data set has another number of dimensions than the model')
   }
-  const bySubject = new Map<string, Sample[]>()
+  const bySubject = new Map<string, Person>()
   try {
     const count = await collect(dataset, bySubject, { ...options, samplesPerSubject, maxSamples })
     return assemble(dataset, checked, bySubject, count)
   } finally {
-    for (const samples of bySubject.values()) for (const { integers, units } of samples) wipe(integers, units)
+    for (const { samples } of bySubject.values())
+      for (const sample of samples) wipe(sample.integers, sample.units)
   }
 }
 
 async function collect(
   dataset: Dataset,
-  bySubject: Map<string, Sample[]>,
+  bySubject: Map<string, Person>,
   options: PeopleOptions & { readonly samplesPerSubject: number; readonly maxSamples: number },
 ): Promise<number> {
   const pace = new Pace(dataset.rows ?? 0, options)
@@ -74,11 +88,7 @@ async function collect(
   let count = 0
   for await (const labelled of dataset.read(signal === undefined ? {} : { signal })) {
     await pace.step(1)
-    let samples = bySubject.get(labelled.subject)
-    if (samples === undefined) {
-      samples = []
-      bySubject.set(labelled.subject, samples)
-    }
+    const { samples } = personOf(bySubject, labelled)
     if (samples.length === options.samplesPerSubject) {
       wipe(labelled.vector)
       continue
@@ -89,6 +99,18 @@ async function collect(
     count++
   }
   return count
+}
+
+function personOf(bySubject: Map<string, Person>, { row, subject, group, vector }: LabelledVector): Person {
+  const known = bySubject.get(subject)
+  if (known === undefined) {
+    const person = { group, samples: [] }
+    bySubject.set(subject, person)
+    return person
+  }
+  if (known.group === group) return known
+  wipe(vector)
+  throw new DatasetError('ERR_DATASET_GROUP', 'the subject has another group in an earlier row', { row })
 }
 
 /** Takes over the vector and wipes it. */
@@ -111,16 +133,22 @@ function toSample({ row, vector }: LabelledVector, model: Model): Sample {
 function assemble(
   dataset: Dataset,
   model: { readonly id: ModelId; readonly dimensions: number; readonly meanHash: Uint8Array },
-  bySubject: ReadonlyMap<string, readonly Sample[]>,
+  bySubject: ReadonlyMap<string, Person>,
   count: number,
 ): People {
   const { dimensions } = model
   const integers = new Int32Array(count * dimensions)
   const units = new Float32Array(count * dimensions)
   const subjectOf = new Uint32Array(count)
+  const groupOf = new Uint32Array(bySubject.size).fill(NO_GROUP)
+  const groups = new Map<string, number>()
   let subject = 0
   let index = 0
-  for (const samples of bySubject.values()) {
+  for (const { group, samples } of bySubject.values()) {
+    if (group !== undefined) {
+      if (!groups.has(group)) groups.set(group, groups.size)
+      groupOf[subject] = groups.get(group) as number
+    }
     for (const sample of samples) {
       integers.set(sample.integers, index * dimensions)
       units.set(sample.units, index * dimensions)
@@ -138,6 +166,8 @@ function assemble(
     subjects: subject,
     count,
     subjectOf,
+    groupOf,
+    groups: [...groups.keys()],
     integers,
     units,
     dispose,

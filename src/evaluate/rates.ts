@@ -12,6 +12,8 @@ export interface Interval {
 
 /** Two-sided 95 % of the normal distribution. */
 const Z = 1.959963984540054
+/** Two-sided 90 %. */
+const Z_90 = 1.6448536269514722
 /** What remains on either side. */
 const TAIL = 0.025
 const BISECTIONS = 60
@@ -58,6 +60,25 @@ export function clopperPearson(count: number, trials: number): Interval {
 export function ruleOfThree(trials: number): number {
   checkInteger(trials, 'trials', [1, Number.MAX_SAFE_INTEGER], inputError)
   return Math.min(1, 3 / trials)
+}
+
+/** What stands behind the rule of three: with no error in `trials` the rate is below 1 − 0.05^(1 ÷ trials). */
+export function zeroErrorBound(trials: number): number {
+  checkInteger(trials, 'trials', [1, Number.MAX_SAFE_INTEGER], inputError)
+  return 0 - Math.expm1(Math.log(0.05) / trials)
+}
+
+/**
+ * Doddington's rule of thirty: with at least 30 errors the true rate lies within ±30 % of the measured one with 90 %
+ * confidence, when the trials are independent.
+ *
+ * @returns `within`: 1.645 ÷ √errors, the half-width as a share of the rate; infinite for no error.
+ * @example
+ * console.log(ruleOfThirty(30).holds, ruleOfThirty(29).holds) // true false
+ */
+export function ruleOfThirty(errors: number): { readonly holds: boolean; readonly within: number } {
+  checkInteger(errors, 'errors', [0, Number.MAX_SAFE_INTEGER], inputError)
+  return { holds: errors >= 30, within: Z_90 / Math.sqrt(errors) }
 }
 
 function share(count: number, trials: number): number {

@@ -68,7 +68,7 @@ export async function resampleSubjects(
 ): Promise<readonly Resampled[]> {
   await cryptoReady()
   const { replicates, seed } = options
-  const random = new SeededRandom(seed, 'subjects')
+  const random = new SeededRandom(seed, 'bootstrap')
   const pace = new Pace(replicates * sets.length, options)
   const curves = sets.map(({ streamed }) => new WeightedCurves(crowd, streamed))
   const drawn = sets.map(({ thresholds }) => ({
@@ -219,7 +219,8 @@ function share(accepted: Accepted, threshold: number): number {
   return (accepted[threshold] as number) / (accepted[0] as number)
 }
 
-function middleOf(replicates: Float64Array): Interval {
+/** 2.5 % of the replicates lie below `low`, 2.5 % above `high`. */
+export function middleOf(replicates: Float64Array): Interval {
   const sorted = replicates.toSorted()
   const outside = Math.floor(sorted.length * OUTSIDE)
   return { low: sorted[outside] as number, high: sorted[sorted.length - 1 - outside] as number }

@@ -19,9 +19,9 @@ import {
   countDenominators,
   type Denominators,
   type Groups,
-  groupRates,
   groupsOf,
-  subjectRates,
+  ratesOfGroups,
+  ratesOfSubjects,
 } from './zoo.ts'
 
 export interface VerificationOptions extends TaskOptions {
@@ -114,7 +114,11 @@ async function measure(people: People, options: VerificationOptions): Promise<Ve
   })
   const described = sets.map(
     async ({ streamed }, i): Promise<WayAccuracy> =>
-      wayFigures(plan, streamed, resampled[i] as Resampled, { replicates, groups: groupsOf(people), signal }),
+      wayFigures(plan, streamed, resampled[i] as Resampled, {
+        replicates,
+        groups: groupsOf(people, people.subjects),
+        signal,
+      }),
   )
   return {
     dataset: name,
@@ -210,8 +214,8 @@ function peopleRates(
   groups: Groups | undefined,
 ): Pick<ThresholdRates, 'perSubject' | 'groups'> {
   return {
-    perSubject: subjectRates(streamed, threshold, denominators),
-    groups: groupRates(streamed, threshold, denominators, groups),
+    perSubject: ratesOfSubjects(streamed, threshold, denominators),
+    groups: ratesOfGroups(streamed, threshold, denominators, groups),
   }
 }
 

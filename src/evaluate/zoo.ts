@@ -1,8 +1,9 @@
 /** Who is mistaken for others: false matches of single subjects and of groups (SPEC §15.3). @module */
 
 import type { GroupRates, ThresholdRates } from './figures.ts'
+import { perSubjectRates } from './groups.ts'
 import { Pace } from './pace.ts'
-import type { People } from './people.ts'
+import { NO_GROUP, type People } from './people.ts'
 import { rate } from './rates.ts'
 import type { Streamed } from './stream.ts'
 import { firstSampled, nonMatedOf, type Pass, probeAt, Rows, type StreamPlan } from './stream-plan.ts'
@@ -13,24 +14,14 @@ export interface Groups {
   readonly ofSubject: Int32Array
 }
 
-/** `undefined` where the data have none. A subject is of the group of its first sample. */
-export function groupsOf(
-  people: People & Partial<Grouped>,
-  subjects: number = people.subjects,
-): Groups | undefined {
-  const { groupOf, groupNames, subjectOf } = people
-  if (groupOf === undefined || groupNames === undefined || groupNames.length === 0) return undefined
+/** `undefined` where the data have none. `subjects`: all who are compared, those of a class of probes included. */
+export function groupsOf({ groupOf, groups }: People, subjects: number): Groups | undefined {
+  if (groups.length === 0) return undefined
   const ofSubject = new Int32Array(subjects).fill(-1)
-  for (let sample = people.count - 1; sample >= 0; sample--) {
-    const group = groupOf[sample] as number
-    ofSubject[subjectOf[sample] as number] = group < groupNames.length ? group : -1
-  }
-  return { names: groupNames, ofSubject }
-}
-
-interface Grouped {
-  readonly groupOf: Uint32Array
-  readonly groupNames: readonly string[]
+  groupOf.forEach((group, subject) => {
+    if (group !== NO_GROUP) ofSubject[subject] = group
+  })
+  return { names: groups, ofSubject }
 }
 
 /** Comparisons by subject and within groups: what false matches are divided by. */
@@ -74,8 +65,8 @@ export async function countDenominators(
   return { bySubject, byGroup }
 }
 
-/** Quantile q: the smallest rate that at least a share q of the subjects does not exceed. */
-export function subjectRates(
+/** Of all comparisons that a subject takes part in. */
+export function ratesOfSubjects(
   { kept }: Streamed,
   threshold: number,
   { bySubject }: Denominators,
@@ -88,21 +79,11 @@ export function subjectRates(
       falseMatches[subject] = (falseMatches[subject] as number) + 1
     }
   }
-  const rates = falseMatches
-    .map((count, subject) => count / (bySubject[subject] as number))
-    .filter((value) => !Number.isNaN(value))
-    .toSorted()
-  const quantile = (share: number): number => rates[Math.max(0, Math.ceil(share * rates.length) - 1)] ?? 0
-  return {
-    subjects: rates.length,
-    median: quantile(0.5),
-    q90: quantile(0.9),
-    q99: quantile(0.99),
-    highest: quantile(1),
-  }
+  return perSubjectRates(falseMatches, bySubject)
 }
 
-export function groupRates(
+/** Both rates within each group. */
+export function ratesOfGroups(
   { kept, mated, matedSubjects }: Streamed,
   threshold: number,
   { byGroup }: Denominators,

@@ -71,7 +71,7 @@ export function fitIdentificationPoints(
   const meanHash = toHex(context.meanHash)
   const points = new Map<string, IdentificationPoint>()
   for (const value of given) {
-    const point = checkPoint(value)
+    const point = checkIdentificationPoint(value)
     if (point.model !== context.model || point.meanHash !== meanHash) {
       throw rejectPoint('an identification point was measured with another model or mean')
     }
@@ -95,7 +95,8 @@ export function identificationPointId(point: IdentificationPoint): string {
   return toHex(sha256(encodeCbor(decides))).slice(0, ID_DIGITS)
 }
 
-function checkPoint(value: unknown): IdentificationPoint {
+/** A checked copy. Throws `ERR_GALLERY_POINT` when a field is malformed or claims more than 3/n. */
+export function checkIdentificationPoint(value: unknown): IdentificationPoint {
   const point = readFields(value, 'an identification point', FIELDS, rejectPoint)
   const meanHash = checkText(point.meanHash, 'meanHash', { maxBytes: 64 }, rejectPoint)
   if (fromHex(meanHash)?.length !== 32) throw rejectPoint('meanHash must be 64 hexadecimal digits')
