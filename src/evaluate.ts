@@ -46,7 +46,9 @@ export { EvaluateError, type EvaluateErrorCode } from './evaluate/errors.ts'
 export type {
   AcceptedAt,
   AccumulationFigures,
+  AreaFigures,
   DetPoint,
+  DiversityFigures,
   DrillReport,
   Evaluation,
   GroupRates,
@@ -54,6 +56,7 @@ export type {
   InversionFigures,
   InversionReport,
   LinkageReport,
+  LinkageSetting,
   LinkerFigures,
   Measured,
   Quartiles,
@@ -102,6 +105,7 @@ export {
   encodeIdentificationPoint,
   encodeOperatingPoint,
 } from './evaluate/operating-file.ts'
+export { type LinkageMeasurement, type LinkageOptions, linkageReport } from './evaluate/linkage.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
   clopperPearson,

@@ -107,17 +107,66 @@ export interface VerificationReport extends Measured {
   readonly ways: readonly WayAccuracy[]
 }
 
+/** Which two templates a thief compares, and whether their keys are known (SPEC §15.5). */
+export type LinkageSetting = 'generations' | 'realms' | 'keys-known'
+
+/** The area under the ROC: .5 is chance. The interval of 95 % over pairs, and that of a bootstrap over subjects. */
+export interface AreaFigures extends Interval {
+  readonly value: number
+  readonly bySubject: Interval & { readonly replicates: number }
+}
+
 /** What a thief compares two templates of different keys by (SPEC §15). */
 export interface LinkerFigures {
-  /** Such as `hamming`, `preimage`, `spectrum`, `statistics`, `known-keys`, `metadata`, `learned`. */
+  /** `hamming`, `preimage`, `probe`, `spectrum`, `statistics`, `metadata`, `learned`, `known-keys`. */
   readonly linker: string
+  readonly setting: LinkageSetting
   readonly keys: 'unknown' | 'known'
   readonly linkability: Linkability
+  readonly auc: AreaFigures
+  /** The permutation's p after Holm over all linkers of the report with keys unknown; `null` with keys known. */
+  readonly holm: number | null
+}
+
+/** Distances of templates reissued from one face, beside those of random codes. */
+export interface DiversityFigures {
+  readonly reissues: number
+  readonly pairs: number
+  /** The least distance of two, of all pairs. Bits. */
+  readonly nearest: number
+  readonly mean: number
+  /** m/2; `tolerance` is four standard errors of the mean. */
+  readonly expected: number
+  readonly tolerance: number
+  /** Mean square of the distance from m/2, divided by m/4. */
+  readonly varianceRatio: number
+  /** Kolmogorov and Smirnov against Binomial(m, ½), over neighbours. */
+  readonly shape: { readonly pairs: number; readonly statistic: number; readonly p: number }
+  readonly diverse: boolean
 }
 
 export interface LinkageReport extends Measured {
   readonly bits: Bits
   readonly linkers: readonly LinkerFigures[]
+  /** The linker with the highest D↔sys of each setting. */
+  readonly highest: Readonly<
+    Record<LinkageSetting, { readonly linker: string; readonly system: number; readonly quantile95: number }>
+  >
+  /** All linkers with keys unknown together. */
+  readonly family: {
+    readonly linkers: number
+    /** How many have a D↔sys above the 95 % quantile of their null, and how many chance lets. */
+    readonly above: number
+    readonly expected: number
+    /** The least p after Holm, and whether it is at most .05: then templates are linked. */
+    readonly holm: number
+    readonly linked: boolean
+  }
+  /** Every length that a row had, by setting: one for either row of a realm. Bytes. */
+  readonly rowBytes: Readonly<
+    Record<'generations' | 'realms', Readonly<Record<'reference' | 'secret', readonly number[]>>>
+  >
+  readonly diversity: DiversityFigures
 }
 
 /** Shares of targets accepted at the thresholds of two false match rates; `null` where the comparisons cannot show the rate. */

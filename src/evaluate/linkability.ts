@@ -35,7 +35,13 @@ export interface LinkabilityBin {
 export interface Linkability {
   readonly system: number
   readonly maximal: number
-  readonly chance: { readonly mean: number; readonly quantile95: number; readonly permutations: number }
+  readonly chance: {
+    readonly mean: number
+    readonly quantile95: number
+    readonly permutations: number
+    /** How likely chance gives a D↔sys as high: (1 + as many dealings as do) ÷ (1 + dealings). */
+    readonly p: number
+  }
   /** `undefined`: fewer mated scores than such a claim needs. */
   readonly unlinkable: boolean | undefined
   readonly priorOdds: number
@@ -46,6 +52,8 @@ export interface Linkability {
 
 const LEAST_MATED = 5000
 const MOST_SCORES = 2 ** 26
+/** Sums of the same terms in another order differ by less. */
+const TIE = 1e-12
 
 /**
  * Global and local linkability after Gomez-Barrero et al. (IEEE TIFS 13(6), 2018), by probability mass, and maximal linkability after
@@ -73,7 +81,7 @@ export async function linkability(scores: LinkageScores, options: LinkabilityOpt
   const pool = binned(mated, nonMated, bins)
   const counts = pool.count(mated.length)
   const system = systemOf(counts, odds)
-  const chance = chanceOf(pool, { mated: mated.length, odds, permutations, seed })
+  const chance = chanceOf(pool, { mated: mated.length, odds, permutations, seed, system })
   return {
     system,
     maximal: maximalOf(counts),
@@ -105,20 +113,25 @@ class Pool {
   readonly width: number
   readonly places: Uint16Array
   readonly #bins: number
+  /** Mated and non-mated together: dealing moves none to another bin. */
+  readonly #all: Float64Array
 
   constructor(low: number, width: number, places: Uint16Array, bins: number) {
     this.low = low
     this.width = width
     this.places = places
     this.#bins = bins
+    this.#all = new Float64Array(bins)
+    for (const bin of places) this.#all[bin] = (this.#all[bin] as number) + 1
   }
 
   /** Counts with the first `mated` places taken for the mated ones. */
   count(mated: number): Counts {
-    const counts = { mated: new Float64Array(this.#bins), nonMated: new Float64Array(this.#bins) }
-    for (const [i, bin] of this.places.entries()) {
-      const kind = i < mated ? counts.mated : counts.nonMated
-      kind[bin] = (kind[bin] as number) + 1
+    const counts = { mated: new Float64Array(this.#bins), nonMated: this.#all.slice() }
+    for (let i = 0; i < mated; i++) {
+      const bin = this.places[i] as number
+      counts.mated[bin] = (counts.mated[bin] as number) + 1
+      counts.nonMated[bin] = (counts.nonMated[bin] as number) - 1
     }
     return { ...counts, of: { mated, nonMated: this.places.length - mated } }
   }
@@ -178,7 +191,14 @@ function chanceOf(
     odds,
     permutations,
     seed,
-  }: { readonly mated: number; readonly odds: number; readonly permutations: number; readonly seed: string },
+    system,
+  }: {
+    readonly mated: number
+    readonly odds: number
+    readonly permutations: number
+    readonly seed: string
+    readonly system: number
+  },
 ): Linkability['chance'] {
   const random = new SeededRandom(seed, 'linkability')
   const { places } = pool
@@ -193,8 +213,9 @@ function chanceOf(
     values[round] = systemOf(pool.count(mated), odds)
   }
   const mean = values.reduce((sum, value) => sum + value, 0) / permutations
+  const asHigh = values.filter((value) => value >= system * (1 - TIE)).length
   const quantile95 = values.sort()[Math.ceil(0.95 * permutations) - 1] as number
-  return { mean, quantile95, permutations }
+  return { mean, quantile95, permutations, p: (1 + asHigh) / (1 + permutations) }
 }
 
 function checkScores(values: ArrayLike<number>, name: string): Float64Array {

@@ -169,7 +169,7 @@ function bitAt(bytes: Uint8Array, index: number): number {
 }
 
 /** The preimage lies in the space after centring, so the model that takes it has no mean. */
-function integersOf(preimage: Float64Array, model: Model): Int32Array {
+export function integersOf(preimage: Float64Array, model: Model): Int32Array {
   const held = embedding(preimage, model)
   const z = toIntegers(held)
   held[Symbol.dispose]()
