@@ -83,6 +83,7 @@ export {
   type ThresholdFigures,
   type WayFigures,
 } from './evaluate/identification.ts'
+export { type InversionOptions, inversionReport } from './evaluate/inversion.ts'
 export {
   degreesOfFreedom,
   type GradeMoments,

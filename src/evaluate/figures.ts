@@ -169,14 +169,22 @@ export interface LinkageReport extends Measured {
   readonly diversity: DiversityFigures
 }
 
-/** Shares of targets accepted at the thresholds of two false match rates; `null` where the comparisons cannot show the rate. */
-export type AcceptedAt = Readonly<Record<'1e-3' | '1e-4', Rate | null>>
+/**
+ * Shares of targets accepted at the thresholds of two false match rates; `null` where the comparisons cannot show the rate. `trials` are
+ * the targets, Wilson's interval takes each for one trial; several may be one person, which `bySubject` allows for.
+ */
+export type AcceptedAt = Readonly<Record<'1e-3' | '1e-4', RateFigures | null>>
 
 /** What one attack on code and key gains at one number of bits. */
 export interface InversionFigures {
   readonly bits: Bits
-  /** `linear`, `prior`, and the controls `none` (no preimage, a stranger's capture) and `face` (the face itself). */
+  /**
+   * `linear`; `prior`, which knows the population; `code`, which knows the population and has the code but a wrong key; and the controls
+   * `none` (no preimage, a stranger's capture) and `face` (the face itself).
+   */
   readonly attack: string
+  /** What the thief was given of the target. */
+  readonly disclosed: 'nothing' | 'code' | 'code+key' | 'face'
   readonly targets: number
   readonly subjects: number
   /** To the embedding behind the code. */
@@ -189,16 +197,27 @@ export interface InversionFigures {
   readonly prar: { readonly keys: number; readonly mean: AcceptedAt; readonly worst: AcceptedAt }
 }
 
-/** Several old templates of fresh captures, keys known. */
+/** Several old templates of fresh captures, keys known, presented to a template of one more capture under fresh keys. */
 export interface AccumulationFigures {
   readonly bits: Bits
   readonly generations: number
   readonly targets: number
+  readonly subjects: number
   readonly cosineToOther: number
   readonly prar: AcceptedAt
 }
 
 export interface InversionReport extends Measured {
+  /** What the thief knows of people, and where the thresholds come from: subjects that are not attacked. */
+  readonly known: {
+    readonly subjects: number
+    readonly samples: number
+    /** Share of the covariance that was replaced by its mean variance. */
+    readonly shrinkage: number
+    /** Non-mated pairs that thresholds were taken from, and draws of keys that each was compared under. */
+    readonly nonMated: number
+    readonly draws: number
+  }
   readonly inversions: readonly InversionFigures[]
   readonly accumulation: readonly AccumulationFigures[]
   /** A genuine other capture in place of the preimage, by bits. */

@@ -9,7 +9,8 @@ import type { Model } from '../embedding/model.ts'
 import type { Bits, Rate } from '../policy/operating-point.ts'
 import { encodeProbe, encodeReference } from '../template/template.ts'
 import { keyStream, streamMask } from '../transform/stream.ts'
-import { rotationSize, type Suite, suiteParameters } from '../transform/suite.ts'
+import { rotationSize, type Suite } from '../transform/suite.ts'
+import { bitAt, DoubleRotation } from './double-rotation.ts'
 import { inputError } from './errors.ts'
 import { Pace, type TaskOptions } from './pace.ts'
 import type { PairList } from './pairs.ts'
@@ -59,20 +60,27 @@ export function linearPreimage(
 ): Float64Array {
   const bits = code.length * 8
   const n = rotationSize(dimensions, bits)
-  const stream = keyStream(suite, rotationKey, n, bits)
-  const mask = streamMask(stream, bits)
   const values = new Float64Array(new ArrayBuffer(8 * n))
-  for (let j = 0; j < bits; j++) values[j] = bitAt(code, j) === bitAt(mask, j) ? -1 : 1
-  const levels = 31 - Math.clz32(n)
-  const roundBits = (n >> 1) * levels + n
-  for (let round = suiteParameters(suite).rounds - 1; round >= 0; round--) {
-    turnBack(values, stream, round * roundBits, levels)
-  }
-  wipe(stream)
+  const signs = unmask(code, rotationKey, suite, n)
+  values.set(signs)
+  const rotation = new DoubleRotation(suite, rotationKey, n)
+  rotation.turnBack(values)
+  rotation.wipe()
   const preimage = new Float64Array(new ArrayBuffer(8 * dimensions))
   preimage.set(values.subarray(0, dimensions))
-  wipe(values)
+  wipe(values, signs)
   return preimage
+}
+
+/** The signs behind a stored code, as −1 and 1. */
+export function unmask(code: Uint8Array, rotationKey: Uint8Array, suite: Suite, n: number): Float64Array {
+  const bits = code.length * 8
+  const stream = keyStream(suite, rotationKey, n, bits)
+  const mask = streamMask(stream, bits)
+  const signs = new Float64Array(new ArrayBuffer(8 * bits))
+  for (let j = 0; j < bits; j++) signs[j] = bitAt(code, j) === bitAt(mask, j) ? -1 : 1
+  wipe(stream)
+  return signs
 }
 
 /**
@@ -135,39 +143,6 @@ export async function stealTemplates(
   }
 }
 
-/** One round of the rotation backwards: Walsh–Hadamard, signs, exchanges from the nearest to the farthest. */
-function turnBack(values: Float64Array, stream: Uint8Array, firstBit: number, levels: number): void {
-  const n = values.length
-  for (let h = 1; h < n; h <<= 1) {
-    eachPair(n, h, (i) => {
-      const a = values[i] as number
-      const b = values[i + h] as number
-      values[i] = a + b
-      values[i + h] = a - b
-    })
-  }
-  const signs = firstBit + (n >> 1) * levels
-  for (let i = 0; i < n; i++) if (bitAt(stream, signs + i) === 1) values[i] = -(values[i] as number)
-  for (let level = levels - 1, h = 1; level >= 0; level--, h <<= 1) {
-    let bit = firstBit + (n >> 1) * level
-    eachPair(n, h, (i) => {
-      if (bitAt(stream, bit++) === 0) return
-      const held = values[i] as number
-      values[i] = values[i + h] as number
-      values[i + h] = held
-    })
-  }
-}
-
-/** Every i with (i AND h) = 0, ascending. */
-function eachPair(n: number, h: number, visit: (i: number) => void): void {
-  for (let block = 0; block < n; block += 2 * h) for (let i = block; i < block + h; i++) visit(i)
-}
-
-function bitAt(bytes: Uint8Array, index: number): number {
-  return ((bytes[index >> 3] as number) >> (index & 7)) & 1
-}
-
 /** The preimage lies in the space after centring, so the model that takes it has no mean. */
 export function integersOf(preimage: Float64Array, model: Model): Int32Array {
   const held = embedding(preimage, model)
@@ -176,7 +151,7 @@ export function integersOf(preimage: Float64Array, model: Model): Int32Array {
   return z
 }
 
-function cosineTo(people: People, index: number, vector: Float64Array): number {
+export function cosineTo(people: People, index: number, vector: Float64Array): number {
   const { dimensions, units } = people
   let product = 0
   let square = 0

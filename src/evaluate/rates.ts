@@ -35,15 +35,23 @@ export function shareRate(count: number, trials: number): Rate {
   return { value: share(count, trials), ...wilson(count, trials), trials, confidence: 0.95 }
 }
 
+/** A mean of `trials` shares between 0 and 1, with Wilson's interval as if each of them had been one trial. */
+export function meanRate(value: number, trials: number): Rate {
+  return { value, ...wilsonAt(value, trials), trials, confidence: 0.95 }
+}
+
 /** Wilson's score interval, two-sided 95 % (Wilson 1927). */
 export function wilson(count: number, trials: number): Interval {
-  const p = share(count, trials)
+  return wilsonAt(share(count, trials), trials)
+}
+
+function wilsonAt(p: number, trials: number): Interval {
   const square = (Z * Z) / trials
   const middle = p + square / 2
   const half = Z * Math.sqrt((p * (1 - p) + square / 4) / trials)
   return {
-    low: count === 0 ? 0 : (middle - half) / (1 + square),
-    high: count === trials ? 1 : (middle + half) / (1 + square),
+    low: p === 0 ? 0 : (middle - half) / (1 + square),
+    high: p === 1 ? 1 : (middle + half) / (1 + square),
   }
 }
 

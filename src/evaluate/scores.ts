@@ -22,8 +22,8 @@ export interface ScoreOptions extends TaskOptions {
 /** Pairs between two looks at the clock. */
 const CHUNK = 128
 
-/** Numbers of bits that share one rotation because their n is the same. */
-interface Group {
+/** Numbers of bits, ascending, that share one rotation because their n is the same. */
+export interface BitGroup {
   readonly n: number
   readonly bits: readonly Bits[]
 }
@@ -99,14 +99,14 @@ export function gradeOf(sum: number, energy: number, m: number): number {
 /** Scores the probes of one group under the keys of one draw, reference by reference. */
 class PairRotation {
   readonly #people: People
-  readonly #group: Group
+  readonly #group: BitGroup
   readonly #suite: Suite
   readonly #seed: string
   readonly #draw: number
   readonly #kernel: PairKernel
   #reference = -1
 
-  constructor(people: People, group: Group, suite: Suite, seed: string, draw: number) {
+  constructor(people: People, group: BitGroup, suite: Suite, seed: string, draw: number) {
     this.#people = people
     this.#group = group
     this.#suite = suite
@@ -156,7 +156,7 @@ class PairRotation {
   }
 }
 
-function groupBits(dimensions: number, bits: readonly Bits[]): readonly Group[] {
+export function groupBits(dimensions: number, bits: readonly Bits[]): readonly BitGroup[] {
   const groups = new Map<number, Bits[]>()
   for (const m of [...new Set(bits)].sort((a, b) => a - b)) {
     const n = rotationSize(dimensions, m)
