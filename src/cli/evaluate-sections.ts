@@ -4,6 +4,8 @@ import type { Dataset } from '../dataset/dataset.ts'
 import type { Model } from '../embedding/model.ts'
 import { EvaluateError } from '../evaluate/errors.ts'
 import type { DrillReport, Evaluation, Measured } from '../evaluate/figures.ts'
+import { inversionReport } from '../evaluate/inversion.ts'
+import { linkageReport } from '../evaluate/linkage.ts'
 import type { TaskOptions } from '../evaluate/pace.ts'
 import { verificationReport } from '../evaluate/verification.ts'
 import type { Bits } from '../policy/operating-point.ts'
@@ -38,6 +40,17 @@ export const SECTIONS: readonly Section[] = [
     label: 'accuracy',
     measure: (dataset, { model, sizes, pairs, seed }, task) =>
       verificationReport(dataset, { model, bits: sizes, sampled: pairs, seed, ...task }),
+  },
+  {
+    name: 'linkage',
+    label: 'unlinkability',
+    measure: (dataset, { model, bits, seed }, task) => linkageReport(dataset, { model, bits, seed, ...task }),
+  },
+  {
+    name: 'inversion',
+    label: 'inversion',
+    measure: (dataset, { model, sizes, seed }, task) =>
+      inversionReport(dataset, { model, bits: sizes, seed, ...task }),
   },
   {
     name: 'drill',

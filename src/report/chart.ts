@@ -34,9 +34,9 @@ export interface Chart {
 }
 
 /** The drawing's size in its own units; a unit is a pixel where the figure is as wide as this. */
-const WIDTH = 460
+const WIDTH = 480
 const HEIGHT = 330
-const MARGIN = { top: 12, right: 16, bottom: 50, left: 64 }
+const MARGIN = { top: 12, right: 30, bottom: 50, left: 84 }
 export const PLOT_WIDTH: number = WIDTH - MARGIN.left - MARGIN.right
 export const PLOT_HEIGHT: number = HEIGHT - MARGIN.top - MARGIN.bottom
 
@@ -203,7 +203,7 @@ function yAxis(axis: Axis): Markup {
     const y = rounded(up(axis, value))
     return markup`<path class="grid" d="M0 ${y}H${PLOT_WIDTH}"/><text class="tick" x="-8" y="${y + 4.5}" text-anchor="end">${text}</text>`
   })
-  return markup`<g class="axis y">${marks}<path class="rule" d="M0 0V${PLOT_HEIGHT}"/><text class="label" transform="translate(-50 ${PLOT_HEIGHT / 2}) rotate(-90)" text-anchor="middle">${axis.label}</text></g>`
+  return markup`<g class="axis y">${marks}<path class="rule" d="M0 0V${PLOT_HEIGHT}"/><text class="label" transform="translate(-70 ${PLOT_HEIGHT / 2}) rotate(-90)" text-anchor="middle">${axis.label}</text></g>`
 }
 
 function legend(keys: readonly Key[]): Markup {

@@ -10,8 +10,8 @@ const RATES = ['1e-3', '1e-4'] as const
 export function drillSection({ bits, impostorsPerTemplate, thefts, genuine, protocol }: DrillReport): Markup {
   return markup`<section id="thefts"><h2>What a thief gains</h2>
 <p>Real vaults at ${figure('drill.bits', bits, 'count')} bits were filled, copied and robbed. All figures are over all templates of the row, opened or not: where a set opens
-nothing, the thief reads sealed bytes as signs. The area under the curve (AUC) is of the thief's decisions between a photo of the person and photos of
-${figure('drill.impostorsPerTemplate', impostorsPerTemplate, 'count')} others; 0.5 is chance. PRAR: accepted by templates that were issued afterwards.</p>
+nothing, the thief reads sealed bytes as signs. The area under the curve (AUC) (with a 95 % bootstrap over people) is of the thief's decisions between a photo of the person and photos of
+${figure('drill.impostorsPerTemplate', impostorsPerTemplate, 'count')} others; 0.5 is chance. Cosine: to the enrolled face. PRAR: accepted by templates that were issued afterwards, by the false match rate of their threshold.</p>
 ${table({
   caption: 'Stolen sets and what they yield',
   heading: [
@@ -20,10 +20,10 @@ ${table({
     'templates',
     'opened',
     'opening ends in',
-    'cosine to the face',
-    'AUC [95 %]',
-    'PRAR at 0.1 %',
-    'PRAR at 0.01 %',
+    'cosine',
+    'AUC',
+    'PRAR, 0.1 %',
+    'PRAR, 0.01 %',
   ],
   rows: [
     ...thefts.map(theftRow),

@@ -45,7 +45,7 @@ export function frontierSection({ verification, inversion }: Evaluation): Markup
   const limit = verification.ways.find(({ way }) => way === 'cosine')
   return markup`<section id="frontier"><h2>Leak against accuracy</h2>
 <p>No projection escapes this curve: with code and key in one hand, the bits that make a comparison accurate make the preimage near. Only the secrecy of the
-key separates the two. Attack: <i>${attack}</i>. Points are numbers of stored bits; error bars are 95 % intervals over subjects.</p>
+key separates the two. Attack: <i>${attack}</i>. The number above a point is that of its stored bits; error bars are 95 % intervals over subjects.</p>
 <div class="charts">${frontierChart(spots, limit, {
     id: 'frontier-cosine',
     title: 'Equal error rate against the cosine of the preimage',
@@ -94,11 +94,6 @@ function frontierChart(spots: readonly Spot[], limit: WayAccuracy | undefined, l
           color,
         ),
       ),
-      ...own.map(({ way, at }) =>
-        name === 'asymmetric'
-          ? note(x.at(at) - 8, up(y, way.eer.value) + 16, String(way.bits), { color, anchor: 'end' })
-          : note(x.at(at) + 8, up(y, way.eer.value) - 8, String(way.bits), { color }),
-      ),
     ]
   })
   return chart({
@@ -112,7 +107,7 @@ function frontierChart(spots: readonly Spot[], limit: WayAccuracy | undefined, l
       .join('; '),
     x,
     y,
-    marks: [...(limit === undefined ? [] : [limitLine(y, limit)]), ...marks],
+    marks: [...sizeLines(x, shownSpots), ...(limit === undefined ? [] : [limitLine(y, limit)]), ...marks],
     keys: [
       { text: 'asymmetric score', color: COLORS.blue },
       { text: 'Hamming distance', color: COLORS.vermilion, dash: '6 3' },
@@ -124,10 +119,23 @@ function frontierChart(spots: readonly Spot[], limit: WayAccuracy | undefined, l
 function eerAxis(low: number, high: number): Axis {
   const steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
   const from = Math.max(1e-5, low * 0.8)
-  const to = Math.min(1, high * 1.25)
+  const to = Math.min(1, high * 2)
   const axis = logAxis('equal error rate', [from, to], PLOT_HEIGHT, rateText)
   const ticks = [1e-4, 2e-4, 5e-4, ...steps].filter((value) => value >= from && value <= to)
   return { ...axis, ticks: ticks.map((value) => ({ value, text: rateText(value) })) }
+}
+
+/** Numbers of bits above their points, in two rows where they would touch. */
+function sizeLines(
+  x: Axis,
+  spots: readonly { readonly way: WayAccuracy; readonly at: number }[],
+): readonly Markup[] {
+  const places = new Map(spots.map(({ way, at }) => [way.bits, at]))
+  return [...places].map(([bits, value], index) => {
+    const at = rounded(x.at(value))
+    const row = index % 2 === 0 ? 14 : 29
+    return markup`<path class="grid strong" d="M${at} ${row + 5}V${PLOT_HEIGHT}"/>${note(at, row, String(bits), { anchor: 'middle' })}`
+  })
 }
 
 function limitLine(y: Axis, { eer }: WayAccuracy): Markup {

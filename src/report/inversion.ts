@@ -1,10 +1,9 @@
 /** Inversion in a report: how near a thief of code and key comes, and who accepts it (SPEC §15.8). @module */
 
-import type { InversionFigures, InversionReport } from '../evaluate/figures.ts'
-import type { Rate } from '../policy/operating-point.ts'
+import type { InversionFigures, InversionReport, RateFigures } from '../evaluate/figures.ts'
 import { bandAxis, COLORS, chart, linearAxis, PLOT_HEIGHT, rounded, up, whisker } from './chart.ts'
 import { type Markup, markup, NOTHING } from './markup.ts'
-import { figure, rateFigures } from './number.ts'
+import { figure, rateFigures, widestInterval } from './number.ts'
 import { table } from './table.ts'
 
 const PATH = 'inversion.inversions'
@@ -24,7 +23,8 @@ export function inversionSection(report: InversionReport): Markup {
   return markup`<section id="inversion"><h2>Inversion and revocation</h2>
 <p>A thief has code <em>and</em> key. An exact preimage of the code always exists (SAR-I); what counts is how near it lies to the face, and whether a
 template issued <em>afterwards</em> accepts it (post-revocation acceptance, PRAR). <i>Linear</i> knows nothing of the population, <i>prior</i> its mean and
-covariance from other people; <i>none</i> and <i>face</i> are the controls. A thief with a better prior does better. Intervals of shares are Wilson's, 95 %.</p>
+covariance from other people, <i>code</i> knows the same but has a wrong key; <i>none</i> and <i>face</i> are the controls. A thief with a better prior does better.
+Intervals of shares are of 95 %, Wilson's over targets or the wider bootstrap over subjects.</p>
 ${cosineTable(inversions)}
 <div class="charts">${cosineChart(inversions, attacks)}${RATES.map((rate) => acceptedChart(inversions, worst, rate))}</div>
 ${acceptedTable(inversions)}
@@ -82,7 +82,13 @@ function acceptedTable(inversions: readonly InversionFigures[]): Markup {
   })
 }
 
-const ATTACK_COLORS: readonly string[] = [COLORS.sky, COLORS.vermilion, COLORS.grey, COLORS.black]
+const ATTACK_COLORS: readonly string[] = [
+  COLORS.sky,
+  COLORS.vermilion,
+  COLORS.purple,
+  COLORS.grey,
+  COLORS.black,
+]
 
 /** Means as bars, 5 % to 95 % of the targets as error bars. */
 function cosineChart(inversions: readonly InversionFigures[], attacks: readonly string[]): Markup {
@@ -98,7 +104,7 @@ function cosineChart(inversions: readonly InversionFigures[], attacks: readonly 
   })
   return chart({
     id: 'inversion-cosine',
-    title: 'How near the preimage comes; bars reach from 5 % to 95 % of the targets',
+    title: 'How near the preimage comes (5 % to 95 % of targets)',
     description: inversions
       .map(({ attack, bits: m, cosine }) => `${attack} at ${m} bits: ${cosine.mean.toFixed(3)}`)
       .join('; '),
@@ -135,23 +141,24 @@ function acceptedChart(
     (value) => `${Math.round(100 * value)} %`,
   )
   const part = width / KINDS.length
-  const acceptedOf = (one: InversionFigures, kind: Kind): Rate | null =>
+  const acceptedOf = (one: InversionFigures, kind: Kind): RateFigures | null =>
     kind === 'PRAR' ? one.prar.mean[rate] : one.sar[kind][rate]
   const marks = those.flatMap((one, index) =>
     KINDS.flatMap(({ kind, color }, place) => {
       const found = acceptedOf(one, kind)
       if (found === null) return []
       const left = from(index) + place * part
+      const { interval } = widestInterval(found)
       return [
         bar(left, part, y.at(found.value), color),
-        whisker(left + part / 2, up(y, found.high), up(y, found.low), COLORS.black),
+        whisker(left + part / 2, up(y, interval.high), up(y, interval.low), COLORS.black),
       ]
     }),
   )
   const text = rate === '1e-3' ? '0.1 %' : '0.01 %'
   return chart({
     id: `inversion-accepted-${rate}`,
-    title: `Accepted at a false match rate of ${text}, attack "${attack}"`,
+    title: `Accepted at a false match rate of ${text}, attack ${attack}`,
     description: those
       .map((one) => `${one.bits} bits: PRAR ${(one.prar.mean[rate]?.value ?? 0).toFixed(3)}`)
       .join('; '),

@@ -13,24 +13,28 @@ import {
   stepsOf,
   up,
 } from './chart.ts'
-import { type Markup, markup } from './markup.ts'
-import { figure } from './number.ts'
+import { type Markup, markup, NOTHING } from './markup.ts'
+import { figure, intervalFigures } from './number.ts'
 import { foldedTable, table } from './table.ts'
 
 const PATH = 'linkage.linkers'
 
-export function linkageSection({ bits, linkers }: LinkageReport): Markup {
+export function linkageSection({ bits, linkers, family, diversity }: LinkageReport): Markup {
   return markup`<section id="linkage"><h2>Unlinkability</h2>
 <p>Can two templates of one person be told from those of two people, at ${figure('linkage.bits', bits, 'count')} bits? D<sub>sys</sub> is 0 where they cannot
 and 1 where they always can (Gomez-Barrero et al., 2018). Of finitely many scores it is never quite 0: beside it stands what the same scores
-give when it is dealt at random which of them are mated. With many linkers some exceed the 95 % quantile by chance.</p>
+give when it is dealt at random which of them are mated. With many linkers some exceed the 95 % quantile by chance:
+of ${figure('linkage.family.linkers', family.linkers, 'count')} without keys ${figure('linkage.family.above', family.above, 'count')} did, where chance lets ${figure('linkage.family.expected', family.expected, 'decimal')}; the least p after Holm is ${figure('linkage.family.holm', family.holm, 'decimal')},
+so they are ${family.linked ? markup`<strong>linked</strong>` : 'not found to be linked'}. Intervals of areas under the curve (AUC, 0.5 is chance) are of 95 %, over subjects.</p>
+<p>${figure('linkage.diversity.reissues', diversity.reissues, 'count')} templates of one face: mean distance ${figure('linkage.diversity.mean', diversity.mean, 'decimal')} of ${figure('linkage.bits', bits, 'count')} bits (expected ${figure('linkage.diversity.expected', diversity.expected, 'decimal')} ± ${figure('linkage.diversity.tolerance', diversity.tolerance, 'decimal')}),
+variance ÷ that of random codes ${figure('linkage.diversity.varianceRatio', diversity.varianceRatio, 'decimal')}, the two nearest ${figure('linkage.diversity.nearest', diversity.nearest, 'count')} bits apart, Kolmogorov–Smirnov p ${figure('linkage.diversity.shape.p', diversity.shape.p, 'decimal')}.</p>
 ${summaryTable(linkers)}
-<div class="charts">${systemChart(linkers)}${linkers.map((figures, index) => linkerChart(figures, index))}</div>
+<div class="charts">${systemChart(linkers)}${linkers.map((figures, index) => (figures.setting === 'realms' ? NOTHING : linkerChart(figures, index)))}</div>
 ${linkers.map((figures, index) => linkerTable(figures, index))}</section>`
 }
 
-function nameOf({ linker, keys }: LinkerFigures): string {
-  return `${linker}, keys ${keys}`
+function nameOf({ linker, keys, setting }: LinkerFigures): string {
+  return keys === 'known' ? `${linker}, keys known` : `${linker}, ${setting}`
 }
 
 function summaryTable(linkers: readonly LinkerFigures[]): Markup {
@@ -43,6 +47,8 @@ function summaryTable(linkers: readonly LinkerFigures[]): Markup {
       'D_sys',
       'chance: mean',
       'chance: 95 % quantile',
+      'p after Holm',
+      'AUC',
       'maximal, bits',
       'unlinkable here',
     ],
@@ -56,8 +62,10 @@ function summaryTable(linkers: readonly LinkerFigures[]): Markup {
         figure(`${path}.system`, linkability.system, 'decimal'),
         figure(`${path}.chance.mean`, linkability.chance.mean, 'decimal'),
         figure(`${path}.chance.quantile95`, linkability.chance.quantile95, 'decimal'),
+        figure(`${PATH}.${index}.holm`, figures.holm, 'decimal'),
+        markup`${figure(`${PATH}.${index}.auc.value`, figures.auc.value, 'decimal')} ${intervalFigures(`${PATH}.${index}.auc.bySubject`, figures.auc.bySubject, 'decimal')}`,
         figure(`${path}.maximal`, linkability.maximal, 'decimal'),
-        linkability.unlinkable === undefined ? 'too few pairs to say' : linkability.unlinkable ? 'yes' : 'no',
+        linkability.unlinkable === undefined ? 'too few pairs' : linkability.unlinkable ? 'yes' : 'no',
       ]
     }),
   })
@@ -161,5 +169,5 @@ function linkerTable(figures: LinkerFigures, index: number): Markup {
 }
 
 function short(value: number): string {
-  return String(Number(value.toPrecision(4)))
+  return String(Number(value.toPrecision(4))).replace('-', '−')
 }

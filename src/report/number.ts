@@ -1,6 +1,6 @@
 /** Numbers of a report: each names the place in the evaluation file that it comes from (SPEC §15.8). @module */
 
-import type { Rate } from '../policy/operating-point.ts'
+import type { RateFigures } from '../evaluate/figures.ts'
 import { type Markup, markup } from './markup.ts'
 
 /** Place of a value in the file, such as `verification.ways.0.eer.value`. */
@@ -14,10 +14,22 @@ export function figure(path: Path, value: number | null, format: Format): Markup
   return markup`<span data-path="${path}" data-format="${format}">${value === null ? '–' : shown(value, format)}</span>`
 }
 
-/** Rate, interval and trials of the file. */
-export function rateFigures(path: Path, rate: Rate | null): Markup {
+/** A rate with the wider of its intervals: over trials, or over subjects where that was made. */
+export function rateFigures(path: Path, rate: RateFigures | null): Markup {
   if (rate === null) return figure(path, null, 'percent')
-  return markup`${figure(`${path}.value`, rate.value, 'percent')} ${intervalFigures(path, rate, 'percent')}`
+  const { interval, of } = widestInterval(rate)
+  return markup`${figure(`${path}.value`, rate.value, 'percent')} ${intervalFigures(`${path}${of}`, interval, 'percent')}`
+}
+
+/** The wider interval of a rate, and where it is below the rate's place. */
+export function widestInterval(rate: RateFigures): {
+  readonly interval: { readonly low: number; readonly high: number }
+  readonly of: string
+} {
+  const { bySubject } = rate
+  return bySubject !== undefined && bySubject.high - bySubject.low > rate.high - rate.low
+    ? { interval: bySubject, of: '.bySubject' }
+    : { interval: rate, of: '' }
 }
 
 /** Both ends of an interval in brackets, small. */
@@ -38,13 +50,14 @@ export function textFigure(path: Path, value: string): Markup {
 export function shown(value: number, format: Format): string {
   if (format === 'percent') return `${decimals(value * 100)} %`
   if (format === 'count') return signed(String(value).replace(/\B(?=(\d{3})+$)/g, '\u202F'))
-  if (format === 'milliseconds') return `${decimals(value)} ms`
+  if (format === 'milliseconds')
+    return `${Number.isInteger(value) ? shown(value, 'count') : decimals(value)} ms`
   return decimals(value)
 }
 
-/** Three significant digits or more, never an exponent: 0.0000151, 0.452, 97.41, 100. */
+/** Three significant digits, two decimals or more, never an exponent: 0.0000151, 0.452, 97.41, 100.00. */
 function decimals(value: number): string {
-  if (value === 0 || Number.isInteger(value)) return signed(String(value))
+  if (value === 0) return '0'
   const places = 2 - Math.floor(Math.log10(Math.abs(value)))
   return signed(value.toFixed(Math.min(12, Math.max(2, places))))
 }

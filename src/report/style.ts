@@ -28,6 +28,7 @@ a { color: var(--mark); }
 .chart text.label { font-size: 13.5px; }
 .chart text.note { font-size: 12px; paint-order: stroke; stroke: #fff; stroke-width: 3px; }
 .grid { stroke: #e4e8eb; fill: none; }
+.grid.strong { stroke: #b9c1c7; }
 .rule { stroke: var(--ink); fill: none; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .line.thin { stroke-width: 1.2; }
@@ -41,7 +42,8 @@ caption { text-align: left; font-weight: 600; padding: .2rem 0 .4rem; }
 th, td { text-align: right; padding: .28rem .6rem; border-bottom: 1px solid var(--rule); vertical-align: top; }
 thead th { border-bottom: 1.5px solid var(--ink); vertical-align: bottom; font-weight: 600; }
 th:first-child { text-align: left; font-weight: 500; min-width: 7rem; }
-#thefts td:nth-child(2) { text-align: left; min-width: 15rem; }
+#thefts td:nth-child(2), #thefts th:nth-child(2) { text-align: left; min-width: 15rem; }
+thead th { hyphens: none; }
 td small { color: var(--soft); white-space: nowrap; }
 td span { white-space: nowrap; }
 #thefts td:nth-child(2) span { white-space: normal; }

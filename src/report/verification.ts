@@ -31,15 +31,15 @@ export function wayName({ way, bits }: Pick<WayAccuracy, 'way' | 'bits'>): strin
 export function verificationSection({ ways }: VerificationReport): Markup {
   return markup`<section id="accuracy"><h2>Accuracy</h2>
 <p>Right-key comparisons: every reference under a record key of its own, the probe rotated under it. <i>Asymmetric</i> is what a vault
-decides by; <i>Hamming</i> compares two stored codes; the cosine of the unprotected embeddings is the limit. Intervals of equal error
-rates are 95 % bootstraps over subjects; those of rates are exact over comparisons, with a bootstrap over subjects where one was made.</p>
+decides by; <i>Hamming</i> compares two stored codes; the cosine of the unprotected embeddings is the limit. Intervals in brackets are of
+95 %: of equal error rates over subjects (bootstrap), of rates the wider of that and the exact one over comparisons.</p>
 ${equalErrorTable(ways)}
 ${operatingTable(ways)}
 <h3>Detection error trade-off</h3>
 <div class="charts">${detChart(ways, 'asymmetric')}${detChart(ways, 'hamming')}</div>
 ${ways.map((way, index) => detTable(way, index))}
 <h3>Scores</h3>
-<div class="charts">${ways.map((way, index) => histogramChart(way, index))}</div>
+<div class="charts">${ways.map((way, index) => (way.way === 'hamming' ? NOTHING : histogramChart(way, index)))}</div>
 ${ways.map((way, index) => histogramTable(way, index))}
 ${groupTables(ways)}
 ${informationTable(ways)}</section>`
