@@ -217,6 +217,11 @@ export interface InversionReport extends Measured {
     /** Non-mated pairs that thresholds were taken from, and draws of keys that each was compared under. */
     readonly nonMated: number
     readonly draws: number
+    /** Ten-thousandths of similarity; `bits` is `null` for the cosine. */
+    readonly thresholds: readonly {
+      readonly bits: Bits | null
+      readonly at: Readonly<Record<keyof AcceptedAt, number | null>>
+    }[]
   }
   readonly inversions: readonly InversionFigures[]
   readonly accumulation: readonly AccumulationFigures[]

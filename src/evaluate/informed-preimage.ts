@@ -70,7 +70,9 @@ export class InformedThief {
     const rest = new Float64Array(size)
     for (let step = 0, moved = 1; step < MOST_STEPS && moved > CONVERGED; step++) {
       const damping = step === 0 ? 1 : DAMPING
-      precision += damping * (observe(signs, expected, variance, { sites, damping }) - precision)
+      const told = observe(signs, expected, variance, { sites, damping })
+      if (told === undefined) break
+      precision += damping * (told - precision)
       held.set(sites)
       rotation?.turnBack(held)
       moved = meet(space, held, precision, { estimate, rest })
@@ -137,13 +139,16 @@ function coordinatesOf(
   return new Map(found)
 }
 
-/** Moves the sites towards what the signs tell of coordinates N(expected, variance); returns the precision of that. */
+/**
+ * Moves the sites towards what the signs tell of coordinates N(expected, variance); returns the precision of that. Signs that a population
+ * can hardly have (its covariance is that of a few people) drive it out of the doubles: `undefined`, and the sites stay.
+ */
 function observe(
   signs: Float64Array,
   expected: Float64Array,
   variance: number,
   { sites, damping }: { readonly sites: Float64Array; readonly damping: number },
-): number {
+): number | undefined {
   const deviation = Math.sqrt(variance)
   const means = new Float64Array(signs.length)
   let left = 0
@@ -155,12 +160,14 @@ function observe(
     left += 1 - ratio * (place + ratio)
   }
   const seen = (variance * left) / signs.length
+  const told = 1 / seen - 1 / variance
+  if (!(told > 0 && told < Number.POSITIVE_INFINITY)) return undefined
   for (let j = 0; j < signs.length; j++) {
     const site = (means[j] as number) / seen - (expected[j] as number) / variance
     sites[j] = (sites[j] as number) + damping * (site - (sites[j] as number))
   }
   wipe(means)
-  return 1 / seen - 1 / variance
+  return told
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Bits } from '../policy/operating-point.ts'
 import { BITS, checkSuite, isBits, type Suite } from '../transform/suite.ts'
 import { type AccumulationPlan, accumulate, planAccumulation } from './accumulation.ts'
 import { inputError } from './errors.ts'
-import type { AccumulationFigures, InversionFigures, InversionReport } from './figures.ts'
+import type { AcceptedAt, AccumulationFigures, InversionFigures, InversionReport } from './figures.ts'
 import { measureInversions } from './inversion-attacks.ts'
 import {
   chooseTargets,
@@ -18,6 +18,7 @@ import {
   samplesOf,
   selectSubjects,
   type Target,
+  type ThresholdPair,
   type Thresholds,
   tooFew,
 } from './inversion-plan.ts'
@@ -145,6 +146,7 @@ async function measure(people: People, options: Checked): Promise<InversionRepor
         shrinkage: population.shrinkage,
         nonMated: thresholds.pairs,
         draws: thresholds.draws,
+        thresholds: thresholdFigures(thresholds),
       },
       inversions,
       accumulation,
@@ -187,6 +189,17 @@ async function attackAll(
     }
   }
   return { inversions, accumulation: accumulated.toSorted((a, b) => a.bits - b.bits) }
+}
+
+function thresholdFigures({ cosine, byBits }: Thresholds): InversionReport['known']['thresholds'] {
+  const at = ([thousand, tenThousand]: ThresholdPair): Record<keyof AcceptedAt, number | null> => ({
+    '1e-3': thousand ?? null,
+    '1e-4': tenThousand ?? null,
+  })
+  return [
+    { bits: null, at: at(cosine) },
+    ...[...byBits].map(([bits, thresholds]) => ({ bits, at: at(thresholds) })),
+  ]
 }
 
 /** Share of the covariance that two captures of one person have in common, from .05 to .99. */
