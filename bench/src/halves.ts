@@ -6,7 +6,7 @@ import { cryptoReady } from '../../dist/crypto/sodium.js'
 import { countGrades, falseMatchRate, thresholdAt } from '../../dist/evaluate/accuracy.js'
 import { loadPeople, type People } from '../../dist/evaluate/people.js'
 import { SeededRandom } from '../../dist/evaluate/random.js'
-import { crowdOf, resampleSubjects } from '../../dist/evaluate/resample.js'
+import { crowdOf, otherPeople, resampleSubjects } from '../../dist/evaluate/resample.js'
 import { type Streamed, streamScores } from '../../dist/evaluate/stream.js'
 import { planStream, type StreamPlan } from '../../dist/evaluate/stream-plan.js'
 import type { Bits } from '../../dist/index.js'
@@ -92,8 +92,8 @@ async function tryTargets(
   const set = { streamed, thresholds: thresholds.map((threshold) => threshold ?? 1) }
   const [resampled] = await resampleSubjects(crowdOf(plan), [set], { seed, replicates: 1000 })
   return thresholds.map((threshold, i) => {
-    const bySubject = resampled?.at[i]?.falseMatchRate
-    if (threshold === undefined || bySubject === undefined) return undefined
+    const replicates = resampled?.at[i]?.replicates
+    if (threshold === undefined || replicates === undefined) return undefined
     const exact = falseMatchRate({ mated: countGrades(streamed.mated), nonMated: streamed.counts }, threshold)
     const measured = falseMatchRate(
       { mated: countGrades(other.streamed.mated), nonMated: other.streamed.counts },
@@ -101,7 +101,7 @@ async function tryTargets(
     )
     return {
       threshold,
-      high: Math.max(exact.high, bySubject.high),
+      high: Math.max(exact.high, otherPeople(exact.value, replicates).high),
       exactHigh: exact.high,
       measured: measured.value,
     }

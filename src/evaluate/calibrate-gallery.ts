@@ -15,7 +15,7 @@ import { Pace, type TaskOptions } from './pace.ts'
 import { loadPeople, type People } from './people.ts'
 import { SeededRandom } from './random.ts'
 import { type Interval, rate, ruleOfThree } from './rates.ts'
-import { middleOf } from './resample.ts'
+import { middleOf, otherPeople } from './resample.ts'
 import { searchThreshold, shareAt } from './search-results.ts'
 
 export interface GalleryCalibrateOptions extends TaskOptions {
@@ -47,7 +47,7 @@ export interface GalleryCalibrateOptions extends TaskOptions {
 }
 
 export interface GalleryCalibration {
-  /** The interval of its rate covers both the exact one over searches and that over the people searched for. */
+  /** The interval of its rate is that of as many other strangers, and covers the exact one over searches. */
   readonly identificationPoint: IdentificationPoint
   readonly bySubject: Interval & { readonly replicates: number }
   /** Searches for enrolled people that end without the mate as the candidate of the highest similarity; `undefined`: none were made. */
@@ -106,14 +106,16 @@ async function measure(people: People, options: GalleryCalibrateOptions): Promis
   if (threshold > MAX_GRADE)
     throw new EvaluateError('ERR_EVALUATE_UNREACHABLE', 'no threshold keeps this false positive rate')
   const exact = rate(grades.filter((grade) => grade >= threshold).length, grades.length)
-  const bySubject = resample(people.subjects, found.strangers.subjects, grades, {
+  const replicated = resample(people.subjects, found.strangers.subjects, grades, {
     threshold,
     replicates,
     seed,
   })
+  const bySubject = middleOf(replicated)
+  const other = otherPeople(exact.value, replicated)
   const { grades: mates } = found.enrolled
   const strangers = new Set(found.strangers.subjects).size
-  const described = `${people.name}${people.synthetic ? ' (synthetic, no evidence about real faces)' : ''}: ${people.subjects} subjects; ${grades.length} searches for ${strangers} strangers in ${draws} galleries; interval: the wider of the exact one and of ${replicates} drawings of strangers`
+  const described = `${people.name}${people.synthetic ? ' (synthetic, no evidence about real faces)' : ''}: ${people.subjects} subjects; ${grades.length} searches for ${strangers} strangers in ${draws} galleries; interval: for as many other strangers, ${replicates} drawings`
   return {
     identificationPoint: checkIdentificationPoint({
       model: people.model,
@@ -126,8 +128,8 @@ async function measure(people: People, options: GalleryCalibrateOptions): Promis
       gallerySize,
       falsePositiveRate: {
         ...exact,
-        low: Math.min(exact.low, bySubject.low),
-        high: Math.max(exact.high, bySubject.high),
+        low: Math.min(exact.low, other.low),
+        high: Math.max(exact.high, other.high),
       },
       source: options.source ?? described,
     }),
@@ -214,7 +216,7 @@ function resample(
   subjectOf: readonly number[],
   grades: Uint16Array,
   options: { readonly threshold: number; readonly replicates: number; readonly seed: string },
-): Interval {
+): Float64Array {
   const present = [...new Set(subjectOf)]
   const random = new SeededRandom(options.seed, 'strangers')
   const rates = new Float64Array(options.replicates)
@@ -226,7 +228,7 @@ function resample(
     }
     rates[replicate] = shareAt(grades, options.threshold, subjectOf, weights)
   }
-  return middleOf(rates)
+  return rates
 }
 
 /** Similarities a rounding error below a grade count as that grade, so that none is taken for refused that a vault accepts. */

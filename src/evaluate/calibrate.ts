@@ -24,7 +24,7 @@ import { type OnProgress, partOf, type TaskOptions } from './pace.ts'
 import type { People } from './people.ts'
 import { crossSides, loadRoll, type Roll } from './probe-class.ts'
 import { type Interval, ruleOfThree } from './rates.ts'
-import { crowdOf, type Resampled, resampleSubjects } from './resample.ts'
+import { crowdOf, otherPeople, type Resampled, resampleSubjects } from './resample.ts'
 import { type Streamed, streamScores } from './stream.ts'
 import { planStream } from './stream-plan.ts'
 import { countDenominators, type Denominators, type Groups, groupsOf, ratesOfGroups } from './zoo.ts'
@@ -60,7 +60,7 @@ export interface CalibrateOptions extends TaskOptions {
   readonly source?: string
   /** Default `calibrate`. Another seed gives other record keys and, in large sets, other non-mated pairs. */
   readonly seed?: string
-  /** Non-mated comparisons, at most. Default: all, of more than 20,000,000 every k-th; `all`: at most 10^8. */
+  /** Non-mated comparisons: all, or every k-th of a reference, so that about as many are left, or fewer. Default 20,000,000; `all`: 10^8. */
   readonly impostors?: number | 'all'
   /** Default 10. */
   readonly samplesPerSubject?: number
@@ -78,7 +78,7 @@ export interface ProbeClass {
 
 /** One operating point and what else its comparisons show. */
 export interface ClassCalibration {
-  /** The interval of its rate covers both the exact one over comparisons and that over subjects. */
+  /** The interval of its rate is that of as many other people, and covers the exact one over comparisons. */
   readonly operatingPoint: OperatingPoint
   /** Of the same people at this threshold; `undefined` when no one has two samples. */
   readonly trueMatchRate: RateFigures | undefined
@@ -123,7 +123,7 @@ export function operatingPointAt(scores: Pick<Scores, 'nonMated'>, target: Opera
  * and alike to them: a threshold holds for the population it was measured on.
  *
  * The threshold is the smallest whose measured rate is at most the target. What the point promises for other people is the
- * upper end of its interval: the greater of the exact one and of that over subjects, 97.5 % on either side.
+ * upper end of its interval: that of the rate as many others would show, by drawings of subjects, or the exact one where it is higher.
  *
  * @throws {EvaluateError} `ERR_EVALUATE_TOO_FEW`, `ERR_EVALUATE_UNREACHABLE` as `operatingPointAt` does; `ERR_EVALUATE_INPUT`.
  * @example
@@ -197,10 +197,14 @@ async function calibrateSides(
   const [resampled] = await resampleSubjects(crowd, [{ streamed: found, thresholds: [threshold] }], {
     ...{ seed, replicates, signal, onProgress: partOf(onProgress, [900, 1000]) },
   })
-  const { falseMatchRate: ofFalse, trueMatchRate: ofTrue } = (resampled as Resampled)
-    .at[0] as Resampled['at'][number]
+  const {
+    falseMatchRate: ofFalse,
+    trueMatchRate: ofTrue,
+    replicates: drawn,
+  } = (resampled as Resampled).at[0] as Resampled['at'][number]
   const scores = { mated: countGrades(found.mated), nonMated: found.counts }
   const exact = falseMatchRate(scores, threshold)
+  const other = otherPeople(exact.value, drawn)
   return {
     operatingPoint: checkOperatingPoint({
       model: people.model,
@@ -211,8 +215,8 @@ async function calibrateSides(
       threshold,
       falseMatchRate: {
         ...exact,
-        low: Math.min(exact.low, ofFalse.low),
-        high: Math.max(exact.high, ofFalse.high),
+        low: Math.min(exact.low, other.low),
+        high: Math.max(exact.high, other.high),
       },
       source: options.source ?? describe(people, found, replicates),
     }),
@@ -247,12 +251,20 @@ function everyGroup(
   if (groups === undefined) throw inputError('the data set has no groups')
   if (denominators.byGroup.some((comparisons) => target * comparisons < 3))
     throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'a group has fewer than 3 / rate comparisons')
-  for (let threshold = lowest; threshold <= MAX_GRADE; threshold++) {
-    const rates = ratesOfGroups(streamed, threshold, denominators, groups)
-    if (rates.every((one) => one.falseMatchRate === null || one.falseMatchRate.value <= target))
-      return threshold
+  const keeps = (threshold: number): boolean =>
+    ratesOfGroups(streamed, threshold, denominators, groups).every(
+      ({ falseMatchRate: rate }) => rate === null || rate.value <= target,
+    )
+  if (!keeps(MAX_GRADE))
+    throw new EvaluateError('ERR_EVALUATE_UNREACHABLE', 'no threshold keeps this false match rate')
+  let below = lowest - 1
+  let least = MAX_GRADE
+  while (least - below > 1) {
+    const middle = Math.floor((below + least) / 2)
+    if (keeps(middle)) least = middle
+    else below = middle
   }
-  throw new EvaluateError('ERR_EVALUATE_UNREACHABLE', 'no threshold keeps this false match rate')
+  return least
 }
 
 function checkClasses(names: readonly string[]): void {
@@ -264,6 +276,6 @@ function describe(people: People, { nonMated, step }: Streamed, replicates: numb
   const taken = step === 1 ? '' : `, every ${step}th of a reference`
   return (
     `${people.name}${kind}: ${people.subjects} subjects, ${people.count} samples, ${nonMated} non-mated comparisons${taken}; ` +
-    `interval: the wider of the exact one and of ${replicates} drawings of subjects`
+    `interval: for as many other people, ${replicates} drawings of subjects`
   )
 }

@@ -31,6 +31,8 @@ export interface Resampled {
     readonly threshold: number
     readonly falseMatchRate: Interval
     readonly trueMatchRate: Interval | undefined
+    /** The false match rate of every replicate, in the order in which they were drawn. */
+    readonly replicates: Float64Array
   }[]
 }
 
@@ -100,6 +102,7 @@ export async function resampleSubjects(
       at: at.map(({ falseMatchRate, trueMatchRate }, k) => ({
         threshold: thresholds[k] as number,
         falseMatchRate: middleOf(falseMatchRate),
+        replicates: falseMatchRate,
         trueMatchRate: mated ? middleOf(trueMatchRate) : undefined,
       })),
     }
@@ -217,6 +220,20 @@ function drawWeights(crowd: Crowd, curves: readonly WeightedCurves[], random: Se
 
 function share(accepted: Accepted, threshold: number): number {
   return (accepted[threshold] as number) / (accepted[0] as number)
+}
+
+/**
+ * Where the rate of as many other people of the same kind lies when `value` was measured on these, 95 %: two drawings of people
+ * differ by the ratio of two replicates. 1 where a twentieth of the drawings, or more, says nothing about the ratio.
+ */
+export function otherPeople(value: number, replicates: Float64Array): Interval {
+  const ratios = replicates.map((rate, i) => {
+    const other = replicates[(i + 1) % replicates.length] as number
+    if (rate === other) return 1
+    return rate / other
+  })
+  const { low, high } = middleOf(ratios)
+  return value === 0 ? { low: 0, high: 0 } : { low: value * low, high: Math.min(1, value * high) }
 }
 
 /** 2.5 % of the replicates lie below `low`, 2.5 % above `high`. */
