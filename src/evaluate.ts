@@ -83,7 +83,6 @@ export {
   type ThresholdFigures,
   type WayFigures,
 } from './evaluate/identification.ts'
-export { type InversionOptions, inversionReport } from './evaluate/inversion.ts'
 export {
   degreesOfFreedom,
   type GradeMoments,
@@ -93,6 +92,7 @@ export {
   informationFigures,
   relativeEntropyBits,
 } from './evaluate/information.ts'
+export { type InversionOptions, inversionReport } from './evaluate/inversion.ts'
 export {
   type Linkability,
   type LinkabilityBin,
@@ -100,13 +100,13 @@ export {
   type LinkageScores,
   linkability,
 } from './evaluate/linkability.ts'
+export { type LinkageMeasurement, type LinkageOptions, linkageReport } from './evaluate/linkage.ts'
 export {
   decodeIdentificationPoint,
   decodeOperatingPoint,
   encodeIdentificationPoint,
   encodeOperatingPoint,
 } from './evaluate/operating-file.ts'
-export { type LinkageMeasurement, type LinkageOptions, linkageReport } from './evaluate/linkage.ts'
 export { type ParityCounts, type ParityOptions, type ParityReport, parityReport } from './evaluate/parity.ts'
 export {
   clopperPearson,

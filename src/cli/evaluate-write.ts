@@ -63,7 +63,7 @@ export function encodeEvaluation(evaluation: Evaluation): string {
   return `${JSON.stringify(file, undefined, 2)}\n`
 }
 
-/** Writes both beside their places, and moves them there when both are whole. */
+/** Writes both beside their places, and moves them there when both are whole; the figures last, so that who finds them finds all. */
 export function writeFiles(folder: string, contents: Readonly<Record<(typeof FILES)[number], string>>): void {
   mkdirSync(folder, { recursive: true })
   const drafts = FILES.map((name) => ({
@@ -72,7 +72,7 @@ export function writeFiles(folder: string, contents: Readonly<Record<(typeof FIL
   }))
   try {
     for (const { name, draft } of drafts) writeFileSync(draft, contents[name], { flush: true, flag: 'wx' })
-    for (const { name, draft } of drafts) renameSync(draft, join(folder, name))
+    for (const { name, draft } of drafts.toReversed()) renameSync(draft, join(folder, name))
   } finally {
     for (const { draft } of drafts) rmSync(draft, { force: true })
   }
