@@ -32,6 +32,8 @@ const MOST_STEPS = 60
 /** How much of each step is taken: without it some runs swing. */
 const DAMPING = 0.7
 const CONVERGED = 1e-5
+/** Signs that no face has, read with a wrong key, drive the precision up without end: beyond this the estimate tells nothing. */
+const SHARPEST = 1e6
 
 /** One rotation key, and what its codes tell of a population. */
 export class InformedThief {
@@ -64,13 +66,14 @@ export class InformedThief {
     rotation?.turn(held)
     const expected = held.slice()
     let variance = space.reduced.diagonal.reduce((sum, value) => sum + value, 0) / m
+    const most = SHARPEST / variance
     let precision = 0
     const sites = new Float64Array(m)
     const estimate = new Float64Array(size)
     const rest = new Float64Array(size)
     for (let step = 0, moved = 1; step < MOST_STEPS && moved > CONVERGED; step++) {
       const damping = step === 0 ? 1 : DAMPING
-      const told = observe(signs, expected, variance, { sites, damping })
+      const told = observe(signs, expected, variance, { sites, damping, most })
       if (told === undefined) break
       precision += damping * (told - precision)
       held.set(sites)
@@ -140,14 +143,14 @@ function coordinatesOf(
 }
 
 /**
- * Moves the sites towards what the signs tell of coordinates N(expected, variance); returns the precision of that. Signs that a population
- * can hardly have (its covariance is that of a few people) drive it out of the doubles: `undefined`, and the sites stay.
+ * Moves the sites towards what the signs tell of coordinates N(expected, variance); returns the precision of that, or `undefined` when
+ * it is no positive number or more than `most`; then the sites stay.
  */
 function observe(
   signs: Float64Array,
   expected: Float64Array,
   variance: number,
-  { sites, damping }: { readonly sites: Float64Array; readonly damping: number },
+  { sites, damping, most }: { readonly sites: Float64Array; readonly damping: number; readonly most: number },
 ): number | undefined {
   const deviation = Math.sqrt(variance)
   const means = new Float64Array(signs.length)
@@ -161,7 +164,7 @@ function observe(
   }
   const seen = (variance * left) / signs.length
   const told = 1 / seen - 1 / variance
-  if (!(told > 0 && told < Number.POSITIVE_INFINITY)) return undefined
+  if (!(told > 0 && told <= most)) return undefined
   for (let j = 0; j < signs.length; j++) {
     const site = (means[j] as number) / seen - (expected[j] as number) / variance
     sites[j] = (sites[j] as number) + damping * (site - (sites[j] as number))

@@ -75,6 +75,14 @@ describe('EVALUATE-40', () => {
     ]
     expect(after.known).toEqual(before.known)
     expect(after.protocol).toEqual(before.protocol)
+    // The same face for all of them would bend a population and a threshold that saw it.
+    const one = { ...others, units: others.units.slice(), integers: others.integers.slice() }
+    for (let sample = 1; sample < one.count; sample++) {
+      one.units.copyWithin(sample * 64, 0, 64)
+      one.integers.copyWithin(sample * 64, 0, 64)
+    }
+    const alike = await inversionReport(withOthersAttacked(people, one, 'a'), options)
+    expect([alike.known, alike.protocol]).toEqual([before.known, before.protocol])
     expect(none.known.thresholds).not.toEqual(before.known.thresholds)
     expect(after.inversions).not.toEqual(before.inversions)
     const { known, attacked } = halveSubjects(people, 'a')
