@@ -1,6 +1,7 @@
 /** The area under the ROC of two kinds of scores, with its interval over pairs and over people (SPEC §15.5). @module */
 
 import type { AreaFigures } from './figures.ts'
+import type { Pace } from './pace.ts'
 import type { SeededRandom } from './random.ts'
 import { ruleOfThree } from './rates.ts'
 
@@ -20,14 +21,20 @@ const Z = 1.959963984540054
  * How often a mated score is above a non-mated one, equal ones counting half: .5 is chance, below it the linker points the wrong
  * way, which links as well. The interval over pairs is that of DeLong et al. (Biometrics 44(3), 1988).
  */
-export function areaUnderCurve(
+export async function areaUnderCurve(
   pairs: PairScores,
   {
     subjects,
     replicates,
     random,
-  }: { readonly subjects: number; readonly replicates: number; readonly random: SeededRandom },
-): AreaFigures {
+    pace,
+  }: {
+    readonly subjects: number
+    readonly replicates: number
+    readonly random: SeededRandom
+    readonly pace: Pace
+  },
+): Promise<AreaFigures> {
   const order = Uint32Array.from(pairs.scores.keys()).sort(
     (a, b) => at(pairs.scores, a) - at(pairs.scores, b),
   )
@@ -35,6 +42,7 @@ export function areaUnderCurve(
   const values = new Float64Array(replicates)
   for (let replicate = 0; replicate < replicates; replicate++) {
     values[replicate] = weightedArea(pairs, order, drawWeights(pairs, subjects, random))
+    await pace.step(0)
   }
   values.sort()
   const outside = Math.floor(replicates * 0.025)

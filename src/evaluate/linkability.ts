@@ -3,6 +3,7 @@
 import { checkInteger, checkObject, checkText } from '../base/check.ts'
 import { cryptoReady } from '../crypto/sodium.ts'
 import { EvaluateError, inputError } from './errors.ts'
+import { Pace, type TaskOptions } from './pace.ts'
 import { SeededRandom } from './random.ts'
 
 /** Linkage scores: of pairs of one subject under different keys, and of pairs of different subjects. Any scale. */
@@ -15,7 +16,7 @@ export interface LinkageScores {
  * `priorOdds`: how much more likely a pair is mated than not before it is looked at, ω > 0 (default 1). `bins`: 1 to 10,000
  * (default a tenth of the mated scores, at most 100). `permutations`: 200 to 100,000 (default 200).
  */
-export interface LinkabilityOptions {
+export interface LinkabilityOptions extends TaskOptions {
   readonly seed: string
   readonly priorOdds?: number
   readonly bins?: number
@@ -81,7 +82,8 @@ export async function linkability(scores: LinkageScores, options: LinkabilityOpt
   const pool = binned(mated, nonMated, bins)
   const counts = pool.count(mated.length)
   const system = systemOf(counts, odds)
-  const chance = chanceOf(pool, { mated: mated.length, odds, permutations, seed, system })
+  const pace = new Pace(permutations, options)
+  const chance = await chanceOf(pool, { mated: mated.length, odds, permutations, seed, system, pace })
   return {
     system,
     maximal: maximalOf(counts),
@@ -184,7 +186,7 @@ function maximalOf({ mated, nonMated, of }: Counts): number {
 }
 
 /** D↔sys of the same scores when which of them are mated is drawn at random. */
-function chanceOf(
+async function chanceOf(
   pool: Pool,
   {
     mated,
@@ -192,14 +194,16 @@ function chanceOf(
     permutations,
     seed,
     system,
+    pace,
   }: {
     readonly mated: number
     readonly odds: number
     readonly permutations: number
     readonly seed: string
     readonly system: number
+    readonly pace: Pace
   },
-): Linkability['chance'] {
+): Promise<Linkability['chance']> {
   const random = new SeededRandom(seed, 'linkability')
   const { places } = pool
   const values = new Float64Array(permutations)
@@ -211,6 +215,7 @@ function chanceOf(
       places[other] = kept
     }
     values[round] = systemOf(pool.count(mated), odds)
+    await pace.step(1)
   }
   const mean = values.reduce((sum, value) => sum + value, 0) / permutations
   const asHigh = values.filter((value) => value >= system * (1 - TIE)).length

@@ -78,11 +78,13 @@ export async function measureLinkage(
   const settled = settle(people, options, scheme)
   await cryptoReady()
   const pairs = await chooseLinkagePairs(people, { most: settled.matedPairs, seed: settled.seed })
-  const pace = new Pace(PASSES * pairs.count + settled.reissues, options)
-  const run = new LinkageRun(people, pairs, settled, pace)
+  const run = new LinkageRun(people, pairs, settled, options)
   const rowBytes = { generations: await run.setting(0), realms: await run.setting(1) }
   const sample = new SeededRandom(settled.seed, 'linkage-reissues').below(people.count)
-  const diversity = await measureDiversity(integersAt(people, sample), settled.scheme, { ...settled, pace })
+  const diversity = await measureDiversity(integersAt(people, sample), settled.scheme, {
+    ...settled,
+    pace: new Pace(settled.reissues, { signal: options.signal }),
+  })
   const linkers = withHolm(run.figures)
   const { suite, seed, bits } = settled
   return {
@@ -151,12 +153,14 @@ class LinkageRun {
   readonly #pairs: LinkagePairs
   readonly #settled: Settled
   readonly #pace: Pace
+  readonly #signal: AbortSignal | undefined
 
-  constructor(people: People, pairs: LinkagePairs, settled: Settled, pace: Pace) {
+  constructor(people: People, pairs: LinkagePairs, settled: Settled, options: TaskOptions) {
     this.#people = people
     this.#pairs = pairs
     this.#settled = settled
-    this.#pace = pace
+    this.#pace = new Pace(PASSES * pairs.count, options)
+    this.#signal = options.signal
   }
 
   /** All linkers in a setting with keys unknown; behind the first, those that know the keys of the same templates. */
@@ -219,16 +223,16 @@ class LinkageRun {
     const use = `${seed}/${named.setting}/${named.linker}`
     const found = await linkability(
       { mated: scores.subarray(0, mated), nonMated: scores.subarray(mated) },
-      { seed: use, permutations },
+      { seed: use, permutations, signal: this.#signal },
     )
-    const auc = areaUnderCurve(
+    const auc = await areaUnderCurve(
       {
         scores,
         mated,
         first: of.map((pair) => subjectOf[this.#pairs.first[pair] as number] as number),
         second: of.map((pair) => subjectOf[this.#pairs.second[pair] as number] as number),
       },
-      { subjects, replicates, random: new SeededRandom(use, 'linkage-area') },
+      { subjects, replicates, random: new SeededRandom(use, 'linkage-area'), pace: this.#pace },
     )
     this.figures.push({ ...named, linkability: found, auc })
     await this.#pace.step(0)
@@ -252,6 +256,8 @@ function pOf({ linkability: { chance } }: { readonly linkability: Linkability })
 }
 
 const LEVEL = 0.05
+/** Mated pairs that a claim needs (EVALUATE-2). */
+const LEAST_MATED = 5000
 
 function familyOf(figures: readonly LinkerFigures[]): LinkageReport['family'] {
   const family = figures.filter(({ keys }) => keys === 'unknown')
@@ -286,6 +292,11 @@ function describe({ mated, count, half }: LinkagePairs): readonly string[] {
     'The code linkers are given the codes, which a vault seals; the linker metadata is given reference and secret rows, without keys.',
     'Names, and instants of enrolment, are drawn apart for both records of a pair, as after erasure and enrolment: a reissue keeps record and handle, which link its generations by design.',
     `The linker learned is taught by one half of the people and tested on the other: ${tested} mated pairs.`,
+    ...(tested < LEAST_MATED
+      ? [
+          `Of fewer than ${LEAST_MATED} mated pairs nothing is claimed: ${mated < LEAST_MATED ? 'all linkers' : 'the linker learned'}.`,
+        ]
+      : []),
     'A linker that was not run may see more.',
   ]
 }

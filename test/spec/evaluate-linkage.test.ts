@@ -120,6 +120,9 @@ describe('the library', () => {
     expect(find(report, 'generations', 'hamming').linkability.unlinkable).toBe(true)
     expect(find(report, 'keys-known', 'preimage').linkability.unlinkable).toBe(false)
     // Tested on half of the people: too few pairs for a claim.
+    expect(report.protocol.join(' ')).toMatch(
+      /fewer than 5000 mated pairs nothing is claimed: the linker learned/,
+    )
     expect(find(report, 'generations', 'learned').linkability.unlinkable).toBeUndefined()
   })
 
@@ -128,7 +131,8 @@ describe('the library', () => {
     const options = { permutations: 200, reissues: 100 }
     const [first, second] = [await measureLinkage(few, options), await measureLinkage(few, options)]
     // Holm's adjustment looks at all, and metadata is among them.
-    const plain = (one: LinkageReport): unknown => repeatable(one).map(({ holm: _, ...rest }) => rest)
+    const plain = (one: LinkageReport): unknown =>
+      repeatable(one).map((linker) => ({ ...linker, holm: null }))
     expect(plain(second)).toEqual(plain(first))
     expect(second.diversity).toEqual(first.diversity)
     const other = await measureLinkage(few, { ...options, seed: 'b' })
@@ -270,9 +274,9 @@ describe('EVALUATE-37', () => {
   }
 
   test.each(Object.entries(SEES))('EVALUATE-37 %s', async (name, see) => {
-    const people = await somePeople(40, 6, 256)
-    const scheme = weakened('linkage', 256)[name]
-    const found = await measureLinkage(people, { permutations: 1000, reissues: 100 }, scheme)
+    const people = await somePeople(40, 6, 128)
+    const scheme = weakened('linkage', 128)[name]
+    const found = await measureLinkage(people, { permutations: 400, reissues: 100 }, scheme)
     expect(found.family.linked).toBe(true)
     for (const linker of see) {
       const one = find(found, 'generations', linker)
@@ -282,19 +286,19 @@ describe('EVALUATE-37', () => {
   })
 
   test('EVALUATE-37 one round: the Hamming distance shows little of what the spectrum shows', async () => {
-    const people = await somePeople(30, 5, 512)
+    const people = await somePeople(24, 5, 512)
     const scheme = weakened('linkage', 512)['one round, no exchanges, no mask']
     const found = await measureLinkage(people, { permutations: 200, reissues: 100 }, scheme)
     const [hamming, spectrum] = ['hamming', 'spectrum'].map((linker) => find(found, 'realms', linker))
     expect(spectrum?.linkability.system).toBeGreaterThan(0.45)
-    expect(spectrum?.auc.bySubject.low).toBeGreaterThan(0.85)
+    expect(spectrum?.auc.bySubject.low).toBeGreaterThan(0.75)
     expect(hamming?.linkability.system).toBeLessThan(0.3)
     expect(Math.abs((hamming?.auc.value as number) - 0.5)).toBeLessThan(0.1)
   })
 
   test('EVALUATE-37 both records enrolled within a minute', async () => {
-    const people = await somePeople(20, 6, 64)
-    const pairs = await chooseLinkagePairs(people, { most: 300, seed: 'a' })
+    const people = await somePeople(40, 9, 64)
+    const pairs = await chooseLinkagePairs(people, { most: 2000, seed: 'a' })
     const at = (pair: number, side: number): number => {
       const visit = (n: number): number => new DataView(seededKey('visit', pair, n).buffer).getUint32(0) * 7
       return 1_767_225_600_000 + (pair < pairs.mated ? visit(0) + 60_000 * side : visit(side))
@@ -324,6 +328,23 @@ describe('EVALUATE-37', () => {
     )
     expect(find(forced, 'generations', 'hamming').auc).toEqual(find(plain, 'generations', 'hamming').auc)
     expect(forced.diversity).toEqual(plain.diversity)
+  })
+
+  test('a measurement tells how far it is, and stops when it is told to, also while labels are dealt', async () => {
+    const people = await somePeople(12, 4, 64)
+    const told: (readonly [number, number])[] = []
+    const options = { permutations: 200, reissues: 100 }
+    await measureLinkage(people, { ...options, onProgress: (done, total) => told.push([done, total]) })
+    expect(told.length).toBeGreaterThan(1)
+    for (const [done, total] of told) expect(done).toBeLessThanOrEqual(total)
+    const control = new AbortController()
+    const onProgress = (): void => control.abort()
+    const stopped = { ...options, onProgress, signal: control.signal }
+    await expect(measureLinkage(people, stopped)).rejects.toThrow('abort')
+    const scores = { mated: Array.from({ length: 9000 }, (_, i) => i), nonMated: [1, 2, 3] }
+    const dealing = new AbortController()
+    const abort = { onProgress: () => dealing.abort(), signal: dealing.signal }
+    await expect(linkability(scores, { seed: 'a', permutations: 100_000, ...abort })).rejects.toThrow('abort')
   })
 
   test('too few people, and options out of range', async () => {
