@@ -1,4 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -14,8 +22,8 @@ import {
   UsageError,
 } from '../../src/cli/io.ts'
 import { syntheticPeople } from '../../src/dataset/synthetic.ts'
-import { decodeOperatingPoint } from '../../src/evaluate/operating-file.ts'
 import { EvaluateError } from '../../src/evaluate/errors.ts'
+import { decodeIdentificationPoint, decodeOperatingPoint } from '../../src/evaluate/operating-file.ts'
 
 interface Recorded extends Io {
   readonly output: string[]
@@ -187,10 +195,54 @@ describe('guise calibrate', () => {
     const point = decodeOperatingPoint(readFileSync(out, 'utf8'))
     expect(printed.operatingPoint).toEqual(point)
     expect(point).toMatchObject({ model: 'other@2', bits: 128, suite: 'B6', probeClass: 'masked' })
-    expect(point.falseMatchRate.trials).toBe(1000)
+    // Of 3,120 every 5th of a reference.
+    expect(point.falseMatchRate.trials).toBe(624)
     expect(point.meanHash).not.toBe(
       decodeOperatingPoint(readFileSync(join(folder, 'point.json'), 'utf8')).meanHash,
     )
+  })
+
+  test('measures classes, groups and a gallery, each into a file of its own', async () => {
+    const io = record()
+    const labels = readFileSync(join(folder, 'labels.csv'), 'utf8').split('\n')
+    const grouped = labels.map((line, i) => {
+      if (line === '') return line
+      return i === 0 ? `${line},age` : `${line},${Number(line.split('-')[1]) % 2 === 0 ? 'old' : 'young'}`
+    })
+    writeFileSync(join(folder, 'ages.csv'), grouped.join('\n'))
+    mkdirSync(join(folder, 'aged'))
+    for (const [from, to] of [
+      ['embeddings.f32', 'embeddings.f32'],
+      ['ages.csv', 'labels.csv'],
+      ['meta.json', 'meta.json'],
+    ])
+      copyFileSync(join(folder, from!), join(folder, 'aged', to!))
+    const out = join(folder, 'all.json')
+    const words = `--data ${folder}/aged --fmr 0.02 --class plain --class same=${folder} --group age --every-group`
+    const search = `--gallery 20 --fpir 0.05 --draws 3 --gallery-bits 64 --scan 10 --threads 1 --out ${out}`
+    expect(await run(io, ...words.split(' '), ...search.split(' '))).toBe(exitCode.ok)
+    const read = (name: string): string => readFileSync(join(folder, name), 'utf8')
+    expect(decodeOperatingPoint(read('all.json')).probeClass).toBe('plain')
+    expect(decodeOperatingPoint(read('all.same.json')).probeClass).toBe('same')
+    const point = decodeIdentificationPoint(read('all.gallery.json'))
+    expect(point).toMatchObject({ gallerySize: 20, scanThreshold: 10, galleryBits: 64, probeClass: 'plain' })
+    expect(point.falsePositiveRate.trials).toBe(3 * 20 * 2)
+    const printed = io.output.join('')
+    for (const text of [
+      'promised at most',
+      'worst group',
+      'all.same.json',
+      'all.gallery.json',
+      '120 searches',
+    ])
+      expect(printed).toContain(text)
+    expect(printed).toMatch(/worst group +(old|young): /)
+    // One of the files is there: nothing is measured, nothing is written.
+    rmSync(out)
+    const again = record()
+    expect(await run(again, ...words.split(' '), ...search.split(' '))).toBe(exitCode.failure)
+    expect(again.errors.join('')).toContain('all.same.json')
+    expect(existsSync(out)).toBe(false)
   })
 
   test('people with one sample each have no true match rate', async () => {
@@ -215,6 +267,20 @@ describe('guise calibrate', () => {
     ['unknown bits', ['--data', '.', '--out', 'x', '--fmr', '0.1', '--bits', '100']],
     ['unknown suite', ['--data', '.', '--out', 'x', '--fmr', '0.1', '--suite', 'B5']],
     ['half a pair', ['--data', '.', '--out', 'x', '--fmr', '0.1', '--impostors', '0.5']],
+    [
+      'two classes of the data set',
+      ['--data', '.', '--out', 'x', '--fmr', '0.1', '--class', 'a', '--class', 'b'],
+    ],
+    ['a class twice', ['--data', '.', '--out', 'x', '--fmr', '0.1', '--class', 'a', '--class', 'a=.']],
+    ['a class called gallery', ['--data', '.', '--out', 'x', '--fmr', '0.1', '--class', 'gallery=.']],
+    ['a class that is a path', ['--data', '.', '--out', 'x', '--fmr', '0.1', '--class', '../a=.']],
+    ['searches without a gallery', ['--data', '.', '--out', 'x', '--fmr', '0.1', '--fpir', '0.1']],
+    ['a gallery of one', ['--data', '.', '--out', 'x', '--fmr', '0.1', '--gallery', '1']],
+    [
+      'a rate of searches of two',
+      ['--data', '.', '--out', 'x', '--fmr', '0.1', '--gallery', '9', '--fpir', '2'],
+    ],
+    ['no threads', ['--data', '.', '--out', 'x', '--fmr', '0.1', '--threads', '0']],
     ['an unknown option', ['--nothing']],
     ['a stray word', ['folder']],
   ])('%s is wrong usage', async (_, argv) => {
