@@ -45,8 +45,8 @@ th:first-child { text-align: left; font-weight: 500; min-width: 7rem; }
 #thefts td:nth-child(2), #thefts th:nth-child(2) { text-align: left; min-width: 15rem; }
 thead th { hyphens: none; }
 td small { color: var(--soft); white-space: nowrap; }
-td span { white-space: nowrap; }
-#thefts td:nth-child(2) span { white-space: normal; }
+td { white-space: nowrap; }
+#thefts td:nth-child(2), #thefts td:nth-child(5) { white-space: normal; }
 tbody tr:nth-child(even) { background: var(--tint); }
 details { margin: .4rem 0; }
 summary { cursor: pointer; color: var(--mark); font-size: .92rem; }
@@ -61,7 +61,7 @@ code { font: .9em ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; 
   .table { overflow: visible; }
   table { font-size: 7.4pt; }
   th, td { padding: .15rem .3rem; }
-  td span, td small { white-space: normal; }
+  td, td small { white-space: normal; }
   thead { display: table-header-group; }
   tr, .chart, .facts li { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
