@@ -301,7 +301,7 @@ whoever runs the verifier finds an accepted face with about as many guesses.</p>
 }
 
 /** `1e-3` as `0.1 %`. */
-export function percentOf(name: TargetName): string {
+function percentOf(name: TargetName): string {
   return rateText(Number(name))
 }
 

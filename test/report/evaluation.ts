@@ -2,7 +2,7 @@
 import type { Evaluation } from 'guise/evaluate'
 import { expect } from 'vitest'
 import { evaluateCommand } from '../../src/cli/evaluate.ts'
-import { D, ran, writePeople } from '../unit/cli-support.ts'
+import { ran, writePeople } from '../unit/cli-support.ts'
 
 export interface Made {
   readonly evaluation: Evaluation
@@ -23,5 +23,3 @@ export async function makeEvaluation(
   expect(code).toBe(0)
   return { evaluation: JSON.parse(out) as Evaluation, json: out, folder }
 }
-
-export { D }

@@ -66,8 +66,8 @@ async function opened(
   return { page, requests, said }
 }
 
-describe.each([1280, 390])('EVALUATE-64 at %i pixels', (width) => {
-  test('the report loads nothing, says nothing and does not scroll sideways', async () => {
+describe.each([1280, 390])('at %i pixels', (width) => {
+  test('EVALUATE-64 the report loads nothing, says nothing and does not scroll sideways', async () => {
     const path = `${made.folder}/index.html`
     const { page, requests, said } = await opened(path, width)
     expect(requests).toEqual([pathToFileURL(path).href])
@@ -77,7 +77,7 @@ describe.each([1280, 390])('EVALUATE-64 at %i pixels', (width) => {
     await page.close()
   })
 
-  test('every plot has a title, a description, labelled axes and a legend, and cuts no text off', async () => {
+  test('EVALUATE-64 every plot has a title, a description, labelled axes and a legend, and cuts no text off', async () => {
     const { page } = await opened(`${made.folder}/index.html`, width)
     const plots = await page.locator('figure.chart').evaluateAll((figures) =>
       figures.map((figure) => {
@@ -124,7 +124,7 @@ describe.each([1280, 390])('EVALUATE-64 at %i pixels', (width) => {
     await page.close()
   })
 
-  test('labels of an axis do not lie on each other', async () => {
+  test('EVALUATE-64 labels of an axis do not lie on each other', async () => {
     const { page } = await opened(`${made.folder}/index.html`, width)
     const overlaps = await page.locator('figure.chart svg .axis').evaluateAll((axes) =>
       axes.flatMap((axis) => {

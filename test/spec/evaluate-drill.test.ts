@@ -29,7 +29,7 @@ function theft(stolen: string): TheftFigures {
   return found
 }
 
-describe('EVALUATE-60', () => {
+describe('stolen sets', () => {
   test.each([
     ['rows', 0, ['ERR_KEYS_ABSENT']],
     ['secrets', 0, ['ERR_KEYS_ABSENT']],
@@ -42,11 +42,11 @@ describe('EVALUATE-60', () => {
     ['holder', 0, ['ERR_SEAL_OPEN']],
     ['holder+device', 1, ['ERR_SEAL_OPEN']],
     ['holder+devices', PEOPLE, []],
-  ])('%s opens %i templates', (stolen, opened, ends) => {
+  ])('EVALUATE-60 %s opens %i templates', (stolen, opened, ends) => {
     expect(theft(stolen)).toMatchObject({ measured: true, templates: PEOPLE, opened, ends })
   })
 
-  test('sets that open nothing are worth nothing, by cosine, decisions and acceptance', () => {
+  test('EVALUATE-68 sets that open nothing are worth nothing, by cosine, decisions and acceptance', () => {
     for (const { stolen, opened, cosine, auc, prar } of report.thefts.filter(({ measured }) => measured)) {
       if (opened > 1) continue
       // Mean of 40 cosines in 64 dimensions: five standard deviations.
@@ -57,7 +57,7 @@ describe('EVALUATE-60', () => {
     }
   })
 
-  test('sets that open everything give the face away, after a reissue too', () => {
+  test('EVALUATE-68 sets that open everything give the face away, after a reissue too', () => {
     for (const stolen of ['operator', 'old backup', 'holder+devices']) {
       const { cosine, auc, prar } = theft(stolen)
       // √(2/π) for as many bits as dimensions.
@@ -70,7 +70,7 @@ describe('EVALUATE-60', () => {
     expect(report.genuine['1e-3']?.value).toBeGreaterThan(0.5)
   })
 
-  test('the running process is stated, not measured', () => {
+  test('EVALUATE-60 the running process is stated, not measured', () => {
     expect(report.thefts.at(-1)).toMatchObject({
       stolen: 'process',
       measured: false,
@@ -82,7 +82,7 @@ describe('EVALUATE-60', () => {
     expect(report.thefts.at(-1)?.says).toContain('stated, not measured')
   })
 
-  test('a set that opens more or less than it may is found out', () => {
+  test('EVALUATE-60 a set that opens more or less than it may is found out', () => {
     expect(asPromised(report)).toBe(true)
     for (const [stolen, opened] of [
       ['rows', 1],
