@@ -31,7 +31,7 @@ export type Sections = Pick<Evaluation, SectionName>
 interface Section {
   readonly name: SectionName
   readonly label: string
-  measure(dataset: Dataset, plan: Plan, task: TaskOptions): Promise<Sections[SectionName]>
+  readonly measure: (dataset: Dataset, plan: Plan, task: TaskOptions) => Promise<Sections[SectionName]>
 }
 
 export const SECTIONS: readonly Section[] = [

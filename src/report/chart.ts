@@ -147,7 +147,7 @@ export function stepsOf(
     [x0, height],
     [x1, height],
   ])
-  const d = area<[number, number]>()
+  const d = area()
     .x(([x]) => rounded(x))
     .y0(PLOT_HEIGHT)
     .y1(([, height]) => rounded(PLOT_HEIGHT - Math.max(0, height)))(corners)
