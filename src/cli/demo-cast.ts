@@ -65,10 +65,14 @@ export async function syntheticCast(count: number, seed: string, onStep: OnStep)
 }
 
 /**
- * Every second subject of a data set, at most 500 with two samples or more; the subjects in between calibrate. `undefined` when
+ * Every second subject of a data set, at most `most` with two samples or more; the subjects in between calibrate. `undefined` when
  * there are too few.
  */
-export async function castOf(dataset: Dataset, model: Model): Promise<Cast | undefined> {
+export async function castOf(
+  dataset: Dataset,
+  model: Model,
+  most: number = MOST_PEOPLE,
+): Promise<Cast | undefined> {
   const order = new Map<string, number>()
   const kept = new Map<string, Float32Array[]>()
   const counts = new Map<string, number>()
@@ -80,7 +84,7 @@ export async function castOf(dataset: Dataset, model: Model): Promise<Cast | und
     else wipe(vector)
     if (place % 2 === 1) counts.set(subject, Math.min((counts.get(subject) ?? 0) + 1, CALIBRATION_SAMPLES))
   }
-  const able = [...kept.values()].filter((samples) => samples.length >= 2).slice(0, MOST_PEOPLE)
+  const able = [...kept.values()].filter((samples) => samples.length >= 2).slice(0, most)
   const comparisons = nonMated([...counts.values()])
   if (able.length < FEWEST_PEOPLE || comparisons < 30) return undefined
   return {

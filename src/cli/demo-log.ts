@@ -6,8 +6,8 @@ import { storedLog } from '../audit/stored-log.ts'
 import { verifyLog } from '../audit/verify.ts'
 import type { Finding, Stage } from './demo-stage.ts'
 import type { Loot } from './demo-theft.ts'
-import { codeOf, withCopy } from './demo-thief.ts'
 import { count } from './io.ts'
+import { codeOf, withCopy } from './thief.ts'
 
 /** Puts the stolen copy in the place of the store, as a restore of an old backup would. */
 export async function putBack({ folder, key, options, vault }: Stage, loot: Loot): Promise<Finding> {

@@ -62,7 +62,11 @@ export class Outcomes {
 }
 
 /** What enrolls or reissues a person from a sample. */
-export function enrollment({ cast }: Stage, { id }: Person, vector: Float32Array): EnrollRequest {
+export function enrollment(
+  { cast }: { readonly cast: Pick<Cast, 'model'> },
+  { id }: Person,
+  vector: Float32Array,
+): EnrollRequest {
   return {
     subject: id,
     basis: basis(),

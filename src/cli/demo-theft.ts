@@ -8,6 +8,7 @@ import type { StateRow } from '../record/state-row.ts'
 import { lmdbStore } from '../store/lmdb.ts'
 import type { Person } from './demo-cast.ts'
 import { enrollment, type Finding, Outcomes, present, type Stage } from './demo-stage.ts'
+import { count } from './io.ts'
 import {
   codeOf,
   copyFiles,
@@ -19,8 +20,7 @@ import {
   sealedCode,
   stealPreimage,
   withCopy,
-} from './demo-thief.ts'
-import { count } from './io.ts'
+} from './thief.ts'
 
 /** What was taken from one person. */
 interface Stolen {

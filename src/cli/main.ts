@@ -2,8 +2,8 @@
 /** The `guise` command: finds the verb and hands it the rest of the line. @module */
 /// <reference types="node" />
 
-import { readFileSync } from 'node:fs'
 import { exitCode, type Io, processIo } from './io.ts'
+import { version } from './version.ts'
 
 const usage = `Usage: guise <command> [options]
 
@@ -11,6 +11,8 @@ Commands
   demo        the main job on a temporary store, or accuracy on your embeddings
   keys        make and rotate the keyring of a realm
   calibrate   from labelled embeddings to an operating point
+  drill       what each stolen set yields, from real vaults in a temporary folder
+  evaluate    measure accuracy, linkage, inversion and thefts, and write a report
   import      bring existing embeddings into a vault
   dedupe      say who of a batch resembles somebody in the realm's gallery
   status      count people, keys and unfinished work of a realm, and say what is due
@@ -25,11 +27,13 @@ guise <command> --help says more. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 type Command = (argv: readonly string[], io: Io) => Promise<number>
 
-/** Loaded when they are called: without the optional peer `lmdb` the others still work. */
+/** Loaded when they are called: without the optional peers `lmdb`, `d3-scale` and `d3-shape` the others still work. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['demo', async (): Promise<Command> => (await import('./demo.ts')).demoCommand],
   ['keys', keys],
   ['calibrate', async (): Promise<Command> => (await import('./calibrate.ts')).calibrateCommand],
+  ['drill', async (): Promise<Command> => (await import('./drill.ts')).drillCommand],
+  ['evaluate', async (): Promise<Command> => (await import('./evaluate.ts')).evaluateCommand],
   ['import', async (): Promise<Command> => (await import('./import.ts')).importCommand],
   ['dedupe', async (): Promise<Command> => (await import('./dedupe.ts')).dedupeCommand],
   ['backup', async (): Promise<Command> => (await import('./backup.ts')).backupCommand],
@@ -68,20 +72,18 @@ async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     command = await load()
   } catch (error) {
-    if (!isMissingLmdb(error)) throw error
-    io.err('This command needs the package lmdb beside guise: npm install lmdb\n')
+    const missing = missingPeer(error)
+    if (missing === undefined) throw error
+    io.err(`This command needs the package ${missing} beside guise: npm install ${missing}\n`)
     return exitCode.failure
   }
   return command(rest, io)
 }
 
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { readonly version: string }).version
-}
-
-function isMissingLmdb(error: unknown): boolean {
-  return error instanceof Error && /^Cannot find (?:package|module) 'lmdb'/.test(error.message)
+/** Optional peers that some command needs. */
+function missingPeer(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  return /^Cannot find (?:package|module) '(lmdb|d3-scale|d3-shape)'/.exec(error.message)?.[1]
 }
 
 process.exitCode = await main(process.argv.slice(2), processIo())

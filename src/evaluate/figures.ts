@@ -231,20 +231,32 @@ export interface InversionReport extends Measured {
 
 /** A row of SPEC §1's table, measured: what was stolen, how many templates it opened, and what they gave. */
 export interface TheftFigures {
-  /** Such as `rows`, `secrets`, `rows+secrets`, `operator`, `holder`. */
+  /** Such as `rows`, `secrets`, `rows+secrets`, `operator`, `holder` (SPEC §15.8). */
   readonly stolen: string
   readonly says: string
+  /** False: stated, not measured; then there are no templates and no figures. */
+  readonly measured: boolean
   readonly templates: number
   readonly opened: number
+  /** Codes of the errors that opening ended in, sorted; empty when every template opened. */
+  readonly ends: readonly string[]
   /** Area under the ROC of genuine against other people for decisions made with what was stolen; .5 is chance. */
-  readonly auc: number | null
+  readonly auc: (Interval & { readonly value: number; readonly replicates: number }) | null
+  /** Mean over all templates, opened or not, to the embedding that was enrolled. */
   readonly cosine: number | null
+  /** Of all templates, by those issued afterwards. */
   readonly prar: AcceptedAt | null
 }
 
 export interface DrillReport extends Measured {
   readonly bits: Bits
+  /** Thresholds of both rates, from people who are not enrolled; `null` where they cannot show the rate. */
+  readonly thresholds: Readonly<Record<'1e-3' | '1e-4', number | null>>
+  /** Of other people, for every template. */
+  readonly impostorsPerTemplate: number
   readonly thefts: readonly TheftFigures[]
+  /** The person's own other sample instead of what was stolen, presented to the same new templates. */
+  readonly genuine: AcceptedAt
 }
 
 /** The file: `format`, how it came about, and every section that was measured. */
@@ -255,18 +267,21 @@ export interface Evaluation extends Measured {
   readonly command: string
   readonly startedAt: string
   readonly durationMs: number
-  readonly verification: VerificationReport
-  readonly linkage: LinkageReport
-  readonly inversion: InversionReport
-  readonly drill: DrillReport
+  /** `null`: not measured, and `protocol` says why. */
+  readonly verification: VerificationReport | null
+  readonly linkage: LinkageReport | null
+  readonly inversion: InversionReport | null
+  readonly drill: DrillReport | null
   /** Bytes stored for a template, and milliseconds of processor time to make and to compare one, with the quartiles. */
-  readonly cost: {
-    readonly codeBytes: number
-    readonly referenceRowBytes: number
-    readonly secretRowBytes: number
-    readonly enrollMs: Quartiles
-    readonly compareMs: Quartiles
-  }
+  readonly cost: CostFigures
+}
+
+export interface CostFigures {
+  readonly codeBytes: number
+  readonly referenceRowBytes: number
+  readonly secretRowBytes: number
+  readonly enrollMs: Quartiles
+  readonly compareMs: Quartiles
 }
 
 export interface Quartiles {

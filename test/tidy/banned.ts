@@ -17,6 +17,7 @@ const IMPORTS: readonly ImportRule[] = [
   { name: /^libsodium-wrappers$/, allowed: /^src\/crypto\// },
   { name: /^cborg(?:\/|$)/, allowed: /^src\/base\/cbor\.ts$/ },
   { name: /^lmdb$/, allowed: /^src\/store\/lmdb[^/]*\.ts$/ },
+  { name: /^d3-(?:scale|shape)$/, allowed: /^src\/report\// },
   { name: /^node:/, allowed: new RegExp(`${NODE_FILES.source}|^src/base/clock\\.ts$`) },
 ]
 

@@ -22,7 +22,8 @@ export const FLOORS: ReadonlyMap<string, number> = new Map([
   ['evaluate', 9],
   ['intake', 9],
   ['telemetry', 9],
-  ['cli', 10],
+  ['report', 10],
+  ['cli', 11],
 ])
 
 export const ENTRIES: readonly string[] = [

@@ -6,6 +6,8 @@ import { afterEach, expect, test } from 'vitest'
 import { backupCommand, restoreCommand } from '../../src/cli/backup.ts'
 import { calibrateCommand } from '../../src/cli/calibrate.ts'
 import { demoCommand } from '../../src/cli/demo.ts'
+import { drillCommand } from '../../src/cli/drill.ts'
+import { evaluateCommand } from '../../src/cli/evaluate.ts'
 import { fsckCommand } from '../../src/cli/fsck.ts'
 import { importCommand } from '../../src/cli/import.ts'
 import type { Io } from '../../src/cli/io.ts'
@@ -20,6 +22,8 @@ const COMMANDS = new Map<string, Command>([
   ['backup', backupCommand],
   ['calibrate', calibrateCommand],
   ['demo', demoCommand],
+  ['drill', drillCommand],
+  ['evaluate', evaluateCommand],
   ['fsck', fsckCommand],
   ['import', importCommand],
   ['keys', keysCommand],
@@ -103,5 +107,5 @@ test.each(texts)(
 
 test('the texts hold shell lines', () => {
   const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(28)
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(31)
 })

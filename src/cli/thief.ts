@@ -1,4 +1,4 @@
-/** The demo's thief: copies the files and works on the copy, without the key and with it (SPEC §1). @module */
+/** The thief of the demo and of the drill: copies files and works on the copy, without the key and with it (SPEC §1). @module */
 /// <reference types="node" />
 
 import { cp } from 'node:fs/promises'
@@ -25,8 +25,12 @@ import { readSecret, withRecordSecret } from '../vault/wrap.ts'
 const LOCK_FILE = 'lock.mdb'
 
 /** Copies a store's directory and a provider's, as a thief of a disk or a backup has them. */
-export async function copyFiles(folder: string, target: string): Promise<void> {
-  for (const part of ['store', 'keys']) {
+export async function copyFiles(
+  folder: string,
+  target: string,
+  parts: readonly string[] = ['store', 'keys'],
+): Promise<void> {
+  for (const part of parts) {
     await cp(join(folder, part), join(target, part), {
       recursive: true,
       filter: (path) => basename(path) !== LOCK_FILE,
@@ -34,7 +38,7 @@ export async function copyFiles(folder: string, target: string): Promise<void> {
   }
 }
 
-/** What a thief opens a vault with: neither the log's key nor the anchor. */
+/** What a thief opens a vault with: neither the log's key nor the anchor, nor a store that is alive. */
 function thievish(options: VaultOptions): VaultOptions {
   const stolen: { -readonly [Key in keyof VaultOptions]: VaultOptions[Key] } = {
     ...options,
@@ -42,7 +46,16 @@ function thievish(options: VaultOptions): VaultOptions {
   }
   delete stolen.logSigner
   delete stolen.anchor
+  delete stolen.secrets
   return stolen
+}
+
+/** Directories: of the store, of a second one for secrets where the vault has it, and of the provider, with a key for that. */
+export interface Copy {
+  readonly store: string
+  readonly secrets?: string
+  readonly keys: string
+  readonly key: Uint8Array
 }
 
 /**
@@ -50,7 +63,7 @@ function thievish(options: VaultOptions): VaultOptions {
  * key and the anchor.
  */
 export async function withCopy<Result>(
-  copy: { readonly store: string; readonly keys: string; readonly key: Uint8Array },
+  copy: Copy,
   options: VaultOptions,
   task: (ctx: VaultContext) => Promise<Result>,
   who: 'thief' | 'owner' = 'thief',
@@ -58,10 +71,11 @@ export async function withCopy<Result>(
   const opening = who === 'owner' ? options : thievish(options)
   const provider = localKeyProvider({ path: copy.keys, key: copy.key })
   const store = await lmdbStore({ path: copy.store })
+  const secrets = copy.secrets === undefined ? undefined : await lmdbStore({ path: copy.secrets })
   try {
     const keyring = await openKeyring({ realm: options.keyring.realm, provider, store })
     try {
-      const ctx = await openContext({ ...opening, keyring, store })
+      const ctx = await openContext({ ...opening, keyring, store, ...(secrets !== undefined && { secrets }) })
       try {
         return await task(ctx)
       } finally {
@@ -72,6 +86,7 @@ export async function withCopy<Result>(
     }
   } finally {
     provider.close()
+    await secrets?.close()
     await store.close()
   }
 }
@@ -87,7 +102,7 @@ export async function codeOf(task: Promise<unknown>): Promise<string | undefined
   }
 }
 
-/** Where a subject's rows lie. Only the keyring can tell; the demo's thief is told for nothing. */
+/** Where a subject's rows lie. Only the keyring can tell; these thieves are told for nothing. */
 export async function nameOf(ctx: VaultContext, subject: string): Promise<StateRow> {
   return withSubject(ctx, subject, undefined, async (text) => (await requireState(ctx, text)).row)
 }
@@ -106,7 +121,7 @@ export async function sealedCode(
 export async function stealPreimage(ctx: VaultContext, name: StateRow): Promise<Float64Array> {
   const { profile, suite } = ctx.settings
   const reference = await sealedCode(ctx, name)
-  return withSecret(ctx, name, (recordSecret) =>
+  return withSecret(ctx, name, undefined, (recordSecret) =>
     openCode(recordSecret, reference.header, reference, profile.bits / 8, (code, rotationKey) =>
       linearPreimage(code, rotationKey, { suite, dimensions: profile.dimensions }),
     ),
@@ -123,6 +138,7 @@ export async function countOpened(
   return withSecret(
     ctx,
     name,
+    undefined,
     (recordSecret) => stolen.filter((reference) => opens(recordSecret, reference, codeBytes)).length,
   )
 }
@@ -136,16 +152,18 @@ function opens(recordSecret: Uint8Array, reference: ReferenceRow, codeBytes: num
   }
 }
 
-async function withSecret<Result>(
+/** Lends the record secret of a generation to `use`, opened with every key that the context has and perhaps a device's share. */
+export async function withSecret<Result>(
   ctx: VaultContext,
   name: StateRow,
+  share: Uint8Array | undefined,
   use: (recordSecret: Uint8Array) => Result,
 ): Promise<Result> {
   const secret = await readSecret(ctx, name)
   if (secret === undefined) throw new Error('the wrap is missing')
   await ctx.ring.load()
   await ctx.ring.loadEpoch(secret.row.epoch)
-  return withRecordSecret(ctx, name, secret.row, undefined, use)
+  return withRecordSecret(ctx, name, secret.row, share, use)
 }
 
 /** Share of differing bits. */
