@@ -25,6 +25,9 @@ const resolve = {
 /** Where a branch that no test takes is a hole in the vault. */
 const core = ['base', 'crypto', 'embedding', 'transform', 'template', 'compare', 'seal', 'record', 'audit']
 const slow = ['test/**/*.slow.test.ts']
+/** What measures the same integers on every engine: GUISE_TEST_FIGURES=0 leaves it out. */
+const figures = ['test/attack/suite-*.test.ts', 'test/attack/weakened.test.ts']
+const without = process.env['GUISE_TEST_FIGURES'] === '0' ? [...slow, ...figures] : slow
 /** Bundled before the first test: a browser that meets a dependency halfway reloads the page. */
 const bundled = [
   '@noble/curves/ed25519.js',
@@ -67,7 +70,7 @@ export default defineConfig({
           // Examples and commands work in a folder of their own, which only a process has.
           pool: 'forks',
           include: ['test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', ...slow],
+          exclude: ['**/node_modules/**', ...without],
           testTimeout: 20_000,
           hookTimeout: 20_000,
           maxWorkers: 2,

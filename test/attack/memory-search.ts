@@ -44,6 +44,9 @@ export interface SearchResult {
   readonly scannedBytes: number
 }
 
+/** When the young generation is full the collector moves what a caller holds, and leaves a copy that no library can reach. */
+const ROOMY = '--min-semi-space-size=64'
+
 export async function searchMemory(options: SearchOptions): Promise<SearchResult> {
   const base = mkdtempSync(join(tmpdir(), 'guise-memory-'))
   const directory = join(base, 'store')
@@ -53,7 +56,7 @@ export async function searchMemory(options: SearchOptions): Promise<SearchResult
   const script = join(options.compiled, 'test', 'fault', 'vault-memory-child.js')
   const child = spawn(
     process.execPath,
-    [script, directory, options.custody, String(options.count), journal],
+    [ROOMY, script, directory, options.custody, String(options.count), journal],
     { stdio: ['pipe', 'pipe', 'inherit'] },
   )
   const closed = once(child, 'close')
