@@ -34,7 +34,7 @@ test('STORE-11 codes and wraps in two stores: after a kill nothing is unreadable
 })
 
 test('the control that acknowledges before it commits is caught', { timeout: TIMEOUT_MS }, async () => {
-  const cycles = 20
+  const cycles = 100
   const result = await killLoop({
     compiled,
     driver: './vault-early-driver.js',
