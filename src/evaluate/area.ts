@@ -130,11 +130,7 @@ function drawWeights(
   random: SeededRandom,
 ): Float64Array {
   for (;;) {
-    const drawn = new Uint32Array(subjects)
-    for (let i = 0; i < subjects; i++) {
-      const subject = random.below(subjects)
-      drawn[subject] = at(drawn, subject) + 1
-    }
+    const drawn = random.replicate(subjects)
     const weights = new Float64Array(scores.length)
     const sums = [0, 0]
     for (let pair = 0; pair < weights.length; pair++) {

@@ -96,11 +96,7 @@ function drawWeights(
   random: SeededRandom,
 ): Uint32Array {
   for (;;) {
-    const weights = new Uint32Array(subjects)
-    for (let i = 0; i < subjects; i++) {
-      const subject = random.below(subjects)
-      weights[subject] = at(weights, subject) + 1
-    }
+    const weights = random.replicate(subjects)
     const someMated = mated.a.some((subject) => at(weights, subject) > 0)
     const someNonMated = nonMated.a.some(
       (a, pair) => at(weights, a) > 0 && at(weights, at(nonMated.b, pair)) > 0,

@@ -12,7 +12,7 @@ export interface SubjectDraws {
   /** 0, 1, 2 … for each target. */
   readonly subjectOf: Uint32Array
   readonly subjects: number
-  readonly weights: readonly Uint16Array[]
+  readonly weights: readonly Uint32Array[]
 }
 
 export function drawSubjects(people: readonly number[], replicates: number, seed: string): SubjectDraws {
@@ -24,14 +24,7 @@ export function drawSubjects(people: readonly number[], replicates: number, seed
   })
   const subjects = numbers.size
   const random = new SeededRandom(seed, 'inversion-bootstrap')
-  const weights = Array.from({ length: replicates }, () => {
-    const drawn = new Uint16Array(subjects)
-    for (let i = 0; i < subjects; i++) {
-      const subject = random.below(subjects)
-      drawn[subject] = (drawn[subject] as number) + 1
-    }
-    return drawn
-  })
+  const weights = Array.from({ length: replicates }, () => random.replicate(subjects))
   return { subjectOf, subjects, weights }
 }
 

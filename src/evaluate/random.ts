@@ -28,6 +28,16 @@ export class SeededRandom {
     }
   }
 
+  /** How often each of `count` comes when `count` are drawn with replacement: one replicate of a bootstrap over subjects (SPEC §15.2). */
+  replicate(count: number): Uint32Array {
+    const weights = new Uint32Array(count)
+    for (let i = 0; i < count; i++) {
+      const drawn = this.below(count)
+      weights[drawn] = (weights[drawn] as number) + 1
+    }
+    return weights
+  }
+
   #next53(): number {
     if (this.#offset === BLOCK_BYTES) {
       const bytes = turboshake128(concatBytes(this.#prefix, u32be(this.#blocks++)), BLOCK_BYTES)

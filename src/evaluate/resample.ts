@@ -209,11 +209,7 @@ function pairWeight({ references, probes, within }: Crowd, weights: Float64Array
 
 function drawWeights(crowd: Crowd, curves: readonly WeightedCurves[], random: SeededRandom): Float64Array {
   for (;;) {
-    const weights = new Float64Array(crowd.subjects)
-    for (let i = 0; i < crowd.subjects; i++) {
-      const subject = random.below(crowd.subjects)
-      weights[subject] = (weights[subject] as number) + 1
-    }
+    const weights = Float64Array.from(random.replicate(crowd.subjects))
     if (curves[0]?.usable(weights) !== false) return weights
   }
 }

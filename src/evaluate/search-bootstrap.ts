@@ -97,11 +97,7 @@ function gradesOf(mated: SearchResults, calibration: SearchResults, way: Way): G
 /** How often each subject was drawn; what leaves no search is drawn again. */
 function drawSubjects(count: number, random: SeededRandom, needed: readonly number[]): Uint32Array {
   for (;;) {
-    const weights = new Uint32Array(count)
-    for (let i = 0; i < count; i++) {
-      const subject = random.below(count)
-      weights[subject] = (weights[subject] as number) + 1
-    }
+    const weights = random.replicate(count)
     if (needed.some((subject) => (weights[subject] as number) > 0)) return weights
   }
 }

@@ -171,21 +171,12 @@ async function resample(subjects: number, figure: Weighted, options: BootstrapOp
   const pace = new Pace(replicates, options)
   const values = new Float64Array(replicates)
   for (let replicate = 0; replicate < replicates; ) {
-    const drawn = figure(drawSubjects(subjects, random))
+    const drawn = figure(random.replicate(subjects))
     await pace.step(Number.isNaN(drawn) ? 0 : 1)
     // People of whom nothing was compared are drawn again.
     if (!Number.isNaN(drawn)) values[replicate++] = drawn
   }
   return { ...differenceOf(value, values), replicates, confidence: 0.95 }
-}
-
-function drawSubjects(subjects: number, random: SeededRandom): Uint32Array {
-  const weights = new Uint32Array(subjects)
-  for (let i = 0; i < subjects; i++) {
-    const subject = random.below(subjects)
-    weights[subject] = at(weights, subject) + 1
-  }
-  return weights
 }
 
 function shareOf(tally: SubjectTally): Weighted {

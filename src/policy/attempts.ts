@@ -13,7 +13,10 @@ export interface AttemptPolicy {
   readonly delayMs: number
   /** Failures in a row after which nothing is compared until `rebind`. Default 50. */
   readonly total: number
-  /** Failures of one template generation, never reset, after which only `reissue` helps. Default 500. */
+  /**
+   * Failures of one template generation, never reset, after which only `reissue` helps. Default 500. It is also what bounds a walk from an
+   * accepted capture towards the enrolled face (SPEC §17.4).
+   */
   readonly generation: number
   /** Failures of the whole realm within one hour, over all processes. Default 10,000. */
   readonly realmPerHour: number

@@ -1,8 +1,11 @@
 /** A share holder: what it answers, and what must be so before it does (SPEC §13.4, §13.5). @module */
 
 import type { Anchor } from '../audit/anchor.ts'
+import { openCheckpoint } from '../audit/checkpoint.ts'
 import { KEY_TYPE, parseVerifierKey } from '../audit/note.ts'
+import type { TreeHead } from '../audit/proof.ts'
 import type { Realm } from '../base/brand.ts'
+import { equalBytes } from '../base/bytes.ts'
 import { checkBytes, checkInteger, checkObject, checkText } from '../base/check.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
@@ -56,6 +59,10 @@ export interface QuorumHolderOptions extends CallOptions {
   readonly anchor?: Anchor
   /** The verifier key of the vault's log, as text. */
   readonly logKey: string
+  /**
+   * A signed checkpoint of the vault's log, as text, that the holder takes for seen (QUORUM-30). Without one it believes the first that it is shown.
+   */
+  readonly checkpoint?: string
   readonly budgets: QuorumBudgets
   /** How far the time of a request may lie from this holder's clock; 300,000 unless said. */
   readonly windowMs?: number
@@ -108,6 +115,7 @@ export async function openHolder(options: QuorumHolderOptions, clock: Clock): Pr
   if (options.anchor !== undefined) checkObject(options.anchor, 'anchor', rejectInput)
   const budgets = checkBudgets(options.budgets)
   const logKey = checkLogKey(options.logKey)
+  const pinned = options.checkpoint === undefined ? undefined : checkPinned(options.checkpoint, logKey)
   const windowMs = checkInteger(
     options.windowMs ?? DEFAULT_WINDOW_MS,
     'windowMs',
@@ -119,8 +127,9 @@ export async function openHolder(options: QuorumHolderOptions, clock: Clock): Pr
   const state = await HolderState.open({ name: { realm, index }, store, anchor, key }, call)
   try {
     for (const { key: of } of shares) requireServed(state.head, of.epoch, of.refresh)
+    if (pinned !== undefined) requireOneTree(pinned, state.head)
     const own = shares.map((share) => share.copy())
-    return new Holder({ realm, index, shares: own, state, clock, logKey, budgets, windowMs })
+    return new Holder({ realm, index, shares: own, state, clock, logKey, pinned, budgets, windowMs })
   } catch (error) {
     state.close()
     throw error
@@ -134,6 +143,7 @@ interface HolderParts {
   readonly state: HolderState
   readonly clock: Clock
   readonly logKey: string
+  readonly pinned: TreeHead | undefined
   readonly budgets: QuorumBudgets
   readonly windowMs: number
 }
@@ -165,8 +175,8 @@ class Holder implements QuorumHolder {
       return await this.#inTurn(task, options)
     } catch (error) {
       options.signal?.throwIfAborted()
-      const { realm, state } = this.#parts
-      return encodeRefusal({ realm, index: this.index, id, code: codeOf(error), seen: state.head.size })
+      const { realm } = this.#parts
+      return encodeRefusal({ realm, index: this.index, id, code: codeOf(error), seen: this.#seen().size })
     }
   }
 
@@ -213,7 +223,7 @@ class Holder implements QuorumHolder {
     const { realm, state, logKey } = this.#parts
     const { epoch, refresh, record, generation, id, receipt } = request
     const share = this.#shareOf(epoch, refresh)
-    const { entry, head: seen } = checkReceipt(receipt, logKey, state.head)
+    const { entry, head: seen } = checkReceipt(receipt, logKey, this.#seen())
     checkOpening(entry, request)
     const row = state.row(record, generation)
     const counted = this.#count(row, receipt.place, entry.timeMs)
@@ -229,7 +239,7 @@ class Holder implements QuorumHolder {
   async #acknowledge(revocation: Revocation, options: CallOptions): Promise<Uint8Array> {
     const { state, logKey } = this.#parts
     const { realm, record, generation, id, receipt } = revocation
-    const { entry, head: seen } = checkReceipt(receipt, logKey, state.head)
+    const { entry, head: seen } = checkReceipt(receipt, logKey, this.#seen())
     checkEnding(entry, revocation)
     const row = state.row(record, generation)
     // What is remembered already is durable and anchored: that is settled before every turn.
@@ -242,6 +252,12 @@ class Holder implements QuorumHolder {
     }
     const { said, signed } = encodeSaid({ realm, record, generation, index: this.index, id, seen: seen.size })
     return encodeAcknowledgement(said, await state.sign(signed))
+  }
+
+  /** The newer one of what is remembered and what was pinned. */
+  #seen(): TreeHead {
+    const { pinned, state } = this.#parts
+    return pinned !== undefined && pinned.size > state.head.size ? pinned : state.head
   }
 
   #shareOf(epoch: number, refresh: number): QuorumShare {
@@ -346,6 +362,22 @@ function checkLogKey(text: string): string {
   checkText(text, 'logKey', { maxBytes: 512 }, rejectInput)
   parseVerifierKey(text, KEY_TYPE.log)
   return text
+}
+
+function checkPinned(text: string, logKey: string): TreeHead {
+  checkText(text, 'checkpoint', { maxBytes: MAX_MESSAGE_BYTES }, rejectInput)
+  try {
+    const { size, root } = openCheckpoint(text, logKey)
+    return { size, root }
+  } catch (cause) {
+    throw new QuorumError('ERR_QUORUM_INPUT', 'the checkpoint is none of the log', { cause })
+  }
+}
+
+function requireOneTree(pinned: TreeHead, { size, root }: TreeHead): void {
+  if (pinned.size === size && size > 0 && !equalBytes(pinned.root, root)) {
+    throw rejectInput('the checkpoint is of another tree than the one that was seen')
+  }
 }
 
 function stale(why: string): QuorumError {

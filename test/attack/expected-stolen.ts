@@ -37,7 +37,7 @@ export const STOLEN: readonly Group[] = [
   {
     scenario: 'accepted',
     source: 'synthetic',
-    why: 'least error for a normal prior with variances i^−0.66: .535, .665 and .828 when they are known, a hundredth less from 6,000 faces',
+    why: 'what the linear estimate of least error has for a normal prior with variances i^−0.66: .535, .665 and .828 when they are known, a hundredth less from 6,000 faces (EVALUATE-44 computes it from matrices alone); the evaluator’s estimate may be two hundredths nearer for m = d',
     rows: [
       ['m = 128, prior: cosine', 0.525, 0.03],
       ['m = 256, prior: cosine', 0.66, 0.03],

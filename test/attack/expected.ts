@@ -74,7 +74,16 @@ export const HOLDERS: Readonly<Record<string, Holder>> = {
       'attack/tenants.test.ts',
     ],
   ),
-  B19: { ...held('a quorum’s shares', []), missing: NOT_BUILT },
+  B19: held(
+    'all of the vault and t − 1 shares; a holder that lies; a request that no log shows',
+    [],
+    [
+      'attack/quorum-shares.test.ts',
+      'attack/quorum.test.ts',
+      'attack/quorum-times.slow.test.ts',
+      'spec/quorum-shares.test.ts',
+    ],
+  ),
   B20: { ...held('a malicious blind matcher', []), missing: NOT_BUILT },
   B21: { ...held('captures replayed or unsigned', []), missing: NOT_BUILT },
   B22: held('log: omission, fork, edit', [], ['attack/audit.test.ts', 'attack/audit.slow.test.ts']),

@@ -86,6 +86,44 @@ describe('no receipt, no key', () => {
     expect(await seenBy(holderOf(world))).toBe(3)
   })
 
+  test('QUORUM-30 with a pinned checkpoint not even the first tree is believed that does not hold it', async () => {
+    const world = await quorumWorld(2, 3)
+    const pinned = await world.log.open()
+    const next = await world.log.open()
+    const { checkpoint } = pinned
+    // The same signer, another history, shown to a holder that has seen nothing.
+    const fork = await requestLog()
+    for (let i = 0; i < 3; i++) await fork.open()
+    const proof = await fork.open()
+    expect(await ask({ ...world, log: fork }, proof)).toBe('answer')
+    const holder = await world.reopen(2, { checkpoint })
+    const second = { ...world, holders: [holder] }
+    const forged = { ...second, log: fork }
+    expect(await seenBy(holder)).toBe(1)
+    expect(await ask(forged, proof, { index: 2 })).toBe('ERR_QUORUM_RECEIPT')
+    const none = { from: 0, consistency: [] }
+    expect(await ask(forged, proof, { index: 2 }, none)).toBe('ERR_QUORUM_SEEN')
+    expect(await ask(second, next, { index: 2 })).toBe('answer')
+    expect(await seenBy(holder)).toBe(2)
+    // What was seen since is newer than what was pinned, and stays.
+    expect(await seenBy(await world.reopen(2, { checkpoint }))).toBe(2)
+  })
+
+  test('QUORUM-30 a checkpoint of another key, or of the size that was seen with another root, opens no holder', async () => {
+    const world = await quorumWorld(2, 3)
+    await openTimes(world, 1)
+    const other = await (await requestLog(REALM, 8)).open()
+    const log = await requestLog()
+    const fork = await log.open({ generation: generation(2) })
+    const refused = expect.objectContaining({ code: 'ERR_QUORUM_INPUT' })
+    for (const { checkpoint } of [other, fork, { checkpoint: 'a note' }]) {
+      await expect(world.reopen(1, { checkpoint })).rejects.toEqual(refused)
+    }
+    // Newer than what was seen: it counts.
+    const holder = await world.reopen(1, { checkpoint: (await log.open()).checkpoint })
+    expect(await seenBy(holder)).toBe(2)
+  })
+
   test('QUORUM-10 an entry is answered once, and none before it afterwards', async () => {
     const world = await quorumWorld(2, 3)
     const first = await world.log.open()

@@ -3,11 +3,12 @@
 import { thresholdAt } from '../../../src/evaluate/accuracy.ts'
 import type { PairList } from '../../../src/evaluate/pairs.ts'
 import type { People } from '../../../src/evaluate/people.ts'
+import { type Population, population } from '../../../src/evaluate/population.ts'
 import { SeededRandom } from '../../../src/evaluate/random.ts'
 import { scoreCosines, scorePairs } from '../../../src/evaluate/scores.ts'
 import type { Bits } from '../../../src/policy/operating-point.ts'
 import { type Matrix, matrix } from '../matrix.ts'
-import { populationsOf } from '../shard-population.ts'
+import { populationsOf, type Population as Shrunk } from '../shard-population.ts'
 import { facesOf } from './faces.ts'
 import type { Circumstances } from './measure.ts'
 
@@ -35,6 +36,8 @@ export interface Halves {
   readonly comparisons: number
   /** Second moments of the faces that the thief knows, a tenth of them taken for round: Σ of a prior whose mean is zero. */
   readonly moments: () => Matrix
+  /** Their mean and covariance, as the evaluator's thief takes them. */
+  readonly population: () => Population
 }
 
 const MOST_COMPARISONS = 400_000
@@ -54,13 +57,13 @@ export async function halvesOf({ people: open, seed, others }: Circumstances): P
 async function makeHalves(people: People, others: People | undefined, seed: string): Promise<Halves> {
   const random = new SeededRandom(seed, 'halves')
   const side = Array.from({ length: people.subjects }, () => random.below(2))
-  const known: number[] = []
+  const own: number[] = []
   const targets: Target[] = []
   people.subjectOf.forEach((subject, sample) => {
-    if (side[subject] === 0) known.push(sample)
+    if (side[subject] === 0) own.push(sample)
     else if (people.subjectOf[sample + 1] === subject) targets.push({ enrolled: sample, other: sample + 1 })
   })
-  const nonMated = strangers(people, known, random)
+  const nonMated = strangers(people, own, random)
   const none: PairList = { references: new Uint32Array(0), probes: new Uint32Array(0) }
   const pairs = { mated: none, nonMated, nonMatedAvailable: nonMated.references.length }
   const bits = BITS.filter((m) => m <= people.dimensions)
@@ -70,10 +73,15 @@ async function makeHalves(people: People, others: People | undefined, seed: stri
     ['cosine', thresholdsOf(cosines.nonMated)],
     ...scores.map(({ nonMated: grades }, i) => [bits[i] as Bits, thresholdsOf(grades)] as const),
   ])
+  const known = {
+    faces: others ?? people,
+    samples: others === undefined ? own : [...others.subjectOf.keys()],
+  }
   let moments: Matrix | undefined
+  let normal: Population | undefined
   return {
     people,
-    known,
+    known: own,
     targets,
     bits,
     of: (way) => {
@@ -83,9 +91,12 @@ async function makeHalves(people: People, others: People | undefined, seed: stri
     },
     comparisons: nonMated.references.length,
     moments: () => {
-      moments ??=
-        others === undefined ? momentsOf(people, known) : momentsOf(others, [...others.subjectOf.keys()])
+      moments ??= momentsOf(known.faces, known.samples)
       return moments
+    },
+    population: () => {
+      normal ??= normalOf(known.faces, known.samples)
+      return normal
     },
   }
 }
@@ -134,10 +145,19 @@ function thresholdsOf(grades: Uint16Array): Thresholds {
   return { '1e-3': at(1e-3), '1e-4': at(1e-4) }
 }
 
+function shrunkOf(people: People, known: readonly number[]): Shrunk {
+  const found = populationsOf(people, known, [SHRINKAGE]).get(String(SHRINKAGE))
+  if (found === undefined) throw new RangeError('no population')
+  return found
+}
+
+function normalOf(people: People, known: readonly number[]): Population {
+  const { mean, covariance } = shrunkOf(people, known)
+  return population(mean, covariance.data)
+}
+
 function momentsOf(people: People, known: readonly number[]): Matrix {
-  const population = populationsOf(people, known, [SHRINKAGE]).get(String(SHRINKAGE))
-  if (population === undefined) throw new RangeError('no population')
-  const { mean, covariance } = population
+  const { mean, covariance } = shrunkOf(people, known)
   return matrix(
     people.dimensions,
     people.dimensions,
