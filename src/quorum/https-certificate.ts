@@ -16,7 +16,6 @@ const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/
 
 /** DER tags of RFC 5280. */
 const TAG = {
-  boolean: 0x01,
   integer: 0x02,
   bits: 0x03,
   octets: 0x04,
@@ -35,7 +34,6 @@ const TAG = {
 const ED25519 = '2b6570'
 const COMMON_NAME = '550403'
 const SUBJECT_ALT_NAME = '551d11'
-const BASIC_CONSTRAINTS = '551d13'
 
 /** A new key and its certificate, and the pin that the other ends are given. */
 export interface SelfSigned extends TlsIdentity {
@@ -89,12 +87,8 @@ function extensions(name: string): readonly Uint8Array[] {
     der(TAG.sequence, der(TAG.object, hex(id)), der(TAG.octets, value))
   const alternative =
     isIP(name) === 0 ? der(TAG.dnsName, ascii(name)) : der(TAG.ipAddress, addressBytes(name))
-  const authority = der(TAG.boolean, Uint8Array.of(0xff))
-  return [
-    // Whoever takes it as authority needs this; a chain cannot be longer than this one certificate.
-    extension(BASIC_CONSTRAINTS, der(TAG.sequence, authority, der(TAG.integer, Uint8Array.of(0)))),
-    extension(SUBJECT_ALT_NAME, der(TAG.sequence, alternative)),
-  ]
+  // Nothing says that it may sign others: it vouches for itself alone.
+  return [extension(SUBJECT_ALT_NAME, der(TAG.sequence, alternative))]
 }
 
 /** The 4 or 16 bytes of an IP address. */

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { connect } from 'node:tls'
+import { connect, createSecureContext, type SecureContext } from 'node:tls'
 import { checkBytes, checkInteger, checkObject, checkText } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { QuorumError, rejectInput } from './errors.ts'
@@ -142,25 +142,27 @@ class TrustingAgent extends Agent {
   readonly #host: string
   readonly #port: number
   readonly #trust: CheckedTrust
+  readonly #context: SecureContext
 
   constructor(host: string, port: number, trust: CheckedTrust) {
     super({ keepAlive: true, maxSockets: MOST_CONNECTIONS, maxCachedSessions: 0 })
     this.#host = host
     this.#port = port
     this.#trust = trust
+    this.#context = createSecureContext({ ...trust.material, ...ONLY_TLS_13 })
   }
 
   override createConnection(
     _: object,
     done: (error: Error | null, stream: Duplex) => void = () => undefined,
   ): undefined {
-    const { pins, context } = this.#trust
+    const { pins } = this.#trust
     const socket = connect({
       ...ONLY_TLS_13,
       host: this.#host,
       port: this.#port,
       ...(isIP(this.#host) === 0 ? { servername: this.#host } : {}),
-      secureContext: context,
+      secureContext: this.#context,
       rejectUnauthorized: pins === undefined,
     })
     const limit = setTimeout(() => socket.destroy(noReply()), HANDSHAKE_MS)

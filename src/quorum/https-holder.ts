@@ -110,7 +110,7 @@ class Serving implements HolderServer {
     this.#server = createServer(
       {
         ...ONLY_TLS_13,
-        secureContext: trust.context,
+        ...trust.material,
         requestCert: true,
         // Of a pinned certificate only the key counts, which the handshake has proved by then.
         rejectUnauthorized: trust.pins === undefined,

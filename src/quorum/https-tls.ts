@@ -2,7 +2,7 @@
 /// <reference types="node" />
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { toHex } from '../base/bytes.ts'
 import { checkObject, checkText } from '../base/check.ts'
 import { sha256 } from '../crypto/hash.ts'
@@ -23,13 +23,14 @@ export type TlsTrust =
 /** The same, checked. */
 export interface CheckedTrust {
   readonly pins: ReadonlySet<string> | undefined
-  /** Both ends speak TLS 1.3 and nothing older. */
-  readonly context: SecureContext
+  /** As Node takes it. */
+  readonly material: { readonly key: string; readonly cert: string; readonly ca?: string }
 }
 
 export const PATHS = { request: '/v1/request', revocation: '/v1/revocation' } as const
 export const CONTENT_TYPE = 'application/cbor'
 export const HANDSHAKE_MS = 5000
+/** Both ends speak TLS 1.3 and nothing older. */
 export const ONLY_TLS_13 = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' } as const
 const MOST_PEM_BYTES = 65_536
 const MOST_PINS = 64
@@ -61,7 +62,7 @@ export function checkTls(identity: TlsIdentity, trust: TlsTrust): CheckedTrust {
   const ca = authority === undefined ? {} : { ca: authority }
   return {
     pins: pins === undefined ? undefined : checkPins(pins),
-    context: createSecureContext({ key, cert, ...ca, ...ONLY_TLS_13 }),
+    material: { key, cert, ...ca },
   }
 }
 
