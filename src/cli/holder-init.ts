@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileAnchor } from '../audit/file-anchor.ts'
-import { toBase64Url, utf8 } from '../base/bytes.ts'
+import { concatBytes, toBase64Url, utf8, wipe } from '../base/bytes.ts'
 import { cryptoReady } from '../crypto/sodium.ts'
 import { quorumHolder } from '../quorum/holder.ts'
 import { selfSignedCertificate } from '../quorum/https-certificate.ts'
@@ -82,10 +82,10 @@ async function makeHolder(
     using folder = await createHolderFolder(path, provider, { share, settings })
     const store = await lmdbStore({ path: join(path, 'store') })
     try {
-      const key = folder.use((own) => Uint8Array.from(own))
+      const key = folder.use((own) => concatBytes(own))
       const anchor = fileAnchor(join(path, 'anchor'))
       const opening = quorumHolder({ ...settings, shares: [share], key, store, anchor })
-      using holder = await opening.finally(() => key.fill(0))
+      using holder = await opening.finally(() => wipe(key))
       return { index: holder.index, verifierKey: holder.verifierKey }
     } finally {
       await store.close()

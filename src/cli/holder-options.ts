@@ -11,48 +11,35 @@ import type { Store } from '../store/store.ts'
 import { UsageError } from './io.ts'
 import { needed, openProvider, type SecretSource, secretSource } from './secret.ts'
 
-const text = { type: 'string' } as const
-const texts = { type: 'string', multiple: true } as const
+/** Options that are given once. */
+type TextName =
+  | 'realm'
+  | 'threshold'
+  | 'holders'
+  | 'epoch'
+  | 'log-key'
+  | 'record-per-hour'
+  | 'record-total'
+  | 'all-per-hour'
+  | 'window-ms'
+  | 'into'
+  | 'name'
+  | 'days'
+  | 'folder'
+  | 'store'
+  | 'anchor'
+  | 'listen'
+  | 'tls-key'
+  | 'tls-cert'
+  | 'client-ca'
+  | 'out'
+  | 'refresh'
+/** Options that may be repeated. */
+type ListName = 'client-pin' | SecretSource['option']
 
-export const options = {
-  realm: text,
-  threshold: text,
-  holders: text,
-  epoch: text,
-  'log-key': text,
-  'record-per-hour': text,
-  'record-total': text,
-  'all-per-hour': text,
-  'window-ms': text,
-  into: text,
-  name: text,
-  days: text,
-  folder: text,
-  store: text,
-  anchor: text,
-  listen: text,
-  'tls-key': text,
-  'tls-cert': text,
-  'client-pin': texts,
-  'client-ca': text,
-  out: text,
-  refresh: text,
-  'passphrase-file': texts,
-  'passphrase-fd': texts,
-  'key-file': texts,
-  'key-fd': texts,
-  json: { type: 'boolean', default: false },
-  help: { type: 'boolean', default: false },
-} as const
-
-type OptionName = keyof typeof options
-export type Values = {
-  readonly [Name in OptionName]?: (typeof options)[Name] extends { readonly multiple: true }
-    ? string[]
-    : (typeof options)[Name]['type'] extends 'boolean'
-      ? boolean
-      : string
-}
+export type Values = { readonly [Name in TextName]?: string | undefined } & {
+  readonly [Name in ListName]?: string[] | undefined
+} & { readonly json?: boolean | undefined }
 
 /** A command line: its options, and the words behind the verb. */
 export interface Request {

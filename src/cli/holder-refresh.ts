@@ -3,7 +3,7 @@
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { toBase64Url, wipe } from '../base/bytes.ts'
+import { concatBytes, toBase64Url, wipe } from '../base/bytes.ts'
 import { quorumHolder } from '../quorum/holder.ts'
 import { readWhole, writeWhole } from '../quorum/local-files.ts'
 import { abandonRefresh, applyRefresh, beginRefresh, dealRefresh } from '../quorum/local-refresh.ts'
@@ -86,7 +86,7 @@ function deal({ folder }: OpenFolder, files: readonly string[], out: string): Do
 /** The floor first, then the files: after a crash between them the step is taken again. */
 async function retire({ folder, store, anchor }: OpenFolder, epoch: number, refresh: number): Promise<void> {
   const shares = folder.shares()
-  const key = folder.use((own) => Uint8Array.from(own))
+  const key = folder.use((own) => concatBytes(own))
   const isOld = (share: (typeof shares)[number]): boolean =>
     share.key.epoch === epoch && share.key.refresh < refresh
   try {
@@ -97,7 +97,7 @@ async function retire({ folder, store, anchor }: OpenFolder, epoch: number, refr
     await holder.retire({ epoch, refresh })
     for (const share of shares) if (isOld(share)) folder.removeShare(share.key)
   } finally {
-    key.fill(0)
+    wipe(key)
     for (const share of shares) share.dispose()
   }
 }

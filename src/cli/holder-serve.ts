@@ -2,6 +2,7 @@
 /// <reference types="node" />
 
 import { readFileSync } from 'node:fs'
+import { concatBytes, wipe } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import { type QuorumHolder, quorumHolder } from '../quorum/holder.ts'
 import { serveHolder } from '../quorum/https-holder.ts'
@@ -45,11 +46,11 @@ export async function statusVerb(request: Request, io: Io): Promise<void> {
 /** Opens the holder with all shares of its folder. */
 export async function openServed({ folder, store, anchor }: OpenFolder): Promise<QuorumHolder> {
   const shares = folder.shares()
-  const key = folder.use((own) => Uint8Array.from(own))
+  const key = folder.use((own) => concatBytes(own))
   try {
     return await quorumHolder({ ...folder.settings(), shares, key, store, anchor })
   } finally {
-    key.fill(0)
+    wipe(key)
     for (const share of shares) share.dispose()
   }
 }

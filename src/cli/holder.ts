@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util'
 import { certificateVerb, initVerb } from './holder-init.ts'
-import { options, type Request } from './holder-options.ts'
+import type { Request } from './holder-options.ts'
 import { refreshVerb } from './holder-refresh.ts'
 import { serveVerb, statusVerb } from './holder-serve.ts'
 import { exitCode, type Io, runCommand, UsageError } from './io.ts'
@@ -59,6 +59,40 @@ Options
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
 
+const text = { type: 'string' } as const
+const texts = { type: 'string', multiple: true } as const
+
+const OPTIONS = {
+  realm: text,
+  threshold: text,
+  holders: text,
+  epoch: text,
+  'log-key': text,
+  'record-per-hour': text,
+  'record-total': text,
+  'all-per-hour': text,
+  'window-ms': text,
+  into: text,
+  name: text,
+  days: text,
+  folder: text,
+  store: text,
+  anchor: text,
+  listen: text,
+  'tls-key': text,
+  'tls-cert': text,
+  'client-pin': texts,
+  'client-ca': text,
+  out: text,
+  refresh: text,
+  'passphrase-file': texts,
+  'passphrase-fd': texts,
+  'key-file': texts,
+  'key-fd': texts,
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const
+
 const VERBS: ReadonlyMap<string, (request: Request, io: Io) => Promise<void>> = new Map([
   ['init', initVerb],
   ['certificate', certificateVerb],
@@ -70,7 +104,7 @@ const VERBS: ReadonlyMap<string, (request: Request, io: Io) => Promise<void>> = 
 /** Runs `guise holder …`; `argv` is what follows `holder`. Resolves with the exit code, `serve` after its end. */
 export function holderCommand(argv: readonly string[], io: Io): Promise<number> {
   return runCommand(io, usage, async () => {
-    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true })
+    const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true })
     if (values.help) {
       io.out(usage.trimStart())
       return exitCode.ok

@@ -191,8 +191,9 @@ class Serving implements HolderServer {
     const startMs = clock.steady().ms
     const refuse = (status: number): void => {
       onEvent({ event: 'refused', status })
+      const allow = status === 405 ? { allow: 'POST' } : {}
       // What stays unread of a body would be taken for the next request.
-      response.writeHead(status, { 'content-length': 0, connection: 'close' }).end()
+      response.writeHead(status, { ...allow, 'content-length': 0, connection: 'close' }).end()
     }
     if (this.#closed !== undefined || this.#underWay.size >= MOST_UNDER_WAY) return refuse(503)
     const kind = kindOf(request.url)

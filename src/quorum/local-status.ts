@@ -4,7 +4,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Anchor } from '../audit/anchor.ts'
 import { openCheckpoint } from '../audit/checkpoint.ts'
-import { toHex } from '../base/bytes.ts'
+import { concatBytes, toHex, wipe } from '../base/bytes.ts'
 import type { Store } from '../store/store.ts'
 import { QuorumError } from './errors.ts'
 import type { HolderFolder, HolderSettings } from './local-holder.ts'
@@ -60,9 +60,9 @@ async function look(folder: HolderFolder, store: Store, anchor: Anchor): Promise
   // Read first: what is anchored later than the rows were read says nothing about them.
   const kept = await anchor.read()
   const { realm, index } = folder
-  const key = folder.use((own) => Uint8Array.from(own))
+  const key = folder.use((own) => concatBytes(own))
   const state = await HolderState.open({ name: { realm, index }, store, anchor: undefined, key }, {}).finally(
-    () => key.fill(0),
+    () => wipe(key),
   )
   try {
     const { hour, count, size, sequence, leastEpoch, floors } = state.head
