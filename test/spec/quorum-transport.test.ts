@@ -17,7 +17,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { decodeReply, encodeRequest } from '../../src/quorum/messages.ts'
 import { hex } from '../reference/bytes.ts'
 import { codeOf, generation, type QuorumWorld, quorumWorld, RECORD } from '../support/quorum.ts'
-import { ID, realm, receiptOf } from '../support/quorum-asking.ts'
+import { holderOf, ID, realm, receiptOf, seenBy } from '../support/quorum-asking.ts'
 
 const server = selfSignedCertificate('localhost', 1)
 const vault = selfSignedCertificate('vault', 1)
@@ -70,7 +70,8 @@ function peerAt(port: number, change: Partial<HttpsPeerOptions> = {}) {
 }
 
 async function question(): Promise<Uint8Array> {
-  const receipt = await receiptOf(world, await world.log.open(), 0)
+  const seen = await seenBy(holderOf(world))
+  const receipt = await receiptOf(world, await world.log.open(), seen)
   const named = { realm, record: RECORD, generation: generation(1), epoch: 1, refresh: 0, index: 1, id: ID }
   return encodeRequest({ ...named, receipt })
 }
@@ -119,10 +120,10 @@ describe('messages', () => {
     const answer = decodeReply(await peer.handle(message))
     expect(answer).toMatchObject({ kind: 'answer', index: 1 })
     const refusal = decodeReply(await peer.handle(message))
-    expect(refusal).toMatchObject({ kind: 'refusal', code: 'ERR_QUORUM_REPLAY' })
+    expect(refusal).toMatchObject({ kind: 'refusal', code: 'ERR_QUORUM_SEEN' })
     expect(events.slice(-2)).toMatchObject([
       { event: 'answered', kind: 'request', outcome: 'answer' },
-      { event: 'answered', kind: 'request', outcome: 'ERR_QUORUM_REPLAY' },
+      { event: 'answered', kind: 'request', outcome: 'ERR_QUORUM_SEEN' },
     ])
   })
 
