@@ -122,12 +122,7 @@ class Peer implements HttpsPeer {
         headers: { 'content-type': CONTENT_TYPE, 'content-length': message.length },
         signal,
       })
-      asked.on('response', (response) => {
-        readReply(response).then(resolve, (error: unknown) => {
-          response.destroy()
-          reject(error)
-        })
-      })
+      asked.on('response', (response) => resolve(readReply(response)))
       asked.on('error', (error) => {
         if (asked.reusedSocket && !signal.aborted) resolve(undefined)
         else reject(error)
@@ -183,8 +178,17 @@ class TrustingAgent extends Agent {
   }
 }
 
-/** The body of a reply, and of nothing else (QUORUM-19). */
+/** The body of a reply; whatever else came ends with its connection (QUORUM-19). */
 async function readReply(response: IncomingMessage): Promise<Uint8Array> {
+  try {
+    return await readWholeReply(response)
+  } catch (error) {
+    response.destroy()
+    throw error
+  }
+}
+
+async function readWholeReply(response: IncomingMessage): Promise<Uint8Array> {
   const { statusCode, headers } = response
   const length = headers['content-length'] ?? ''
   const isReply =

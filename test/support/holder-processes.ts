@@ -87,18 +87,13 @@ export class HolderProcesses {
   /** Starts a holder and waits until it listens; again on the port it had, so that clients find it. */
   async start(index: number): Promise<void> {
     const at = (name: string): string => join(this.#folder, name)
-    const child = spawn(
-      process.execPath,
-      [
-        this.#main,
-        'holder',
-        'serve',
-        ...['--folder', at(`q/holder-${index}`), '--key-file', at(`key-${index}`)],
-        ...['--tls-key', at(`tls-${index}.key`), '--tls-cert', at(`tls-${index}.crt`)],
-        ...['--client-pin', this.#vault.pin, '--listen', `127.0.0.1:${this.#ports.get(index) ?? 0}`],
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    )
+    const listen = `127.0.0.1:${this.#ports.get(index) ?? 0}`
+    const where = ['--folder', at(`q/holder-${index}`), '--key-file', at(`key-${index}`), '--listen', listen]
+    const own = ['--tls-key', at(`tls-${index}.key`), '--tls-cert', at(`tls-${index}.crt`)]
+    const tls = [...own, '--client-pin', this.#vault.pin]
+    const child = spawn(process.execPath, [this.#main, 'holder', 'serve', ...where, ...tls], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#running.set(index, child)
     let complaint = ''
     child.stderr.on('data', (chunk) => {
@@ -153,7 +148,7 @@ export class HolderProcesses {
 
   async end(): Promise<void> {
     for (const peer of this.#peers.values()) peer[Symbol.dispose]()
-    for (const index of [...this.#running.keys()]) await this.stop(index, 'SIGKILL')
+    for (const index of this.#running.keys()) await this.stop(index, 'SIGKILL')
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }
