@@ -12,6 +12,15 @@ export {
   importEmbeddings,
 } from './intake/import.ts'
 export { type LocalKeyOptions, type LocalKeyProvider, localKeyProvider } from './keys/local.ts'
+export { type SelfSigned, selfSignedCertificate } from './quorum/https-certificate.ts'
+export { type HttpsPeer, type HttpsPeerOptions, httpsPeer } from './quorum/https-client.ts'
+export {
+  type HolderEvent,
+  type HolderServer,
+  type HolderServerOptions,
+  serveHolder,
+} from './quorum/https-holder.ts'
+export { certificatePin, type TlsIdentity, type TlsTrust } from './quorum/https-tls.ts'
 export { type AcceptAnchorOptions, acceptAnchor } from './vault/accept-anchor.ts'
 export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
 export type { Fault, FaultKind } from './vault/fsck-fault.ts'

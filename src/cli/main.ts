@@ -21,6 +21,7 @@ Commands
   restore     put such a copy into new directories
   audit       export a log from a store, verify an exported one
   anchor      accept a store whose log is not the anchored one
+  holder      one share holder of a quorum: its folder, its server, new shares
 
 guise <command> --help says more. Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
@@ -40,6 +41,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['restore', async (): Promise<Command> => (await import('./backup.ts')).restoreCommand],
   ['audit', async (): Promise<Command> => (await import('./audit.ts')).auditCommand],
   ['anchor', async (): Promise<Command> => (await import('./anchor.ts')).anchorCommand],
+  ['holder', async (): Promise<Command> => (await import('./holder.ts')).holderCommand],
   ['status', async (): Promise<Command> => (await import('./status.ts')).statusCommand],
   ['fsck', async (): Promise<Command> => (await import('./fsck.ts')).fsckCommand],
 ])

@@ -1,10 +1,17 @@
 /** Refresh: new shares of the same key, so that a share that was stolen is worth nothing (SPEC §13.2). @module */
 
-import { equalBytes, wipe } from '../base/bytes.ts'
+import { equalBytes, secretBytes, wipe } from '../base/bytes.ts'
 import { asArray, asBytes, decodeCbor, encodeCbor } from '../base/cbor.ts'
 import { checkBytes } from '../base/check.ts'
 import { fitsCommitments, indices, zeroPolynomial, zeroValue } from '../crypto/frost.ts'
-import { type Element, readScalar, scalars, writeScalar } from '../crypto/ristretto.ts'
+import {
+  type Element,
+  multiplyBase,
+  readScalar,
+  SCALAR_BYTES,
+  scalars,
+  writeScalar,
+} from '../crypto/ristretto.ts'
 import { blame, malformed, rejectInput } from './errors.ts'
 import { elementOf, FORMAT, indexOf, MAX_EPOCH, MAX_KEY_BYTES, QuorumKey, requireKind } from './key.ts'
 import { encodePackage, type PackagePlace, readPackages, roundOf } from './package.ts'
@@ -24,8 +31,40 @@ export interface QuorumRefresh extends Disposable {
 
 /** Begins a refresh of the shares. `share` stays the caller's. */
 export function refreshQuorum(share: QuorumShare): QuorumRefresh {
+  return resumableRefresh(share)
+}
+
+/** A refresh whose holder may go on with it in another process. */
+export interface ResumableRefresh extends QuorumRefresh {
+  /** Those that packages were made for, in the order of indices; none before. */
+  readonly openings: readonly Uint8Array[]
+  /** `b_1 ‖ … ‖ b_{t−1}`, off-heap and as secret as a package; the caller wipes it. */
+  save(): Uint8Array<ArrayBuffer>
+}
+
+/** Begins a refresh, or goes on with the one that was saved. Throws `ERR_QUORUM_FORMAT` when that is of another threshold. */
+export function resumableRefresh(share: QuorumShare, saved?: Uint8Array): ResumableRefresh {
   if (share.key.refresh === MAX_EPOCH) throw rejectInput('there is no further refresh')
-  return new Refresh(share.copy())
+  const { threshold } = share.key
+  return new Refresh(
+    share.copy(),
+    saved === undefined ? zeroPolynomial(threshold) : restore(saved, threshold),
+  )
+}
+
+interface ZeroPolynomial {
+  readonly coefficients: bigint[]
+  readonly commitments: readonly Element[]
+}
+
+function restore(saved: Uint8Array, threshold: number): ZeroPolynomial {
+  if (saved.length !== (threshold - 1) * SCALAR_BYTES) throw malformed('the saved refresh has another length')
+  const coefficients = indices(threshold - 1).map((power) => {
+    const value = readScalar(saved.subarray((power - 1) * SCALAR_BYTES, power * SCALAR_BYTES))
+    if (value === undefined) throw malformed('expected a scalar')
+    return value
+  })
+  return { coefficients, commitments: coefficients.map(multiplyBase) }
 }
 
 interface RefreshOpening {
@@ -34,19 +73,32 @@ interface RefreshOpening {
   readonly bytes: Uint8Array
 }
 
-class Refresh implements QuorumRefresh {
+class Refresh implements ResumableRefresh {
   readonly opening: Uint8Array
   readonly #share: QuorumShare
   readonly #coefficients: bigint[]
   #openings: readonly RefreshOpening[] = []
   #place: PackagePlace | undefined
 
-  constructor(share: QuorumShare) {
-    const { coefficients, commitments } = zeroPolynomial(share.key.threshold)
+  constructor(share: QuorumShare, { coefficients, commitments }: ZeroPolynomial) {
     this.#share = share
     this.#coefficients = coefficients
     const elements = commitments.map((commitment) => commitment.toBytes())
     this.opening = encodeCbor([FORMAT, KIND, share.key.bytes, share.index, elements])
+  }
+
+  get openings(): readonly Uint8Array[] {
+    return this.#openings.map(({ bytes }) => bytes)
+  }
+
+  save(): Uint8Array<ArrayBuffer> {
+    const bytes = secretBytes(this.#coefficients.length * SCALAR_BYTES)
+    this.#coefficients.forEach((coefficient, i) => {
+      const scalar = writeScalar(coefficient)
+      bytes.set(scalar, i * SCALAR_BYTES)
+      wipe(scalar)
+    })
+    return bytes
   }
 
   deal(openings: readonly Uint8Array[]): ReadonlyMap<number, Uint8Array> {

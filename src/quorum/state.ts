@@ -102,6 +102,12 @@ export class HolderState {
     return this.#head
   }
 
+  /** How many generations are remembered, and how many of them as revoked. */
+  get counts(): { readonly generations: number; readonly revoked: number } {
+    const rows = [...this.#rows.values()]
+    return { generations: rows.length, revoked: rows.filter(({ row }) => row.revoked).length }
+  }
+
   /** The holder's verifier key, as text. */
   get verifierKey(): string {
     return this.#signer.verifierKey

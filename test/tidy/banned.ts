@@ -9,7 +9,7 @@ interface ImportRule {
 
 /** The files that know Node; everything else runs in a browser too. */
 const NODE_FILES =
-  /^src\/(?:store\/lmdb[^/]*\.ts|keys\/local[^/]*\.ts|audit\/file-anchor[^/]*\.ts|dataset\/|cli\/)/
+  /^src\/(?:store\/lmdb[^/]*\.ts|keys\/local[^/]*\.ts|audit\/file-anchor[^/]*\.ts|quorum\/(?:https|local)[^/]*\.ts|dataset\/|cli\/)/
 
 /** A bare specifier that no rule names is a dependency that nobody decided on. */
 const IMPORTS: readonly ImportRule[] = [

@@ -9,6 +9,7 @@ import { demoCommand } from '../../src/cli/demo.ts'
 import { drillCommand } from '../../src/cli/drill.ts'
 import { evaluateCommand } from '../../src/cli/evaluate.ts'
 import { fsckCommand } from '../../src/cli/fsck.ts'
+import { holderCommand } from '../../src/cli/holder.ts'
 import { importCommand } from '../../src/cli/import.ts'
 import type { Io } from '../../src/cli/io.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
@@ -25,6 +26,7 @@ const COMMANDS = new Map<string, Command>([
   ['drill', drillCommand],
   ['evaluate', evaluateCommand],
   ['fsck', fsckCommand],
+  ['holder', holderCommand],
   ['import', importCommand],
   ['keys', keysCommand],
   ['restore', restoreCommand],
@@ -107,5 +109,5 @@ test.each(texts)(
 
 test('the texts hold shell lines', () => {
   const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(31)
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(47)
 })

@@ -57,7 +57,7 @@ test('an unknown command is wrong usage', async () => {
   expect(err).toMatch(/^unknown command\n\nUsage: guise/)
 })
 
-test.each(['demo', 'audit', 'keys', 'calibrate', 'import', 'fsck', 'status'])(
+test.each(['demo', 'audit', 'holder', 'keys', 'calibrate', 'import', 'fsck', 'status'])(
   '%s --help prints its usage',
   async (name) => {
     const { code, out, err } = await main(name, '--help')
