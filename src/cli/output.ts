@@ -6,6 +6,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  mkdirSync,
   openSync,
   renameSync,
   rmSync,
@@ -33,6 +34,16 @@ export function checkOutputFolder(path: string): void {
   let nearest = resolve(path)
   while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest)
   checkWritable(nearest)
+}
+
+/**
+ * Makes a folder and those above it that are missing, one after the other: where the system lets none be made and says that the
+ * one above is missing (`/proc`), Node's own way of doing it never ends.
+ */
+export function makeFolder(path: string): void {
+  const missing: string[] = []
+  for (let folder = resolve(path); !existsSync(folder); folder = dirname(folder)) missing.push(folder)
+  for (const folder of missing.toReversed()) mkdirSync(folder)
 }
 
 /** Writes all beside their places and moves them there when all are whole. Without `force` a file that came meanwhile stays. */

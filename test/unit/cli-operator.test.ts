@@ -11,7 +11,7 @@ import { evaluateCommand } from '../../src/cli/evaluate.ts'
 import { fsckCommand } from '../../src/cli/fsck.ts'
 import { importCommand } from '../../src/cli/import.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
-import { writeWhole } from '../../src/cli/output.ts'
+import { makeFolder, writeWhole } from '../../src/cli/output.ts'
 import { statusCommand } from '../../src/cli/status.ts'
 import { syntheticPeople } from '../../src/dataset/synthetic.ts'
 import { D, ran, temporaryFolder, writePeople } from './cli-support.ts'
@@ -65,8 +65,18 @@ describe('a folder without a store', () => {
     mkdirSync(at('empty'))
     const import_ = (store: string) =>
       ran(importCommand, [
-        ...[...where, ...columns, '--data', data, '--store', store, '--purpose', 'login'],
-        ...['--point', point, '--basis', 'basis.json'],
+        ...where,
+        ...columns,
+        '--data',
+        data,
+        '--store',
+        store,
+        '--purpose',
+        'login',
+        '--point',
+        point,
+        '--basis',
+        'basis.json',
       ])
     expect(await import_(at('empty'))).toMatchObject({
       code: 1,
@@ -118,6 +128,14 @@ describe('what is to be written', () => {
   })
 })
 
+test('folders are made one in the other, and what the system refuses ends', () => {
+  makeFolder(at('outer/inner'))
+  expect(existsSync(at('outer/inner'))).toBe(true)
+  writeFileSync(at('outer/file'), '')
+  expect(() => makeFolder(at('outer/file/inner'))).toThrow(/ENOTDIR|ENOENT/)
+  expect(() => makeFolder('/proc/self/guise/inner')).toThrow(/^E[A-Z]+: /)
+})
+
 describe('data that do not fit', () => {
   test('columns are named as for an import', async () => {
     const data = await writeLines(at('named.jsonl'), 30)
@@ -131,7 +149,15 @@ describe('data that do not fit', () => {
     const drill = await ran(drillCommand, ['--data', data, '--bits', '100', ...columns])
     expect([drill.code, drill.err]).toEqual([2, expect.stringMatching(/^--bits is one of/)])
     const evaluated = await ran(evaluateCommand, [
-      ...['--data', data, '--out', at('named'), '--only', 'verification', '--bits', '64', ...columns],
+      '--data',
+      data,
+      '--out',
+      at('named'),
+      '--only',
+      'verification',
+      '--bits',
+      '64',
+      ...columns,
     ])
     expect(evaluated).toMatchObject({ code: 0, err: '' })
   }, 60_000)
@@ -149,11 +175,18 @@ describe('data that do not fit', () => {
     expect(evaluated).toMatchObject({ code: 1, err: expect.stringMatching(/needs 21 samples/) })
     const single = await writePeople(at('single'), { subjects: 40, samples: 1 })
     const nothing = await ran(evaluateCommand, [
-      ...['--data', single, '--out', at('nothing'), '--only', 'verification,drill', '--bits', '64'],
+      '--data',
+      single,
+      '--out',
+      at('nothing'),
+      '--only',
+      'verification,drill',
+      '--bits',
+      '64',
     ])
     expect(nothing.code).toBe(1)
     expect(nothing.err).toMatch(/^ERR_EVALUATE_TOO_FEW: no part could be measured\. Not measured: accuracy: /)
-    expect(nothing.err).toContain('Not measured: thefts: ')
+    expect(nothing.err).toContain('Not measured: thefts: a drill needs twenty people')
     expect(existsSync(at('nothing'))).toBe(false)
   }, 60_000)
 
