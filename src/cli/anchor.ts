@@ -1,7 +1,7 @@
 /** `guise anchor accept`: break-glass for a store whose log is not the anchored one (SPEC §14.9). @module */
 /// <reference types="node" />
 
-import { accessSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { logSigner } from '../audit/checkpoint.ts'
 import { wipe } from '../base/bytes.ts'
@@ -9,6 +9,7 @@ import { openKeyring } from '../keys/keyring.ts'
 import { lmdbStore } from '../store/lmdb.ts'
 import { acceptAnchor } from '../vault/accept-anchor.ts'
 import { count, exitCode, type Io, runCommand, UsageError } from './io.ts'
+import { needStore } from './needed-store.ts'
 import { needed, openProvider, secretOptions, secretSource, secretUsage } from './secret.ts'
 
 const usage = `
@@ -68,7 +69,7 @@ export function anchorCommand(argv: readonly string[], io: Io): Promise<number> 
     ]
     const open: (() => Promise<void> | void)[] = []
     try {
-      accessSync(path)
+      needStore(path)
       const signer = await readSigner(origin, keyFile)
       open.push(() => signer.close())
       const provider = openProvider(folder, secretSource(values))

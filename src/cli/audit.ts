@@ -10,6 +10,7 @@ import { storedLog } from '../audit/stored-log.ts'
 import { type VerifiedLog, verifyLog } from '../audit/verify.ts'
 import { toHex } from '../base/bytes.ts'
 import { count, exitCode, type Io, Progress, runCommand, UsageError } from './io.ts'
+import { needStore } from './needed-store.ts'
 import { needed } from './secret.ts'
 
 const usage = `
@@ -95,8 +96,7 @@ export function auditCommand(argv: readonly string[], io: Io): Promise<number> {
 }
 
 async function exportStore(realm: string, path: string, log: string, json: boolean, io: Io): Promise<number> {
-  // A store that is looked for is not made on the way.
-  accessSync(path)
+  needStore(path)
   const { lmdbStore } = await import('../store/lmdb.ts')
   const store = await lmdbStore({ path })
   try {

@@ -1,13 +1,14 @@
 /** `guise backup` and `guise restore`: copies of the stores of a vault (SPEC §10.4). @module */
 /// <reference types="node" />
 
-import { accessSync, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { StoreError } from '../store/errors.ts'
 import { lmdbStore } from '../store/lmdb.ts'
 import { restoreLmdb } from '../store/lmdb-backup.ts'
 import { exitCode, type Io, runCommand, UsageError } from './io.ts'
+import { needStore } from './needed-store.ts'
 import { needed } from './secret.ts'
 
 const backupUsage = `
@@ -35,8 +36,7 @@ const SECRETS = 'secrets'
 /** Runs `guise backup …`. Resolves with the exit code. */
 export function backupCommand(argv: readonly string[], io: Io): Promise<number> {
   return command(argv, io, { usage: backupUsage, other: 'out' }, async ({ store, secrets, other }) => {
-    // A store that is looked for is not made on the way: a mistyped path shows as one.
-    for (const path of [store, secrets ?? store]) accessSync(path)
+    needStore(store, secrets)
     await copyStore(store, join(other, STORE))
     if (secrets !== undefined) await copyStore(secrets, join(other, SECRETS))
     return secrets === undefined ? [STORE] : [STORE, SECRETS]

@@ -1,26 +1,26 @@
 /** `guise calibrate`: from labelled embeddings to an operating-point file (SPEC §12.2). @module */
 /// <reference types="node" />
 
-import { writeFileSync } from 'node:fs'
-import { access } from 'node:fs/promises'
 import { join, parse as parsePath } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Dataset } from '../dataset/dataset.ts'
-import { openDataset } from '../dataset/open.ts'
 import type { Model } from '../embedding/model.ts'
-import { type Calibration, type ClassCalibration, calibrate } from '../evaluate/calibrate.ts'
+import { type Calibration, type ClassCalibration, calibrate, type ProbeClass } from '../evaluate/calibrate.ts'
 import {
   calibrateGallery,
   type GalleryCalibrateOptions,
   type GalleryCalibration,
 } from '../evaluate/calibrate-gallery.ts'
+import { EvaluateError } from '../evaluate/errors.ts'
 import { groupSpread } from '../evaluate/groups.ts'
 import { encodeIdentificationPoint, encodeOperatingPoint } from '../evaluate/operating-file.ts'
 import type { OnProgress } from '../evaluate/pace.ts'
-import { type Bits, HIGHEST_FALSE_MATCH_RATE, type Rate } from '../policy/operating-point.ts'
+import { type Bits, type Rate, showsLowRate } from '../policy/operating-point.ts'
 import { BITS } from '../transform/suite.ts'
 import { count, exitCode, type Io, Progress, percent, runCommand, table, UsageError } from './io.ts'
-import { meanUsage, readModel } from './model.ts'
+import { meanUsage, modelIdOf, readModel } from './model.ts'
+import { checkOutputFile, writeWhole } from './output.ts'
+import { columnsOptions, columnsUsage, openColumns } from './source.ts'
 
 const usage = `
 Usage: guise calibrate --data PATH --fmr RATE --out FILE [options]
@@ -46,6 +46,8 @@ The people must be others than those who will be enrolled. What the point promis
   --scan T           with --gallery: threshold of the scan, ten-thousandths; default 1
   --draws N          with --gallery: galleries, each of other people and keys; default 5
 
+  ${columnsUsage}
+
   --model NAME@V     model id that vaults use; default: the name of the data set, version 1
   ${meanUsage}
   --bits M           stored bits: ${BITS.join(', ')}; default: the largest that is at most d and 512
@@ -63,6 +65,7 @@ const OPTIONS = {
   out: { type: 'string' },
   class: { type: 'string', multiple: true },
   group: { type: 'string' },
+  ...columnsOptions,
   'every-group': { type: 'boolean', default: false },
   gallery: { type: 'string' },
   fpir: { type: 'string' },
@@ -104,19 +107,15 @@ export function calibrateCommand(argv: readonly string[], io: Io): Promise<numbe
     const target = fraction(required(values.fmr, '--fmr'), '--fmr')
     const search = searchOptions(values)
     const { own, others } = classesOf(values.class ?? [])
-    const open = (path: string): Promise<Dataset> =>
-      openDataset(path, values.group === undefined ? {} : { group: values.group })
-    const dataset = await open(required(values.data, '--data'))
+    const dataset = await openColumns(required(values.data, '--data'), values, values.group)
     const common = commonOptions(values, dataset, own)
     const files = [
       out,
       ...others.map(({ name }) => besides(out, name)),
       ...(search ? [besides(out, 'gallery')] : []),
     ]
-    if (!values.force) for (const file of files) await refuseExisting(file)
-    const classes = await Promise.all(
-      others.map(async ({ name, path }) => ({ name, dataset: await openDataset(path) })),
-    )
+    for (const file of files) checkOutputFile(file, values.force)
+    const classes = await openClasses(others, dataset, values)
     const calibration = await watch(io, `comparing ${dataset.name}`, (onProgress) =>
       calibrate(dataset, {
         ...common,
@@ -137,24 +136,49 @@ export function calibrateCommand(argv: readonly string[], io: Io): Promise<numbe
       encodeOperatingPoint(operatingPoint),
     )
     if (gallery !== undefined) points.push(encodeIdentificationPoint(gallery.identificationPoint))
-    for (const [i, text] of points.entries())
-      writeFileSync(files[i] as string, text, { flag: values.force ? 'w' : 'wx' })
+    writeWhole(
+      points.map((text, i) => ({ path: files[i] as string, text })),
+      values.force,
+    )
     io.out(
       values.json
         ? `${JSON.stringify({ file: out, files, ...calibration, ...(gallery && { gallery }) }, undefined, 2)}\n`
         : describe(calibration, gallery, files),
     )
-    if (calibration.operatingPoint.falseMatchRate.value > HIGHEST_FALSE_MATCH_RATE) {
-      io.err(
-        'A vault refuses a false match rate above 1 in 10,000 unless it is opened with allowHighFalseMatchRate.\n',
-      )
-    }
+    warn(io, calibration, dataset.dimensions)
     return exitCode.ok
   })
 }
 
+/** What a vault will say to the points. */
+function warn(io: Io, calibration: Calibration, dimensions: number): void {
+  const points = [calibration, ...calibration.classes].map(({ operatingPoint }) => operatingPoint)
+  if (!points.every(({ falseMatchRate }) => showsLowRate(falseMatchRate)))
+    io.err(
+      'A vault refuses a false match rate above 1 in 10,000 unless it is opened with allowHighFalseMatchRate.\n',
+    )
+  if (points.some(({ bits }) => bits > dimensions))
+    io.err('A vault refuses more bits than dimensions unless it is opened with allowOvercomplete.\n')
+}
+
+/** Their columns are those of the data set. */
+async function openClasses(
+  others: readonly { readonly name: string; readonly path: string }[],
+  { dimensions }: Dataset,
+  values: Pick<Values, 'labels' | 'subject' | 'vector'>,
+): Promise<readonly ProbeClass[]> {
+  const { labels: _, ...columns } = values
+  return Promise.all(
+    others.map(async ({ name, path }) => {
+      const dataset = await openColumns(path, columns)
+      if (dataset.dimensions === dimensions) return { name, dataset }
+      throw new EvaluateError('ERR_EVALUATE_INPUT', `class ${name} has other dimensions than the data set`)
+    }),
+  )
+}
+
 function commonOptions(values: Values, dataset: Dataset, probeClass: string): Common {
-  const id = values.model ?? `${dataset.name.toLowerCase()}@1`
+  const id = modelIdOf(values.model, dataset.name)
   const bits = bitsOf('--bits', values.bits)
   return {
     model: readModel(id, dataset.dimensions, values.mean),
@@ -216,16 +240,6 @@ function besides(path: string, name: string): string {
   return join(dir, `${stem}.${name}${ext}`)
 }
 
-/** Before minutes are spent on what cannot be written. */
-async function refuseExisting(file: string): Promise<void> {
-  const exists = await access(file).then(
-    () => true,
-    () => false,
-  )
-  if (exists)
-    throw Object.assign(new Error(`file already exists: ${file}`), { code: 'EEXIST', syscall: 'open' })
-}
-
 async function watch<Result>(
   io: Io,
   label: string,
@@ -250,7 +264,10 @@ function describe(
     ['model', model],
     ['suite, bits', `${suite}, ${bits}`],
     ['measured on', `${count(subjects)} subjects, ${count(samples)} samples`],
-    ...[calibration, ...calibration.classes].flatMap((one, i) => classRows(one, files[i] as string)),
+    ...classRows(calibration, files[0] as string, 'no subject has two samples'),
+    ...calibration.classes.flatMap((one, i) =>
+      classRows(one, files[i + 1] as string, 'no subject is in both sets'),
+    ),
   ]
   if (gallery !== undefined) {
     const { scanThreshold, threshold, gallerySize, falsePositiveRate } = gallery.identificationPoint
@@ -267,7 +284,11 @@ function describe(
   return table([['calibration', ''], ...rows])
 }
 
-function classRows({ operatingPoint, trueMatchRate, groups }: ClassCalibration, file: string): string[][] {
+function classRows(
+  { operatingPoint, trueMatchRate, groups }: ClassCalibration,
+  file: string,
+  why: string,
+): string[][] {
   const { probeClass, threshold, falseMatchRate } = operatingPoint
   const spread = groupSpread(groups)
   return [
@@ -276,10 +297,7 @@ function classRows({ operatingPoint, trueMatchRate, groups }: ClassCalibration, 
     ['threshold', `${threshold} of 10000`],
     ['false match rate', rateText(falseMatchRate)],
     ['promised at most', percent(falseMatchRate.high, 4)],
-    [
-      'true match rate',
-      trueMatchRate === undefined ? 'unknown: no subject has two samples' : rateText(trueMatchRate),
-    ],
+    ['true match rate', trueMatchRate === undefined ? `unknown: ${why}` : rateText(trueMatchRate)],
     ...(spread === undefined
       ? []
       : [

@@ -9,7 +9,7 @@ import { count, exitCode, type Io, Progress, runCommand, table } from './io.ts'
 import { meanUsage } from './model.ts'
 import { galleryUsage, type VaultPlace, withVault } from './open-vault.ts'
 import { needed, secretOptions, secretSource, secretUsage, wholeNumber } from './secret.ts'
-import { openSource } from './source.ts'
+import { columnsOptions, columnsUsage, openSource } from './source.ts'
 
 const usage = `
 Usage: guise dedupe --data PATH --realm NAME --store DIR --provider DIR <secret>
@@ -27,9 +27,7 @@ ${secretUsage}
 
 Options
   ${meanUsage}
-  --labels FILE      labels of a matrix; default labels.csv beside it
-  --subject COLUMN   column or field of the subject; default subject; in a .csv also a number from 0
-  --vector COLUMN    column or field where the vector begins (.csv, .jsonl); in a .csv also a number from 0
+  ${columnsUsage}
   --from ROW         row to begin with; default 0
   --json             print JSON, one line a row that is no unique one, then one with the counts
 
@@ -43,9 +41,7 @@ const OPTIONS = {
   point: text,
   gallery: text,
   mean: text,
-  labels: text,
-  subject: text,
-  vector: text,
+  ...columnsOptions,
   realm: text,
   store: text,
   provider: text,

@@ -71,7 +71,10 @@ export async function drillReport(dataset: Dataset, options: DrillOptions): Prom
   const bits = options.bits ?? operatingPoint?.bits ?? defaultBits(model.dimensions)
   const cast = await castOf(dataset, model, people)
   if (cast === undefined)
-    throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'a drill needs ten people with two samples')
+    throw new EvaluateError(
+      'ERR_EVALUATE_TOO_FEW',
+      'a drill needs twenty people: every second is robbed, ten or more with two samples; the others give thresholds',
+    )
   const lines = await linesOf(cast, { ...options, bits })
   const point = operatingPoint ?? lines.point
   const n = cast.people.length

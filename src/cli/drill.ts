@@ -3,7 +3,6 @@
 
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { openDataset } from '../dataset/open.ts'
 import type { DrillReport, TheftFigures } from '../evaluate/figures.ts'
 import { decodeOperatingPoint } from '../evaluate/operating-file.ts'
 import type { Bits, Rate } from '../policy/operating-point.ts'
@@ -13,6 +12,7 @@ import { drillReport, MOST_PEOPLE, USUAL_PEOPLE } from './drill-report.ts'
 import { count, exitCode, type Io, Progress, percent, runCommand, table, UsageError, wrap } from './io.ts'
 import { meanUsage, readModel } from './model.ts'
 import { needed } from './secret.ts'
+import { columnsOptions, columnsUsage, openColumns } from './source.ts'
 
 const usage = `
 Usage: guise drill --data PATH [--operating-point FILE] [--bits M] [--people N] [options]
@@ -24,6 +24,7 @@ comes to the faces, and how often the new templates accept what he made.
   --data PATH             folder with embeddings.f32 or one .npy, labels.csv and perhaps meta.json; or a .f32,
                           .npy, .csv or .jsonl file
   --operating-point FILE  of guise calibrate: what the vaults decide by; default: chosen on people not enrolled
+  ${columnsUsage.replaceAll(/^( *--\w+ [A-Z]+) +/gm, (_, option: string) => option.padEnd(option.startsWith(' ') ? 26 : 24))}
   ${meanUsage.replace('FILE        ', 'FILE             ')}
   --bits M                stored bits: ${BITS.join(', ')}; default: of the point, or the largest at most d and 512
   --people N              10 to ${MOST_PEOPLE}; default ${USUAL_PEOPLE}, or as many as there are
@@ -37,6 +38,7 @@ const OPTIONS = {
   data: { type: 'string' },
   'operating-point': { type: 'string' },
   mean: { type: 'string' },
+  ...columnsOptions,
   bits: { type: 'string' },
   people: { type: 'string', default: String(USUAL_PEOPLE) },
   seed: { type: 'string', default: 'drill' },
@@ -58,7 +60,7 @@ export function drillCommand(argv: readonly string[], io: Io): Promise<number> {
     const point = file === undefined ? undefined : decodeOperatingPoint(readFileSync(file, 'utf8'))
     if (bits !== undefined && point !== undefined && bits !== point.bits)
       throw new UsageError('--bits must be those of the operating point')
-    const dataset = await openDataset(needed(values.data, '--data'))
+    const dataset = await openColumns(needed(values.data, '--data'), values)
     const model = readModel(point?.model ?? 'measured@1', dataset.dimensions, values.mean)
     const progress = new Progress(io, `robbing vaults of ${dataset.name}`)
     const report = await drillReport(dataset, {

@@ -63,7 +63,11 @@ export async function costFigures(
       compared.push(compare)
       if (enrolled.length === CALLS) break
     }
-    if (enrolled.length === 0) throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'a cost needs 21 samples')
+    if (enrolled.length === 0)
+      throw new EvaluateError(
+        'ERR_EVALUATE_TOO_FEW',
+        `an evaluation needs ${WARM_UP + 1} samples, which enrolment and comparison are timed on`,
+      )
     const name = await nameOf(ctx, 'cost-0')
     const reference = await store.get('references', referenceKey(ctx.realm, name.record))
     const secret = await store.get('secrets', secretKey(ctx.realm, name.record, name.generation))

@@ -1,10 +1,11 @@
 /** The files of an evaluation: whole or not at all, and never over others by accident (SPEC §15.8). @module */
 /// <reference types="node" />
 
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Evaluation } from '../evaluate/figures.ts'
 import { UsageError } from './io.ts'
+import { makeFolder } from './output.ts'
 
 export const FILES = ['evaluation.json', 'index.html'] as const
 
@@ -65,7 +66,7 @@ export function encodeEvaluation(evaluation: Evaluation): string {
 
 /** Writes both beside their places, and moves them there when both are whole; the figures last, so that who finds them finds all. */
 export function writeFiles(folder: string, contents: Readonly<Record<(typeof FILES)[number], string>>): void {
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   const drafts = FILES.map((name) => ({
     name,
     draft: join(folder, `.${name}.${process.pid}`),

@@ -7,7 +7,6 @@ import { parseArgs } from 'node:util'
 import { toHex } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import type { Dataset } from '../dataset/dataset.ts'
-import { openDataset } from '../dataset/open.ts'
 import { checkModel } from '../embedding/model.ts'
 import { EvaluateError } from '../evaluate/errors.ts'
 import type { CostFigures, Evaluation } from '../evaluate/figures.ts'
@@ -31,8 +30,10 @@ import {
 } from './evaluate-sections.ts'
 import { encodeEvaluation, refuseOverwriting, writeFiles } from './evaluate-write.ts'
 import { exitCode, type Io, Progress, runCommand, UsageError } from './io.ts'
-import { meanUsage, readModel } from './model.ts'
+import { meanUsage, modelIdOf, readModel } from './model.ts'
+import { checkOutputFolder } from './output.ts'
 import { needed } from './secret.ts'
+import { columnsOptions, columnsUsage, openColumns } from './source.ts'
 import { version } from './version.ts'
 
 const usage = `
@@ -44,6 +45,7 @@ index.html into FOLDER: one file that needs no network and no scripts.
   --data PATH        folder with embeddings.f32 or one .npy, labels.csv and perhaps meta.json; or a .f32, .npy,
                      .csv or .jsonl file
   --out FOLDER       made when missing; files that are there are refused, unless --force
+  ${columnsUsage}
 
   --model NAME@V     model id; default: the name of the data set, version 1
   ${meanUsage}
@@ -63,6 +65,7 @@ const OPTIONS = {
   out: { type: 'string' },
   model: { type: 'string' },
   mean: { type: 'string' },
+  ...columnsOptions,
   bits: { type: 'string' },
   only: { type: 'string' },
   pairs: { type: 'string', default: '2000000' },
@@ -88,9 +91,9 @@ export function evaluateCommand(argv: readonly string[], io: Io): Promise<number
     const pairs = pairsOf(values.pairs)
     const people = peopleOf(values.people)
     refuseOverwriting(out, values.force)
-    const dataset = await openDataset(data)
-    const id = values.model ?? `${dataset.name.toLowerCase().replaceAll(/[^a-z0-9._-]+/g, '-')}@1`
-    const model = readModel(id, dataset.dimensions, values.mean)
+    checkOutputFolder(out)
+    const dataset = await openColumns(data, values)
+    const model = readModel(modelIdOf(values.model, dataset.name), dataset.dimensions, values.mean)
     const plan: Plan = { model, seed: values.seed, sizes, bits: deployed(dataset, sizes), pairs, people }
     const evaluation = await evaluate(io, dataset, { plan, wanted, argv })
     const json = encodeEvaluation(evaluation)
@@ -130,7 +133,10 @@ async function evaluate(
     progress.finish(),
   )
   const whole = widest(sections)
-  if (whole === undefined) throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'no part could be measured')
+  if (whole === undefined) {
+    const reasons = missing.filter((sentence) => sentence.startsWith('Not measured'))
+    throw new EvaluateError('ERR_EVALUATE_TOO_FEW', `no part could be measured. ${reasons.join(' ')}`)
+  }
   return {
     format: 'guise-evaluation/1',
     guise: version(),

@@ -14,7 +14,7 @@ import { count, exitCode, type Io, Progress, runCommand, table } from './io.ts'
 import { meanUsage } from './model.ts'
 import { galleryUsage, withVault } from './open-vault.ts'
 import { needed, type SecretSource, secretOptions, secretSource, secretUsage } from './secret.ts'
-import { openSource, type Source } from './source.ts'
+import { columnsOptions, columnsUsage, openSource, type Source } from './source.ts'
 
 const usage = `
 Usage: guise import --data PATH --realm NAME --store DIR --provider DIR <secret>
@@ -36,9 +36,7 @@ ${secretUsage}
 
 Options
   ${meanUsage}
-  --labels FILE      labels of a matrix; default labels.csv beside it
-  --subject COLUMN   column or field of the subject; default subject; in a .csv also a number from 0
-  --vector COLUMN    column or field where the vector begins (.csv, .jsonl); in a .csv also a number from 0
+  ${columnsUsage}
   --fuse             fuses neighbouring rows of one subject; otherwise the first row counts
   --name TEXT        names the import; default "import"
   --checkpoint FILE  remembers how far the import came; a later run begins there
@@ -53,9 +51,7 @@ const OPTIONS = {
   data: text,
   point: text,
   mean: text,
-  labels: text,
-  subject: text,
-  vector: text,
+  ...columnsOptions,
   realm: text,
   store: text,
   provider: text,

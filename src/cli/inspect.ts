@@ -1,12 +1,12 @@
 /** What commands share that look at a whole realm and write nothing: their options, and everything opened. @module */
 /// <reference types="node" />
 
-import { accessSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Keyring, openKeyring } from '../keys/keyring.ts'
 import { lmdbStore } from '../store/lmdb.ts'
 import type { Store } from '../store/store.ts'
 import { type Io, Progress } from './io.ts'
+import { needStore } from './needed-store.ts'
 import {
   needed,
   openProvider,
@@ -75,8 +75,7 @@ export async function inspect<Result>(
   io: Io,
   look: (inspected: Inspected) => Promise<Result>,
 ): Promise<Result> {
-  // A store that is looked for is not made on the way: a mistyped path shows as one.
-  for (const path of [request.store, request.secrets ?? request.store]) accessSync(path)
+  needStore(request.store, request.secrets)
   const open: (() => Promise<void> | void)[] = []
   try {
     const provider = openProvider(request.provider, request.secret)

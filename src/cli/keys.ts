@@ -1,11 +1,11 @@
 /** `guise keys`: make a keyring, look at it, rotate and destroy its epochs (SPEC §4). @module */
 /// <reference types="node" />
 
-import { accessSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createKeyring, type EpochInfo, type Keyring, openKeyring } from '../keys/keyring.ts'
 import { lmdbStore } from '../store/lmdb.ts'
 import { exitCode, type Io, runCommand, table, UsageError } from './io.ts'
+import { needStore } from './needed-store.ts'
 import {
   needed,
   openProvider,
@@ -65,8 +65,7 @@ export function keysCommand(argv: readonly string[], io: Io): Promise<number> {
 }
 
 async function perform(request: Request, io: Io): Promise<void> {
-  // A store that is looked for is not made on the way: a mistyped path shows as one.
-  if (request.verb !== 'init') accessSync(request.store)
+  if (request.verb !== 'init') needStore(request.store)
   const provider = openProvider(request.provider, request.secret)
   try {
     const store = await lmdbStore({ path: request.store })

@@ -67,7 +67,7 @@ async function main(argv: readonly string[], io: Io): Promise<number> {
   }
   const load = COMMANDS.get(name)
   if (load === undefined) {
-    io.err(`unknown command\n\n${usage}`)
+    io.err(`unknown command ${name}\n\n${usage}`)
     return exitCode.usage
   }
   let command: Command

@@ -1,7 +1,7 @@
 /** A vault for commands that fill or search a realm: opened, lent, closed. @module */
 /// <reference types="node" />
 
-import { accessSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Model } from '../embedding/model.ts'
 import type { GalleryOptions } from '../gallery/declaration.ts'
 import { openKeyring } from '../keys/keyring.ts'
@@ -11,6 +11,7 @@ import { openVault } from '../vault/open.ts'
 import { allowHighFalseMatchRate, allowOvercomplete, logElsewhere } from '../vault/symbols.ts'
 import type { Vault } from '../vault/vault.ts'
 import { UsageError } from './io.ts'
+import { needStore } from './needed-store.ts'
 import { openProvider, type SecretSource } from './secret.ts'
 
 /** Where a realm lies, and what its vault is. */
@@ -32,12 +33,12 @@ export interface VaultPlace {
 export const galleryUsage =
   "--gallery FILE     JSON with the realm's gallery: purpose, basis, limit, points, bits, queriesPerHour"
 
-/** Opens the vault for `task`. A store that is looked for is not made on the way: a mistyped path shows as one. */
+/** Opens the vault for `task`. */
 export async function withVault<Result>(
   place: VaultPlace,
   task: (vault: Vault) => Promise<Result>,
 ): Promise<Result> {
-  accessSync(place.store)
+  needStore(place.store)
   const gallery = place.gallery === undefined ? undefined : readGallery(place.gallery)
   const provider = openProvider(place.provider, place.secret)
   try {

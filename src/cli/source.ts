@@ -27,16 +27,35 @@ export interface Source {
   readonly point: OperatingPoint
 }
 
-/** Columns of a .csv may be given by their number. */
-export async function openSource(values: SourceValues): Promise<Source> {
-  const data = needed(values.data, '--data')
-  const point = decodeOperatingPoint(readFileSync(needed(values.point, '--point'), 'utf8'))
+/** Where the labels and columns of a data set are. */
+export const columnsUsage = `--labels FILE      labels of a matrix; default labels.csv beside it
+  --subject COLUMN   column or field of the subject; default subject; in a .csv also a number from 0
+  --vector COLUMN    column or field where the vector begins (.csv, .jsonl); in a .csv also a number from 0`
+
+/** They as options of a command line. */
+export const columnsOptions = {
+  labels: { type: 'string' },
+  subject: { type: 'string' },
+  vector: { type: 'string' },
+} as const
+
+type ColumnsValues = Pick<SourceValues, 'labels' | 'subject' | 'vector'>
+
+/** Opens a data set with the columns that the command line names. Those of a .csv may be given by their number. */
+export function openColumns(data: string, values: ColumnsValues, group?: string): Promise<Dataset> {
   const column = (given: string): Column =>
     data.endsWith('.csv') && /^\d{1,9}$/.test(given) ? Number(given) : given
-  const dataset = await openDataset(data, {
+  return openDataset(data, {
     ...(values.labels !== undefined && { labels: values.labels }),
     ...(values.subject !== undefined && { subject: column(values.subject) }),
     ...(values.vector !== undefined && { vector: column(values.vector) }),
+    ...(group !== undefined && { group: column(group) }),
   })
+}
+
+export async function openSource(values: SourceValues): Promise<Source> {
+  const data = needed(values.data, '--data')
+  const point = decodeOperatingPoint(readFileSync(needed(values.point, '--point'), 'utf8'))
+  const dataset = await openColumns(data, values)
   return { dataset, point, model: readModel(point.model, dataset.dimensions, values.mean) }
 }

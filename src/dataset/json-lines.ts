@@ -103,6 +103,9 @@ function readLine(line: Line, row: number, fields: Fields, file: string): Labell
     const value = own(name)
     return Number.isSafeInteger(value) ? String(value) : value
   }
+  if (own(fields.subject) === undefined)
+    throw new DatasetError('ERR_DATASET_SUBJECT', `there is no field ${fields.subject}`, place)
+  if (own(fields.vector) === undefined) throw lineError(`there is no field ${fields.vector}`, place)
   const subject = checkSubject(label(fields.subject), place)
   const group = checkGroup(label(fields.group ?? 'group'), fields.group !== undefined, place)
   const vector = readVector(own(fields.vector), place)

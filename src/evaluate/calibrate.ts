@@ -238,8 +238,12 @@ async function calibrateSides(
 
 function lowestThreshold(counts: GradeCounts, target: number): number {
   const comparisons = totalOf(counts)
-  if (comparisons === 0 || target < ruleOfThree(comparisons)) {
-    throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'a rate below 3 / comparisons cannot be shown')
+  if (comparisons === 0) throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'there are no two people to compare')
+  if (target < ruleOfThree(comparisons)) {
+    throw new EvaluateError(
+      'ERR_EVALUATE_TOO_FEW',
+      `${comparisons} comparisons of different people can show no rate below 3 / ${comparisons}`,
+    )
   }
   const threshold = thresholdAt(counts, target)
   if (threshold === undefined)

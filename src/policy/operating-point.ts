@@ -80,7 +80,7 @@ const FIELDS = [
 ] as const
 const MOST_POINTS = 64
 const BITS: readonly Bits[] = [64, 128, 256, 512, 1024]
-const MODEL_ID = /^[a-z0-9][a-z0-9._-]{0,62}@[a-z0-9][a-z0-9._-]{0,30}$/
+export const MODEL_ID: RegExp = /^[a-z0-9][a-z0-9._-]{0,62}@[a-z0-9][a-z0-9._-]{0,30}$/
 const WORD = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/
 
 /** A checked copy. Throws `ERR_POLICY_OPERATING_POINT` when a field is malformed or claims more than 3/n. */
@@ -117,7 +117,8 @@ export function fitOperatingPoints(
   for (const value of given) {
     const point = checkOperatingPoint(value)
     if (point.model !== context.model) throw refuse('an operating point was measured with another model')
-    if (point.meanHash !== meanHash) throw refuse('an operating point was measured with another mean')
+    if (point.meanHash !== meanHash)
+      throw refuse('an operating point was measured with another mean or number of dimensions')
     if (point.suite !== context.suite) throw refuse('an operating point was measured with another suite')
     if (point.bits !== context.bits)
       throw refuse('an operating point was measured with another number of bits')
@@ -131,7 +132,7 @@ export function fitOperatingPoints(
 }
 
 /** Below 3 / rate comparisons even a count of zero shows nothing (rule of three). */
-function showsLowRate(rate: Rate): boolean {
+export function showsLowRate(rate: Rate): boolean {
   return rate.value <= HIGHEST_FALSE_MATCH_RATE && rate.trials * HIGHEST_FALSE_MATCH_RATE >= 3
 }
 
