@@ -114,9 +114,5 @@ test.each(texts)(
 
 test('the texts hold shell lines', () => {
   const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
-<<<<<<< HEAD
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(47)
-=======
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(34)
->>>>>>> w3
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(50)
 })
