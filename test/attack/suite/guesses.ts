@@ -58,7 +58,7 @@ async function linkers(people: People, halves: Halves, bits: Bits, seed: string)
   const distances: number[] = []
   for (let pair = 0; pair < pairs; pair++) {
     const target = halves.targets[pair % halves.targets.length] as Target
-    const stranger = halves.targets[(pair + 1 + (pair % 97)) % halves.targets.length] as Target
+    const stranger = strangerTo(halves, target, pair + 1 + (pair % 97))
     const codeOf = (sample: number, use: number): Float64Array => {
       const signs = new Float64Array(bits)
       setSigns(encodeReference(integersAt(people, sample), SUITE, bits, seededKey(seed, 1, use, pair)), signs)
@@ -311,6 +311,16 @@ function rateOf(
   n: number,
 ): Figure {
   return { name, value, n, low, high }
+}
+
+/** Somebody else, from a place on: captures of one person lie side by side. */
+function strangerTo({ people, targets }: Halves, { enrolled }: Target, from: number): Target {
+  const subject = people.subjectOf[enrolled]
+  for (let step = 0; step < targets.length; step++) {
+    const other = targets[(from + step) % targets.length] as Target
+    if (people.subjectOf[other.enrolled] !== subject) return other
+  }
+  throw new RangeError('there is nobody else')
 }
 
 function powers(signs: Float64Array): Float64Array {

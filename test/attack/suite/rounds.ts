@@ -57,7 +57,7 @@ export function roundsOf(suite: Suite, rotationKey: Uint8Array, n: number, bits:
 }
 
 /** Rotates a vector of length n; the norm stays. */
-export function forward(rounds: Rounds, vector: ArrayLike<number>): Float64Array {
+function forward(rounds: Rounds, vector: ArrayLike<number>): Float64Array {
   let values = Float64Array.from(vector)
   for (const { from, signs } of rounds) {
     const moved = new Float64Array(values.length)
