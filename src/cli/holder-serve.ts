@@ -44,7 +44,7 @@ export async function statusVerb(request: Request, io: Io): Promise<void> {
 }
 
 /** Opens the holder with all shares of its folder. */
-export async function openServed({ folder, store, anchor }: OpenFolder): Promise<QuorumHolder> {
+async function openServed({ folder, store, anchor }: OpenFolder): Promise<QuorumHolder> {
   const shares = folder.shares()
   const key = folder.use((own) => concatBytes(own))
   try {

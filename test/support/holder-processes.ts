@@ -14,7 +14,7 @@ import { compile } from '../fault/compile.ts'
 import { ran } from '../unit/cli-support.ts'
 import { REALM, type RequestLog, requestLog } from './quorum.ts'
 
-export const FOLDERS = [
+const FOLDERS = [
   'base',
   'crypto',
   'store',
