@@ -8,6 +8,7 @@ import { toHex } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import type { Dataset } from '../dataset/dataset.ts'
 import { openDataset } from '../dataset/open.ts'
+import { syntheticPeople } from '../dataset/synthetic.ts'
 import { checkModel } from '../embedding/model.ts'
 import { EvaluateError } from '../evaluate/errors.ts'
 import type { CostFigures, Evaluation } from '../evaluate/figures.ts'
@@ -21,14 +22,7 @@ import { bitsOf, peopleOf } from './drill.ts'
 import { asPromised } from './drill-promise.ts'
 import { MOST_PEOPLE, USUAL_PEOPLE } from './drill-report.ts'
 import { costFigures } from './evaluate-cost.ts'
-import {
-  measureSections,
-  type Plan,
-  SECTIONS,
-  type SectionName,
-  type Sections,
-  widest,
-} from './evaluate-sections.ts'
+import { measureSections, type Plan, SECTIONS, type SectionName, type Sections } from './evaluate-sections.ts'
 import { encodeEvaluation, refuseOverwriting, writeFiles } from './evaluate-write.ts'
 import { exitCode, type Io, Progress, runCommand, UsageError } from './io.ts'
 import { meanUsage, readModel } from './model.ts'
@@ -37,10 +31,12 @@ import { version } from './version.ts'
 
 const usage = `
 Usage: guise evaluate --data PATH --out FOLDER [options]
+       guise evaluate --synthetic SUBJECTS,SAMPLES,DIMENSIONS --out FOLDER [options]
 
 Measures accuracy, unlinkability, inversion and thefts on labelled embeddings, and writes evaluation.json and the report
 index.html into FOLDER: one file that needs no network and no scripts.
 
+  --synthetic S,P,D  in place of --data: S people of P samples and D dimensions who do not exist, for times and for trying out
   --data PATH        folder with embeddings.f32 or one .npy, labels.csv and perhaps meta.json; or a .f32, .npy,
                      .csv or .jsonl file
   --out FOLDER       made when missing; files that are there are refused, unless --force
@@ -60,6 +56,7 @@ Exit code 1 when the drill is not as guise promises, or nothing can be measured.
 
 const OPTIONS = {
   data: { type: 'string' },
+  synthetic: { type: 'string' },
   out: { type: 'string' },
   model: { type: 'string' },
   mean: { type: 'string' },
@@ -82,13 +79,12 @@ export function evaluateCommand(argv: readonly string[], io: Io): Promise<number
       return exitCode.ok
     }
     const out = needed(values.out, '--out')
-    const data = needed(values.data, '--data')
     const wanted = values.only === undefined ? SECTIONS.map(({ name }) => name) : partsOf(values.only)
     const sizes = values.bits === undefined ? BITS : values.bits.split(',').map(bitsOf)
     const pairs = pairsOf(values.pairs)
     const people = peopleOf(values.people)
     refuseOverwriting(out, values.force)
-    const dataset = await openDataset(data)
+    const dataset = await sourceOf(values.data, values.synthetic)
     const id = values.model ?? `${dataset.name.toLowerCase().replaceAll(/[^a-z0-9._-]+/g, '-')}@1`
     const model = readModel(id, dataset.dimensions, values.mean)
     const plan: Plan = { model, seed: values.seed, sizes, bits: deployed(dataset, sizes), pairs, people }
@@ -126,11 +122,12 @@ async function evaluate(
     return { onProgress: (done, total) => own.update(done, total) }
   }
   const cost = await costOf(dataset, plan)
+  const size = await sizeOf(dataset)
   const { sections, missing } = await measureSections(dataset, plan, wanted, taskOf).finally(() =>
     progress.finish(),
   )
-  const whole = widest(sections)
-  if (whole === undefined) throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'no part could be measured')
+  const suite = Object.values(sections).find((section) => section !== null)?.suite
+  if (suite === undefined) throw new EvaluateError('ERR_EVALUATE_TOO_FEW', 'no part could be measured')
   return {
     format: 'guise-evaluation/1',
     guise: version(),
@@ -138,13 +135,12 @@ async function evaluate(
     command: ['guise', 'evaluate', ...argv.map(quoted)].join(' '),
     startedAt,
     durationMs: Math.round(clock.steady().ms - startMs),
-    dataset: whole.dataset,
-    synthetic: whole.synthetic,
+    dataset: dataset.name,
+    synthetic: dataset.synthetic,
     model: plan.model.id,
-    dimensions: whole.dimensions,
-    subjects: whole.subjects,
-    samples: whole.samples,
-    suite: whole.suite,
+    dimensions: dataset.dimensions,
+    ...size,
+    suite,
     seed: plan.seed,
     protocol: [...missing, ...PROTOCOL],
     ...sections,
@@ -173,6 +169,18 @@ async function costOf(dataset: Dataset, { model, bits }: Plan): Promise<CostFigu
   return costFigures(dataset, model, point)
 }
 
+/** Everybody in the data set, whatever a part takes of it. */
+async function sizeOf(dataset: Dataset): Promise<{ readonly subjects: number; readonly samples: number }> {
+  const subjects = new Set<string>()
+  let samples = 0
+  for await (const { subject, vector } of dataset.read()) {
+    vector.fill(0)
+    subjects.add(subject)
+    samples++
+  }
+  return { subjects: subjects.size, samples }
+}
+
 /** The usual bits of so many dimensions, or the nearest below or above that are measured. */
 function deployed(dataset: Dataset, sizes: readonly Bits[]): Bits {
   const usual = defaultBits(dataset.dimensions)
@@ -187,6 +195,15 @@ function partsOf(text: string): readonly SectionName[] {
       throw new UsageError(`--only is of ${SECTIONS.map(({ name }) => name).join(', ')}`)
     return section.name
   })
+}
+
+function sourceOf(data: string | undefined, synthetic: string | undefined): Dataset | Promise<Dataset> {
+  if (synthetic === undefined) return openDataset(needed(data, '--data'))
+  if (data !== undefined) throw new UsageError('give --data or --synthetic, not both')
+  const sizes = /^(\d{1,7}),(\d{1,4}),(\d{1,4})$/.exec(synthetic)
+  if (sizes === null) throw new UsageError('--synthetic is SUBJECTS,SAMPLES,DIMENSIONS')
+  const [subjects = 0, samples = 0, dimensions = 0] = sizes.slice(1).map(Number)
+  return syntheticPeople({ seed: 'evaluate', subjects, samples, dimensions })
 }
 
 function pairsOf(text: string): number | 'all' {

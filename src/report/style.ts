@@ -46,6 +46,8 @@ th:first-child { text-align: left; font-weight: 500; min-width: 7rem; }
 thead th { hyphens: none; }
 td small { color: var(--soft); white-space: nowrap; }
 td { white-space: nowrap; }
+@media (min-width: 60rem) { tbody th { white-space: nowrap; } }
+#inversion td small, #thefts td small { display: block; }
 #thefts td:nth-child(2), #thefts td:nth-child(5) { white-space: normal; }
 tbody tr:nth-child(even) { background: var(--tint); }
 details { margin: .4rem 0; }

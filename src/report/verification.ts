@@ -210,7 +210,7 @@ function histogramChart(way: WayAccuracy, index: number): Markup {
     if (found === null) return []
     const at = rounded(x.at(found.threshold / 10_000))
     return [
-      markup`<path class="line thin" stroke="${COLORS.black}" stroke-dasharray="3 3" d="M${at} 0V${PLOT_HEIGHT}"/>`,
+      markup`<path class="line thin" stroke="${COLORS.black}" stroke-dasharray="3 3" d="M${at} ${4 + 15 * place}V${PLOT_HEIGHT}"/>`,
       note(at + 4, 14 + 15 * place, `FMR ${percentOf(name)}`),
     ]
   })
