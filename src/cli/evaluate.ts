@@ -1,6 +1,7 @@
 /** `guise evaluate`: measures a data set in every way there is and writes the figures and the report (SPEC §15.8). @module */
 /// <reference types="node" />
 
+import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -14,6 +15,7 @@ import { EvaluateError } from '../evaluate/errors.ts'
 import type { CostFigures, Evaluation } from '../evaluate/figures.ts'
 import { shareRate } from '../evaluate/rates.ts'
 import { type Bits, checkOperatingPoint } from '../policy/operating-point.ts'
+import { renderCard } from '../report/card.ts'
 import { shown } from '../report/number.ts'
 import { renderReport } from '../report/page.ts'
 import { defaultBits } from '../template/bits.ts'
@@ -48,6 +50,7 @@ index.html into FOLDER: one file that needs no network and no scripts.
   --pairs N|all      non-mated comparisons for sizes that take longer; default 2000000; else all are made
   --people N         of the drill, 10 to ${MOST_PEOPLE}; default ${USUAL_PEOPLE}
   --seed TEXT        default "evaluate"
+  --card FILE        one page of the figures in Markdown
   --force            replace files
   --json             print evaluation.json too
 
@@ -66,6 +69,7 @@ const OPTIONS = {
   people: { type: 'string', default: String(USUAL_PEOPLE) },
   seed: { type: 'string', default: 'evaluate' },
   force: { type: 'boolean', default: false },
+  card: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const
@@ -91,6 +95,8 @@ export function evaluateCommand(argv: readonly string[], io: Io): Promise<number
     const evaluation = await evaluate(io, dataset, { plan, wanted, argv })
     const json = encodeEvaluation(evaluation)
     writeFiles(out, { 'evaluation.json': json, 'index.html': renderReport(evaluation) })
+    if (values.card !== undefined)
+      writeFileSync(values.card, renderCard([evaluation], []), { flag: values.force ? 'w' : 'wx' })
     io.out(values.json ? json : describe(evaluation, out))
     const ok = evaluation.drill === null || asPromised(evaluation.drill)
     if (!ok) io.err('The drill is NOT as guise promises: see its table.\n')

@@ -309,7 +309,7 @@ function percentOf(name: TargetName): string {
 function tickText(value: number): string {
   const power = Math.round(Math.log10(value)) + 2
   if (power >= -2) return rateText(value)
-  return `10⁻${[...String(-power)].map((digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)]).join('')} %`
+  return `10⁻${String(-power).replace(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'.charAt(Number(digit)))} %`
 }
 
 /** Powers of ten as per cent, without trailing zeros. */

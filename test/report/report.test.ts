@@ -317,10 +317,23 @@ test.each([
 
 test('people who do not exist are measured without a file, and said to be', async () => {
   const out = folder.at('nobody')
-  const words = ['--out', out, '--only', 'verification', '--bits', '64', '--json']
+  const words = [
+    '--out',
+    out,
+    '--card',
+    folder.at('card.md'),
+    '--only',
+    'verification',
+    '--bits',
+    '64',
+    '--json',
+  ]
   const { code, out: json } = await ran(evaluateCommand, ['--synthetic', '30,3,64', ...words])
   expect(code).toBe(0)
   expect(JSON.parse(json)).toMatchObject({ synthetic: true, subjects: 30, samples: 90, dimensions: 64 })
+  expect(readFileSync(folder.at('card.md'), 'utf8')).toContain(
+    '| synthetic people (synthetic: no evidence about faces) | 64 |',
+  )
   const wrong = await ran(evaluateCommand, ['--synthetic', '30,3', '--out', folder.at('z')])
   expect(wrong).toMatchObject({
     code: 2,

@@ -10,7 +10,6 @@ import { serve } from '../../src/evaluate/crew.ts'
 import { loadPeople, type People } from '../../src/evaluate/people.ts'
 import { SeededRandom, seededKey } from '../../src/evaluate/random.ts'
 import { crowdOf, resampleSubjects } from '../../src/evaluate/resample.ts'
-import { cosineGrade } from '../../src/evaluate/scores.ts'
 import { type Streamed, type StreamTask, streamScores } from '../../src/evaluate/stream.ts'
 import { planStream, type StreamOptions, type StreamPlan } from '../../src/evaluate/stream-plan.ts'
 import { subjectRate, tallyAt } from '../../src/evaluate/subject-bootstrap.ts'
@@ -193,46 +192,6 @@ describe('EVALUATE-20', () => {
     expect({ ...merged, kept: 0 }).toEqual({ ...all, kept: 0 })
     expect(all.kept.grades.length).toBe(all.counts.slice(all.cut).reduce((sum, count) => sum + count, 0))
     expect(all.kept.grades.length).toBeGreaterThan(200)
-  })
-})
-
-describe('EVALUATE-28', () => {
-  test.each([
-    [1, 10_000],
-    [1 + 2 ** -24, 10_000],
-    [0.40644999, 4064],
-    [0.40645001, 4065],
-    [0.5 / 8192, 1],
-    [0.00004999, 0],
-    [0, 0],
-    [-0.00004999, 0],
-    [-0.40645001, -4065],
-    [-1 - 2 ** -24, -10_000],
-  ])('EVALUATE-28 the grade of a cosine is the nearest ten-thousandth: %f', (cosine, grade) => {
-    expect(cosineGrade(cosine)).toBe(grade)
-  })
-
-  test('EVALUATE-28 all cosines of a data set are counted so, and their sum is that of signed grades', async () => {
-    const people = await crowd(9, 3)
-    const { counts, mated, moments } = (await streamScores(planOf(people), { threads: 1 }))[0] as Streamed
-    const expected = new Float64Array(MAX_GRADE + 1)
-    const genuine: number[] = []
-    let sum = 0
-    for (let i = 0; i < people.count; i++) {
-      for (let j = i + 1; j < people.count; j++) {
-        let cosine = 0
-        for (let k = 0; k < 64; k++) cosine += people.units[64 * i + k]! * people.units[64 * j + k]!
-        const size = Math.floor(Math.abs(cosine) * 10_000 + 0.5)
-        if (people.subjectOf[i] === people.subjectOf[j]) genuine.push(cosine > 0 ? size : 0)
-        else {
-          expected[cosine > 0 ? size : 0]! += 1
-          sum += cosine > 0 ? size : -size
-        }
-      }
-    }
-    expect(counts).toEqual(expected)
-    expect(Array.from(mated)).toEqual(genuine)
-    expect(moments.sum).toBe(sum)
   })
 })
 
