@@ -3,7 +3,7 @@
 import type { Dataset } from '../dataset/dataset.ts'
 import type { Model } from '../embedding/model.ts'
 import { EvaluateError } from '../evaluate/errors.ts'
-import type { DrillReport, Evaluation, Measured } from '../evaluate/figures.ts'
+import type { DrillReport, Evaluation } from '../evaluate/figures.ts'
 import { inversionReport } from '../evaluate/inversion.ts'
 import { linkageReport } from '../evaluate/linkage.ts'
 import type { TaskOptions } from '../evaluate/pace.ts'
@@ -91,15 +91,4 @@ export async function measureSections(
     }
   }
   return { sections: found, missing }
-}
-
-/** The part that saw most people: what the file says of the data set as a whole. */
-export function widest(sections: Sections): Measured | undefined {
-  const { verification, linkage, inversion, drill } = sections
-  return [verification, linkage, inversion, drill]
-    .filter((section) => section !== null)
-    .reduce<Measured | undefined>(
-      (most, section) => (most === undefined || section.samples > most.samples ? section : most),
-      undefined,
-    )
 }

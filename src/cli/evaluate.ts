@@ -1,17 +1,20 @@
 /** `guise evaluate`: measures a data set in every way there is and writes the figures and the report (SPEC §15.8). @module */
 /// <reference types="node" />
 
+import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { toHex } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import type { Dataset } from '../dataset/dataset.ts'
+import { syntheticPeople } from '../dataset/synthetic.ts'
 import { checkModel } from '../embedding/model.ts'
 import { EvaluateError } from '../evaluate/errors.ts'
 import type { CostFigures, Evaluation } from '../evaluate/figures.ts'
 import { shareRate } from '../evaluate/rates.ts'
 import { type Bits, checkOperatingPoint } from '../policy/operating-point.ts'
+import { renderCard } from '../report/card.ts'
 import { shown } from '../report/number.ts'
 import { renderReport } from '../report/page.ts'
 import { defaultBits } from '../template/bits.ts'
@@ -20,14 +23,7 @@ import { bitsOf, peopleOf } from './drill.ts'
 import { asPromised } from './drill-promise.ts'
 import { MOST_PEOPLE, USUAL_PEOPLE } from './drill-report.ts'
 import { costFigures } from './evaluate-cost.ts'
-import {
-  measureSections,
-  type Plan,
-  SECTIONS,
-  type SectionName,
-  type Sections,
-  widest,
-} from './evaluate-sections.ts'
+import { measureSections, type Plan, SECTIONS, type SectionName, type Sections } from './evaluate-sections.ts'
 import { encodeEvaluation, refuseOverwriting, writeFiles } from './evaluate-write.ts'
 import { exitCode, type Io, Progress, runCommand, UsageError } from './io.ts'
 import { meanUsage, modelIdOf, readModel } from './model.ts'
@@ -38,10 +34,12 @@ import { version } from './version.ts'
 
 const usage = `
 Usage: guise evaluate --data PATH --out FOLDER [options]
+       guise evaluate --synthetic SUBJECTS,SAMPLES,DIMENSIONS --out FOLDER [options]
 
 Measures accuracy, unlinkability, inversion and thefts on labelled embeddings, and writes evaluation.json and the report
 index.html into FOLDER: one file that needs no network and no scripts.
 
+  --synthetic S,P,D  in place of --data: S people of P samples and D dimensions who do not exist, for times and for trying out
   --data PATH        folder with embeddings.f32 or one .npy, labels.csv and perhaps meta.json; or a .f32, .npy,
                      .csv or .jsonl file
   --out FOLDER       made when missing; files that are there are refused, unless --force
@@ -54,6 +52,7 @@ index.html into FOLDER: one file that needs no network and no scripts.
   --pairs N|all      non-mated comparisons for sizes that take longer; default 2000000; else all are made
   --people N         of the drill, 10 to ${MOST_PEOPLE}; default ${USUAL_PEOPLE}
   --seed TEXT        default "evaluate"
+  --card FILE        one page of the figures in Markdown
   --force            replace files
   --json             print evaluation.json too
 
@@ -62,6 +61,7 @@ Exit code 1 when the drill is not as guise promises, or nothing can be measured.
 
 const OPTIONS = {
   data: { type: 'string' },
+  synthetic: { type: 'string' },
   out: { type: 'string' },
   model: { type: 'string' },
   mean: { type: 'string' },
@@ -72,6 +72,7 @@ const OPTIONS = {
   people: { type: 'string', default: String(USUAL_PEOPLE) },
   seed: { type: 'string', default: 'evaluate' },
   force: { type: 'boolean', default: false },
+  card: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const
@@ -85,19 +86,20 @@ export function evaluateCommand(argv: readonly string[], io: Io): Promise<number
       return exitCode.ok
     }
     const out = needed(values.out, '--out')
-    const data = needed(values.data, '--data')
     const wanted = values.only === undefined ? SECTIONS.map(({ name }) => name) : partsOf(values.only)
     const sizes = values.bits === undefined ? BITS : values.bits.split(',').map(bitsOf)
     const pairs = pairsOf(values.pairs)
     const people = peopleOf(values.people)
     refuseOverwriting(out, values.force)
     checkOutputFolder(out)
-    const dataset = await openColumns(data, values)
+    const dataset = await sourceOf(values)
     const model = readModel(modelIdOf(values.model, dataset.name), dataset.dimensions, values.mean)
     const plan: Plan = { model, seed: values.seed, sizes, bits: deployed(dataset, sizes), pairs, people }
     const evaluation = await evaluate(io, dataset, { plan, wanted, argv })
     const json = encodeEvaluation(evaluation)
     writeFiles(out, { 'evaluation.json': json, 'index.html': renderReport(evaluation) })
+    if (values.card !== undefined)
+      writeFileSync(values.card, renderCard([evaluation], []), { flag: values.force ? 'w' : 'wx' })
     io.out(values.json ? json : describe(evaluation, out))
     const ok = evaluation.drill === null || asPromised(evaluation.drill)
     if (!ok) io.err('The drill is NOT as guise promises: see its table.\n')
@@ -129,11 +131,12 @@ async function evaluate(
     return { onProgress: (done, total) => own.update(done, total) }
   }
   const cost = await costOf(dataset, plan)
+  const size = await sizeOf(dataset)
   const { sections, missing } = await measureSections(dataset, plan, wanted, taskOf).finally(() =>
     progress.finish(),
   )
-  const whole = widest(sections)
-  if (whole === undefined) {
+  const suite = Object.values(sections).find((section) => section !== null)?.suite
+  if (suite === undefined) {
     const reasons = missing.filter((sentence) => sentence.startsWith('Not measured'))
     throw new EvaluateError('ERR_EVALUATE_TOO_FEW', `no part could be measured. ${reasons.join(' ')}`)
   }
@@ -144,13 +147,12 @@ async function evaluate(
     command: ['guise', 'evaluate', ...argv.map(quoted)].join(' '),
     startedAt,
     durationMs: Math.round(clock.steady().ms - startMs),
-    dataset: whole.dataset,
-    synthetic: whole.synthetic,
+    dataset: dataset.name,
+    synthetic: dataset.synthetic,
     model: plan.model.id,
-    dimensions: whole.dimensions,
-    subjects: whole.subjects,
-    samples: whole.samples,
-    suite: whole.suite,
+    dimensions: dataset.dimensions,
+    ...size,
+    suite,
     seed: plan.seed,
     protocol: [...missing, ...PROTOCOL],
     ...sections,
@@ -179,6 +181,18 @@ async function costOf(dataset: Dataset, { model, bits }: Plan): Promise<CostFigu
   return costFigures(dataset, model, point)
 }
 
+/** Everybody in the data set, whatever a part takes of it. */
+async function sizeOf(dataset: Dataset): Promise<{ readonly subjects: number; readonly samples: number }> {
+  const subjects = new Set<string>()
+  let samples = 0
+  for await (const { subject, vector } of dataset.read()) {
+    vector.fill(0)
+    subjects.add(subject)
+    samples++
+  }
+  return { subjects: subjects.size, samples }
+}
+
 /** The usual bits of so many dimensions, or the nearest below or above that are measured. */
 function deployed(dataset: Dataset, sizes: readonly Bits[]): Bits {
   const usual = defaultBits(dataset.dimensions)
@@ -193,6 +207,21 @@ function partsOf(text: string): readonly SectionName[] {
       throw new UsageError(`--only is of ${SECTIONS.map(({ name }) => name).join(', ')}`)
     return section.name
   })
+}
+
+type Values = Parameters<typeof openColumns>[1] & {
+  readonly data?: string | undefined
+  readonly synthetic?: string | undefined
+}
+
+function sourceOf(values: Values): Dataset | Promise<Dataset> {
+  const { data, synthetic } = values
+  if (synthetic === undefined) return openColumns(needed(data, '--data'), values)
+  if (data !== undefined) throw new UsageError('give --data or --synthetic, not both')
+  const sizes = /^(\d{1,7}),(\d{1,4}),(\d{1,4})$/.exec(synthetic)
+  if (sizes === null) throw new UsageError('--synthetic is SUBJECTS,SAMPLES,DIMENSIONS')
+  const [subjects = 0, samples = 0, dimensions = 0] = sizes.slice(1).map(Number)
+  return syntheticPeople({ seed: 'evaluate', subjects, samples, dimensions })
 }
 
 function pairsOf(text: string): number | 'all' {

@@ -255,7 +255,7 @@ export interface DrillReport extends Measured {
   /** Of other people, for every template. */
   readonly impostorsPerTemplate: number
   readonly thefts: readonly TheftFigures[]
-  /** The person's own other sample instead of what was stolen, presented to the same new templates. */
+  /** The sample that was enrolled before instead of what was stolen, presented to the same new templates, which were made of another sample. */
   readonly genuine: AcceptedAt
 }
 

@@ -6,6 +6,7 @@ import { RATES, type ThresholdPair } from './inversion-plan.ts'
 import type { Acceptance, Shares } from './presentation.ts'
 import { SeededRandom } from './random.ts'
 import { meanRate } from './rates.ts'
+import { cosineGrade } from './scores.ts'
 
 /** Draws of as many subjects as there are, with replacement: how often each was drawn. */
 export interface SubjectDraws {
@@ -41,7 +42,7 @@ export function worstKey({ byKey }: Acceptance, thresholds: ThresholdPair, targe
 /** Shares of 0 or 1: which cosines, in ten-thousandths rounded down, reach the thresholds. */
 export function cosineShares(cosines: Float64Array, thresholds: ThresholdPair): Shares {
   return thresholds.map((threshold) =>
-    cosines.map((cosine) => Number(threshold !== undefined && Math.floor(cosine * 10_000) >= threshold)),
+    cosines.map((cosine) => Number(threshold !== undefined && cosineGrade(cosine) >= threshold)),
   )
 }
 

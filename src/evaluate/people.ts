@@ -110,7 +110,9 @@ function personOf(bySubject: Map<string, Person>, { row, subject, group, vector 
   }
   if (known.group === group) return known
   wipe(vector)
-  throw new DatasetError('ERR_DATASET_GROUP', 'the subject has another group, or none, in an earlier row', { row })
+  throw new DatasetError('ERR_DATASET_GROUP', 'the subject has another group, or none, in an earlier row', {
+    row,
+  })
 }
 
 /** Takes over the vector and wipes it. */

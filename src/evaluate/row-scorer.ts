@@ -5,7 +5,7 @@ import { suiteParameters } from '../transform/suite.ts'
 import { MAX_GRADE } from './accuracy.ts'
 import { type PairKernel, pairKernel, scoreAt } from './pair-kernel.ts'
 import { seededKey } from './random.ts'
-import { gradeOf } from './scores.ts'
+import { cosineGrade, gradeOf } from './scores.ts'
 import {
   firstSampled,
   matedOf,
@@ -115,8 +115,7 @@ export class RowScorer {
       for (let i = 0, j = probe * dimensions; i < dimensions; i++, j++) {
         cosine += (own[i] as number) * (units[j] as number)
       }
-      const size = Math.min(MAX_GRADE, Math.floor(Math.abs(cosine) * MAX_GRADE))
-      const grade = cosine > 0 ? size : 0 - size
+      const grade = cosineGrade(cosine)
       for (const target of pass.targets) take(target, grade)
     }
   }

@@ -62,7 +62,7 @@ export async function scorePairs(
   return bits.map((m) => grades.get(m) as Scores)
 }
 
-/** Cosines of the same pairs as grades: ten-thousandths, rounded down; 0 for cosines that are not positive. */
+/** Cosines of the same pairs as grades: ten-thousandths, rounded to the nearest; 0 for cosines that are not positive. */
 export async function scoreCosines(people: People, pairs: Pairs, options: TaskOptions = {}): Promise<Scores> {
   const { mated, nonMated } = pairs
   const scores = emptyScores(mated.references.length, nonMated.references.length)
@@ -74,7 +74,8 @@ export async function scoreCosines(people: People, pairs: Pairs, options: TaskOp
     for (let start = 0; start < grades.length; start += 1024) {
       const end = Math.min(grades.length, start + 1024)
       for (let pair = start; pair < end; pair++) {
-        grades[pair] = cosineGrade(people, list.references[pair] as number, list.probes[pair] as number)
+        const cosine = cosineOf(people, list.references[pair] as number, list.probes[pair] as number)
+        grades[pair] = Math.max(0, cosineGrade(cosine))
       }
       await pace.step(end - start)
     }
@@ -94,6 +95,15 @@ export function gradeOf(sum: number, energy: number, m: number): number {
     if (accepts(sum, energy, m, threshold)) return threshold
   }
   return 0
+}
+
+/**
+ * Signed grade of a cosine: its ten-thousandths, rounded to the nearest and halves away from 0. A cosine has no rule of
+ * acceptance of its own that would say which way to round, and rounding down would move every mean by half a grade.
+ */
+export function cosineGrade(cosine: number): number {
+  const size = Math.min(MAX_GRADE, Math.floor(Math.abs(cosine) * MAX_GRADE + 0.5))
+  return cosine > 0 ? size : 0 - size
 }
 
 /** Scores the probes of one group under the keys of one draw, reference by reference. */
@@ -165,13 +175,13 @@ export function groupBits(dimensions: number, bits: readonly Bits[]): readonly B
   return [...groups].map(([n, members]) => ({ n, bits: members }))
 }
 
-function cosineGrade(people: People, a: number, b: number): number {
+function cosineOf(people: People, a: number, b: number): number {
   const { dimensions, units } = people
   let cosine = 0
   for (let i = a * dimensions, j = b * dimensions, end = i + dimensions; i < end; i++, j++) {
     cosine += (units[i] as number) * (units[j] as number)
   }
-  return cosine > 0 ? Math.min(MAX_GRADE, Math.floor(cosine * MAX_GRADE)) : 0
+  return cosine
 }
 
 function emptyScores(mated: number, nonMated: number): Scores {

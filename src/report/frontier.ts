@@ -20,6 +20,9 @@ import { figure, intervalFigures, rateFigures } from './number.ts'
 import { table } from './table.ts'
 import { rateText, wayName } from './verification.ts'
 
+/** Of a number of bits above a point, half a digit's width with a little air, in the frame's units. */
+const HALF_DIGIT = 4.5
+
 const WAYS = [
   { way: 'asymmetric', color: COLORS.blue, dash: '' },
   { way: 'hamming', color: COLORS.vermilion, dash: '6 3' },
@@ -125,16 +128,23 @@ function eerAxis(low: number, high: number): Axis {
   return { ...axis, ticks: ticks.map((value) => ({ value, text: rateText(value) })) }
 }
 
-/** Numbers of bits above their points, in two rows where they would touch. */
+/** Numbers of bits above their points: each in the first row where it touches no other, and inside of the frame. */
 function sizeLines(
   x: Axis,
   spots: readonly { readonly way: WayAccuracy; readonly at: number }[],
 ): readonly Markup[] {
   const places = new Map(spots.map(({ way, at }) => [way.bits, at]))
-  return [...places].map(([bits, value], index) => {
+  const ends: number[] = []
+  return [...places].map(([bits, value]) => {
+    const text = String(bits)
     const at = rounded(x.at(value))
-    const row = index % 2 === 0 ? 14 : 29
-    return markup`<path class="grid strong" d="M${at} ${row + 5}V${PLOT_HEIGHT}"/>${note(at, row, String(bits), { anchor: 'middle' })}`
+    const half = text.length * HALF_DIGIT
+    const middle = Math.min(Math.max(at, half), PLOT_WIDTH - half)
+    const free = ends.findIndex((end) => middle - half > end)
+    const row = free < 0 ? ends.length : free
+    ends[row] = middle + half
+    const y = 14 + 15 * row
+    return markup`<path class="grid strong" d="M${at} ${y + 5}V${PLOT_HEIGHT}"/>${note(middle, y, text, { anchor: 'middle' })}`
   })
 }
 

@@ -46,6 +46,8 @@ th:first-child { text-align: left; font-weight: 500; min-width: 7rem; }
 thead th { hyphens: none; }
 td small { color: var(--soft); white-space: nowrap; }
 td { white-space: nowrap; }
+@media (min-width: 60rem) { tbody th { white-space: nowrap; } }
+#inversion td small, #thefts td small { display: block; }
 #thefts td:nth-child(2), #thefts td:nth-child(5) { white-space: normal; }
 tbody tr:nth-child(even) { background: var(--tint); }
 details { margin: .4rem 0; }
@@ -65,7 +67,9 @@ code { font: .9em ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; 
   thead { display: table-header-group; }
   tr, .chart, .facts li { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
-  #thefts td:nth-child(2) { min-width: 9rem; }
+  th:first-child { min-width: 0; }
+  #thefts td:nth-child(2), #thefts th:nth-child(2) { min-width: 7rem; }
+  #thefts td:nth-child(5) code { overflow-wrap: anywhere; font-size: .8em; }
   details::details-content { content-visibility: visible; block-size: auto; }
   details > * { display: block; }
   summary { list-style: none; color: var(--ink); }

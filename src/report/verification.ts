@@ -116,7 +116,7 @@ function operatingTable(ways: readonly WayAccuracy[]): Markup {
 
 function detChart(ways: readonly WayAccuracy[], which: 'asymmetric' | 'hamming'): Markup {
   const shownWays = ways.filter(({ way, det }) => (way === which || way === 'cosine') && det.length > 1)
-  const x = logAxis('false match rate', [lowest(shownWays, 'falseMatchRate'), 1], PLOT_WIDTH, rateText)
+  const x = logAxis('false match rate', [lowest(shownWays, 'falseMatchRate'), 1], PLOT_WIDTH, tickText)
   const y = logAxis(
     'false non-match rate',
     [lowest(shownWays, 'falseNonMatchRate'), 1],
@@ -194,7 +194,7 @@ function histogramChart(way: WayAccuracy, index: number): Markup {
   const x = linearAxis('similarity', [from, to], PLOT_WIDTH, (value) => value.toFixed(1))
   const all = [...mated, ...nonMated].filter((value) => value > 0)
   const floor = 10 ** Math.floor(Math.log10(Math.max(1e-8, Math.min(...all))))
-  const y = logAxis('share of comparisons, per part', [floor, 1], PLOT_HEIGHT, rateText)
+  const y = logAxis('share of comparisons, per part', [floor, 1], PLOT_HEIGHT, tickText)
   const width = (to - from) / mated.length
   const steps = (shares: readonly number[], color: string): Markup =>
     stepsOf(
@@ -210,7 +210,7 @@ function histogramChart(way: WayAccuracy, index: number): Markup {
     if (found === null) return []
     const at = rounded(x.at(found.threshold / 10_000))
     return [
-      markup`<path class="line thin" stroke="${COLORS.black}" stroke-dasharray="3 3" d="M${at} 0V${PLOT_HEIGHT}"/>`,
+      markup`<path class="line thin" stroke="${COLORS.black}" stroke-dasharray="3 3" d="M${at} ${4 + 15 * place}V${PLOT_HEIGHT}"/>`,
       note(at + 4, 14 + 15 * place, `FMR ${percentOf(name)}`),
     ]
   })
@@ -303,6 +303,13 @@ whoever runs the verifier finds an accepted face with about as many guesses.</p>
 /** `1e-3` as `0.1 %`. */
 function percentOf(name: TargetName): string {
   return rateText(Number(name))
+}
+
+/** A power of ten, short enough to stand beside an axis. */
+function tickText(value: number): string {
+  const power = Math.round(Math.log10(value)) + 2
+  if (power >= -2) return rateText(value)
+  return `10⁻${String(-power).replace(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'.charAt(Number(digit)))} %`
 }
 
 /** Powers of ten as per cent, without trailing zeros. */

@@ -6,7 +6,7 @@ Usage: evaluate.py SCORES.json|SCORES.csv            prints every figure that th
 
 SCORES.json: {"mated": [...], "nonMated": [...]} with comparisons [grade], [grade, signed grade] or
 [grade, signed grade, subject, subject]; and perhaps "subjects" with "seed", "replicates" and "samplesPerSubject";
-"groups": [[name, [subjects]]]; "codes": [hex] with "bits"; "rates" of a transaction; "bins".
+"groups": [[name, [subjects]]]; "cosines": [number]; "codes": [hex] with "bits"; "rates" of a transaction; "bins".
 SCORES.csv: kind,grade[,signed[,subject,subject]] with kind mated or nonmated, and no heading.
 Ends with 0, or with 1 when figures differ.
 """
@@ -134,6 +134,10 @@ def accepted_by(weighted):
     for grade in range(TOP, -1, -1):
         accepted[grade] += accepted[grade + 1]
     return accepted
+
+
+def cosine_grade(c):
+    return min(TOP, math.floor(TOP * Fraction(c) + Fraction(1, 2))) if c > 0 else 0
 
 
 def threshold_for(n, target):
@@ -386,6 +390,8 @@ def figures(data):
     }
     if len(non_mated[0]) > 1:
         result["information"] = information(mated, non_mated, m, n)
+    if "cosines" in data:
+        result["cosineGrades"] = [cosine_grade(c) for c in data["cosines"]]
     if "subjects" in data:
         result["people"] = over_people(data, data["threshold"])
     if "groups" in data:

@@ -252,7 +252,7 @@ test('EVALUATE-66 texts of others are shown, not obeyed', async () => {
 
 test('EVALUATE-63 what was not measured is null, said in the report, and has no section', async () => {
   const { evaluation, folder: out } = await onlyDrill()
-  expect(evaluation).toMatchObject({ verification: null, linkage: null, inversion: null, subjects: 12 })
+  expect(evaluation).toMatchObject({ verification: null, linkage: null, inversion: null, subjects: 80 })
   expect(evaluation.protocol.slice(0, 3)).toEqual([
     'Not asked for: accuracy.',
     'Not asked for: unlinkability.',
@@ -277,7 +277,10 @@ async function onlyDrill(): Promise<{ readonly evaluation: Evaluation; readonly 
   const words = ['--data', folder.at('people'), '--out', out, '--only', 'drill', '--people', '12', '--json']
   const result = await ran(evaluateCommand, words)
   expect(result.code).toBe(0)
-  return { evaluation: JSON.parse(result.out) as Evaluation, folder: out }
+  const evaluation = JSON.parse(result.out) as Evaluation
+  // The data set, not the twelve who were robbed.
+  expect(evaluation).toMatchObject({ subjects: 80, samples: 240, drill: { subjects: 12 } })
+  return { evaluation, folder: out }
 }
 
 test('EVALUATE-67 files that are there stay, unless --force; a failure leaves none', async () => {
@@ -304,11 +307,38 @@ test.each([
   [['--pairs', '0'], '--pairs is a number'],
   [['--people', '9'], '--people is a whole number'],
   [['--nothing'], 'Usage: guise evaluate'],
+  [['--synthetic', '9,2,64'], 'give --data or --synthetic'],
 ])('%j is wrong usage', async (words, why) => {
   const { code, err } = await ran(evaluateCommand, ['--data', 'x', '--out', folder.at('y'), ...words])
   expect(code).toBe(2)
   expect(err).toContain(why)
   expect((await ran(evaluateCommand, words)).code).toBe(2)
+})
+
+test('people who do not exist are measured without a file, and said to be', async () => {
+  const out = folder.at('nobody')
+  const words = [
+    '--out',
+    out,
+    '--card',
+    folder.at('card.md'),
+    '--only',
+    'verification',
+    '--bits',
+    '64',
+    '--json',
+  ]
+  const { code, out: json } = await ran(evaluateCommand, ['--synthetic', '30,3,64', ...words])
+  expect(code).toBe(0)
+  expect(JSON.parse(json)).toMatchObject({ synthetic: true, subjects: 30, samples: 90, dimensions: 64 })
+  expect(readFileSync(folder.at('card.md'), 'utf8')).toContain(
+    '| synthetic people (synthetic: no evidence about faces) | 64 |',
+  )
+  const wrong = await ran(evaluateCommand, ['--synthetic', '30,3', '--out', folder.at('z')])
+  expect(wrong).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('--synthetic is SUBJECTS,SAMPLES,DIMENSIONS'),
+  })
 })
 
 test('--help is no failure; quartiles are values that were measured', async () => {

@@ -7,7 +7,11 @@ import { examplesIn } from './readme.ts'
 import { readTree, textOf } from './tree.ts'
 
 const tree = readTree()
-const texts = ['README.md', ...[...tree.keys()].filter((path) => /^docs\/[^/]+\.md$/.test(path))]
+// The card holds figures that a program wrote, and nothing to run.
+const texts = [
+  'README.md',
+  ...[...tree.keys()].filter((path) => /^docs\/[^/]+\.md$/.test(path) && path !== 'docs/card.md'),
+]
 const home = process.cwd()
 let folder = ''
 

@@ -134,7 +134,7 @@ describe('scores of pairs', () => {
         const b = pairs[kind].probes[pair]!
         let cosine = 0
         for (let i = 0; i < 128; i++) cosine += people.units[128 * a + i]! * people.units[128 * b + i]!
-        expect(scores[kind][pair]).toBe(cosine > 0 ? Math.floor(cosine * 10_000) : 0)
+        expect(scores[kind][pair]).toBe(cosine > 0 ? Math.floor(cosine * 10_000 + 0.5) : 0)
       })
     }
   })
