@@ -7,7 +7,8 @@ mkdirSync(folder, { recursive: true })
 const texts = [
   'README.md',
   ...readdirSync('docs')
-    .filter((name) => name.endsWith('.md'))
+    // The card holds figures that a program wrote, and nothing to run.
+    .filter((name) => name.endsWith('.md') && name !== 'card.md')
     .map((name) => `docs/${name}`),
 ]
 for (const text of texts) {

@@ -32,11 +32,13 @@ export interface KillLoopResult extends Verdict {
   readonly early: number
 }
 
-/** Runs on one directory from cycle to cycle, so that every recovery starts from the state a kill left. */
+/**
+ * Runs on one directory from cycle to cycle, so that every recovery starts from the state a kill left. A control that
+ * is to lose something has a new one in each: what its fault did to the last may keep it from doing anything in the next.
+ */
 export async function killLoop(options: KillLoopOptions): Promise<KillLoopResult> {
   const base = mkdtempSync(join(tmpdir(), 'guise-kill-'))
-  const directory = join(base, 'store')
-  mkdirSync(directory, { mode: 0o700 })
+  let directory = newStore(base, 0)
   const verifier = new Verifier(options.compiled, options.driver)
   const random = seeded(options.seed)
   const lost: string[] = []
@@ -46,6 +48,7 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopResult
   let cycles = 0
   try {
     for (let cycle = 0; cycle < options.cycles; cycle++) {
+      if (options.control === 'lost') directory = newStore(base, cycle)
       const tokens = await killedRun(options, directory, cycle, random).catch((error: unknown) => {
         if (options.control === undefined) throw error
         // A planted fault may also show in the child itself, which then ends with an error: that is caught too.
@@ -67,6 +70,13 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopResult
     await verifier.close()
     rmSync(base, { recursive: true, force: true })
   }
+}
+
+/** What a driver keeps beside its directory is new with it. */
+function newStore(base: string, cycle: number): string {
+  const directory = join(base, String(cycle), 'store')
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  return directory
 }
 
 /**
