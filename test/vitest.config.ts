@@ -25,8 +25,16 @@ const resolve = {
 /** Where a branch that no test takes is a hole in the vault. */
 const core = ['base', 'crypto', 'embedding', 'transform', 'template', 'compare', 'seal', 'record', 'audit']
 const slow = ['test/**/*.slow.test.ts']
-/** What measures the same integers on every engine: GUISE_TEST_FIGURES=0 leaves it out. */
-const figures = ['test/attack/suite-*.test.ts', 'test/attack/weakened.test.ts']
+/** What does not depend on the engine: figures of the same integers, texts, the tree. GUISE_TEST_FIGURES=0 leaves it out. */
+const figures = [
+  'test/attack/shard.test.ts',
+  'test/attack/suite-*.test.ts',
+  'test/attack/weakened.test.ts',
+  'test/report/*.test.ts',
+  'test/spec/evaluate-{inversion,linkage,preimage,sanity}.test.ts',
+  'test/tidy/!(readme).test.ts',
+  'test/unit/cli-docs.test.ts',
+]
 const without = process.env['GUISE_TEST_FIGURES'] === '0' ? [...slow, ...figures] : slow
 /** Bundled before the first test: a browser that meets a dependency halfway reloads the page. */
 const bundled = [
