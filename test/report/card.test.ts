@@ -1,8 +1,9 @@
 /** The card of performance: figures of the files and no others (SPEC §15.8). @module */
-import type { Evaluation } from 'guise/evaluate'
+import type { Evaluation, InversionReport, LinkageReport, VerificationReport } from 'guise/evaluate'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type GoalsFile, renderCard } from '../../src/report/card.ts'
 import { shown } from '../../src/report/number.ts'
+import { renderReport } from '../../src/report/page.ts'
 import { temporaryFolder } from '../unit/cli-support.ts'
 import { makeEvaluation } from './evaluation.ts'
 
@@ -123,5 +124,89 @@ describe('EVALUATE-70', () => {
     expect(runs.indexOf('* a')).toBeLessThan(runs.indexOf(`* ${evaluation.dataset}:`))
     expect(card.split('\n').filter((line) => line.startsWith('* '))).toHaveLength(2)
     expect(renderCard([other], [])).not.toContain('## Accuracy')
+  })
+})
+
+describe('EVALUATE-66 what an evaluation could not show', () => {
+  const verification = (): VerificationReport => evaluation.verification as VerificationReport
+  const inversion = (): InversionReport => evaluation.inversion as InversionReport
+  const linkage = (): LinkageReport => evaluation.linkage as LinkageReport
+  const nothing = { '1e-3': null, '1e-4': null }
+
+  test('templates that are linked are called so, in the report and on the card', () => {
+    const linked: Evaluation = {
+      ...evaluation,
+      linkage: { ...linkage(), family: { ...linkage().family, linked: true, holm: 0.01 } },
+    }
+    expect(renderReport(evaluation)).not.toContain('<strong>linked</strong>')
+    expect(renderReport(linked)).toContain('<strong>linked</strong>')
+    expect(renderCard([linked], [])).toContain('**linked**')
+  })
+
+  test('without linkers there is a section and no chart of them', () => {
+    const none: Evaluation = { ...evaluation, linkage: { ...linkage(), linkers: [] } }
+    const html = renderReport(none)
+    expect(html).toContain('<section id="linkage">')
+    expect(html).not.toContain('linkage.linkers.0')
+    expect(renderCard([none], [])).toContain(' | – | ')
+  })
+
+  test('of an attack without a prior the linear one is shown, and of none there is nothing', () => {
+    const { inversions } = inversion()
+    const linear = inversions.filter(({ attack }) => attack === 'linear')
+    expect(linear.length).toBeGreaterThan(0)
+    const poorer = { ...evaluation, inversion: { ...inversion(), inversions: linear } }
+    expect(renderReport(poorer)).toContain('Attack: <i>linear</i>')
+    const none = {
+      ...evaluation,
+      inversion: { ...inversion(), inversions: [], accumulation: [], genuine: [] },
+    }
+    const html = renderReport(none)
+    expect(html).toContain('<section id="inversion">')
+    expect(html).not.toContain('<section id="frontier">')
+    expect(html).not.toContain('inversion.accumulation')
+  })
+
+  test('rates that so few comparisons cannot show are dashes, and no bars', () => {
+    const { inversions } = inversion()
+    const blind = inversions.map((one) => ({
+      ...one,
+      sar: { I: nothing, II: nothing, III: nothing },
+      prar: { ...one.prar, mean: nothing },
+    }))
+    const ways = verification().ways.map((way) => ({
+      ...way,
+      at: Object.fromEntries(Object.keys(way.at).map((rate) => [rate, null])) as unknown as typeof way.at,
+    }))
+    const html = renderReport({
+      ...evaluation,
+      inversion: { ...inversion(), inversions: blind },
+      verification: { ...verification(), ways },
+    })
+    expect(html).toContain('<section id="frontier">')
+    expect(html).not.toContain('frontier-prar')
+    expect(html).toContain('<td>–')
+  })
+
+  test('without the cosine there is no limit in the frontier', () => {
+    const ways = verification().ways.filter(({ way }) => way !== 'cosine')
+    const html = renderReport({ ...evaluation, verification: { ...verification(), ways } })
+    expect(html).toContain('<section id="frontier">')
+    expect(html.slice(html.indexOf('<section id="frontier">'))).not.toContain('unprotected cosine</')
+  })
+
+  test('a theft that found nothing is a success, one that nobody measured a dash', () => {
+    const drill = evaluation.drill as NonNullable<Evaluation['drill']>
+    const thefts = drill.thefts.map((theft) => ({
+      ...theft,
+      measured: false,
+      auc: null,
+      prar: null,
+      ends: [],
+    }))
+    const poorer: Evaluation = { ...evaluation, drill: { ...drill, thefts } }
+    expect(renderReport(poorer)).toContain('<section id="thefts">')
+    expect(renderCard([poorer], [])).not.toMatch(/\| \d+ of \d+ \| \d+ of \d+ \|\n/)
+    expect(renderReport({ ...evaluation, drill: { ...drill, thefts: [] } })).not.toContain('drill.thefts.0')
   })
 })
