@@ -31,6 +31,16 @@ export interface RingSecret {
   readonly wrapped: Uint8Array
 }
 
+/** A provider that wrapped this ring once, and still holds keys for what it wrapped. */
+export interface RingFormer {
+  readonly provider: string
+  /** Epochs that were not destroyed when it was left, and every version: ascending. */
+  readonly epochs: readonly number[]
+  readonly versions: readonly number[]
+  /** Its wrap of the newest of these versions; empty once the destruction of its keys has begun. */
+  readonly proof: Uint8Array
+}
+
 /** A ring; never changed in place. Epochs and versions count from 1 without gaps. */
 export interface Ring {
   readonly realm: Realm
@@ -42,6 +52,15 @@ export interface Ring {
   readonly minAccepted: number
   readonly epochs: readonly RingEpoch[]
   readonly secrets: readonly RingSecret[]
+  /** Absent when there is none. */
+  readonly former?: readonly RingFormer[]
+}
+
+/** Whose ring it may be: the provider, and others that this process has at hand. */
+export interface ExpectedRing {
+  readonly realm: Realm
+  readonly provider: string
+  readonly others?: readonly string[]
 }
 
 /** A decoded row whose tag is yet to be checked: nothing of it is authentic before `ringIsGenuine`. */
@@ -53,7 +72,10 @@ export interface DecodedRing {
 
 const LABEL = labelBytes('guise/v1/ring')
 const FORMAT = 1
+/** Of a ring that names former providers, and of no other. */
+const FORMAT_WITH_FORMER = 2
 const KIND = 7
+const MOST_FORMER = 16
 export const TAG_BYTES = 32
 const MAX_VERSION = 0xffff_ffff
 const MAX_MILLIS = 8_640_000_000_000_000
@@ -65,8 +87,9 @@ export function ringRowKey(realm: Realm): Uint8Array {
 
 /** The row's bytes. Throws `ERR_KEYS_FULL` when the ring no longer fits a row. */
 export function encodeRing(ring: Ring, ringKey: Uint8Array): Uint8Array {
+  const { former = [] } = ring
   const body = encodeCbor([
-    FORMAT,
+    former.length === 0 ? FORMAT : FORMAT_WITH_FORMER,
     KIND,
     ring.realm,
     ring.version,
@@ -75,7 +98,13 @@ export function encodeRing(ring: Ring, ringKey: Uint8Array): Uint8Array {
     ring.minAccepted,
     ring.epochs.map((item) => [item.epoch, item.status, item.createdMs, item.changedMs, item.wrapped]),
     ring.secrets.map((item) => [item.version, item.createdMs, item.wrapped]),
+    ...(former.length === 0
+      ? []
+      : [former.map((item) => [item.provider, item.epochs, item.versions, item.proof])]),
   ])
+  if (former.length > MOST_FORMER) {
+    throw new KeysError('ERR_KEYS_FULL', `a ring names at most ${MOST_FORMER} former providers`)
+  }
   if (body.length + TAG_BYTES > MAX_ROW_BYTES) {
     throw new KeysError('ERR_KEYS_FULL', `a ring has at most ${MAX_ROW_BYTES} bytes`)
   }
@@ -83,30 +112,35 @@ export function encodeRing(ring: Ring, ringKey: Uint8Array): Uint8Array {
 }
 
 /** Reads a row and checks everything but its tag, for which the key must first be unwrapped. */
-export function decodeRing(
-  row: Uint8Array,
-  expected: { readonly realm: Realm; readonly provider: string },
-): DecodedRing {
+export function decodeRing(row: Uint8Array, expected: ExpectedRing): DecodedRing {
   if (row.length <= TAG_BYTES || row.length > MAX_ROW_BYTES) throw badRing('it has the wrong length')
   const body = row.subarray(0, row.length - TAG_BYTES)
-  const items = asArray(decodeCbor(body, MAX_ROW_BYTES, badRing), 9, badRing)
-  const [format, kind, realm, version, provider, primary, minAccepted, epochs, secrets] = items
-  if (format !== FORMAT || kind !== KIND) throw badRing('its format is unknown')
+  const items = asList(decodeCbor(body, MAX_ROW_BYTES, badRing))
+  const [format, kind] = items
+  if (kind !== KIND || (format !== FORMAT && format !== FORMAT_WITH_FORMER)) {
+    throw badRing('its format is unknown')
+  }
+  const [, , realm, version, provider, primary, minAccepted, epochs, secrets, former] = asArray(
+    items,
+    format === FORMAT ? 9 : 10,
+    badRing,
+  )
   if (asText(realm, 64, badRing) !== expected.realm) throw badRing('it is of another realm')
-  if (asText(provider, 256, badRing) !== expected.provider) throw badRing('it is of another key provider')
   const ring: Ring = {
     realm: expected.realm,
     version: asUint(version, Number.MAX_SAFE_INTEGER, badRing),
-    provider: expected.provider,
+    provider: ownProvider(asText(provider, 256, badRing), expected),
     primary: asUint(primary, MAX_VERSION, badRing),
     minAccepted: asUint(minAccepted, MAX_VERSION, badRing),
     epochs: asList(epochs).map(readEpoch),
     secrets: asList(secrets).map(readSecret),
+    ...(format === FORMAT ? {} : { former: asList(former).map(readFormer) }),
   }
   if (ring.version < 1 || ring.secrets.length === 0) throw badRing('it is incomplete')
   if (findEpoch(ring, ring.primary)?.status !== ENABLED) throw badRing('its primary epoch is not enabled')
   if (ring.minAccepted < 1 || ring.minAccepted > ring.primary)
     throw badRing('its lowest epoch is out of range')
+  if (ring.former !== undefined) checkFormer(ring, ring.former)
   return { ring, body, tag: row.subarray(body.length) }
 }
 
@@ -150,6 +184,38 @@ function readSecret(value: CborValue, index: number): RingSecret {
     version,
     createdMs: asUint(created, MAX_MILLIS, badRing),
     wrapped: asBytes(wrapped, [1, MAX_WRAPPED_BYTES], badRing),
+  }
+}
+
+function ownProvider(provider: string, expected: ExpectedRing): string {
+  if (provider === expected.provider || expected.others?.includes(provider) === true) return provider
+  throw badRing('it is of another key provider')
+}
+
+function readFormer(value: CborValue): RingFormer {
+  const [provider, epochs, versions, proof] = asArray(value, 4, badRing)
+  return {
+    provider: asText(provider, 256, badRing),
+    epochs: readNumbers(epochs),
+    versions: readNumbers(versions),
+    proof: asBytes(proof, [0, MAX_WRAPPED_BYTES], badRing),
+  }
+}
+
+function readNumbers(value: CborValue | undefined): readonly number[] {
+  const numbers = asList(value).map((item) => asUint(item, MAX_VERSION, badRing))
+  const ascending = numbers.every((item, index) => item > (numbers[index - 1] ?? 0))
+  if (numbers.length === 0 || !ascending) throw badRing('a list of a former provider is not in order')
+  return numbers
+}
+
+function checkFormer(ring: Ring, former: readonly RingFormer[]): void {
+  if (former.length === 0 || former.length > MOST_FORMER) throw badRing('its former providers are too many')
+  const names = new Set([ring.provider, ...former.map((item) => item.provider)])
+  if (names.size !== former.length + 1) throw badRing('it names a provider twice')
+  for (const { epochs, versions } of former) {
+    const known = (epochs.at(-1) ?? 0) <= ring.epochs.length && (versions.at(-1) ?? 0) <= ring.secrets.length
+    if (!known) throw badRing('a former provider wrapped what it does not know')
   }
 }
 

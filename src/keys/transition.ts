@@ -1,7 +1,15 @@
 /** What may become of an epoch, and which epochs still open (SPEC §4.4). @module */
 
 import { KeysError } from './errors.ts'
-import { DESTROYED, DISABLED, ENABLED, findEpoch, newestVersion, type Ring, type RingEpoch } from './ring.ts'
+import {
+  DESTROYED,
+  DISABLED,
+  ENABLED,
+  findEpoch,
+  newestVersion,
+  type Ring,
+  type RingEpoch,
+} from './ring.ts'
 
 export type EpochStatus = 'primary' | 'enabled' | 'disabled' | 'destroyed'
 export type EpochVerb = 'promote' | 'disable' | 'enable' | 'destroy'
@@ -12,6 +20,11 @@ const ACCEPTED: Readonly<Record<EpochVerb, EpochStatus>> = {
   disable: 'enabled',
   enable: 'disabled',
   destroy: 'disabled',
+}
+
+/** True when a former provider may still hold a key of the epoch: then its destruction is not complete. */
+export function isHeldElsewhere(ring: Ring, epoch: number): boolean {
+  return ring.former?.some(({ epochs }) => epochs.includes(epoch)) === true
 }
 
 /** The state of an epoch that the ring knows. */
@@ -106,6 +119,7 @@ function replace(ring: Ring, entry: RingEpoch): Ring {
   return next(ring, { epochs: ring.epochs.map((old) => (old.epoch === entry.epoch ? entry : old)) })
 }
 
-function next(ring: Ring, change: Partial<Ring>): Ring {
+/** The ring after a change. */
+export function next(ring: Ring, change: Partial<Ring>): Ring {
   return { ...ring, ...change, version: ring.version + 1 }
 }

@@ -1,0 +1,10 @@
+/** Keys in a key management service, through the caller's client: AWS KMS, and transit of Vault or OpenBao. Imports no SDK. @module */
+
+export {
+  type AwsCallOptions,
+  type AwsKeyMetadata,
+  type AwsKmsClient,
+  type AwsKmsKeyOptions,
+  awsKmsKeyProvider,
+} from './keys/aws-kms.ts'
+export { type TransitFetch, type TransitKeyOptions, transitKeyProvider } from './keys/transit.ts'
