@@ -8,8 +8,8 @@ export async function unlessAborted<Result>(
 ): Promise<Result> {
   if (signal === undefined) return await done
   let stop = (): void => undefined
-  const aborted = new Promise<void>((resolve) => {
-    stop = resolve
+  const aborted = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined)
   })
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
