@@ -194,6 +194,7 @@ function ownProvider(provider: string, expected: ExpectedRing): string {
 
 function readFormer(value: CborValue): RingFormer {
   const [provider, epochs, versions, proof] = asArray(value, 4, badRing)
+  if (provider === '') throw badRing('a former provider has no name')
   return {
     provider: asText(provider, 256, badRing),
     epochs: readNumbers(epochs),

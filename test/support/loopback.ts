@@ -15,6 +15,8 @@ export interface Asked {
 export interface Answered {
   readonly status: number
   readonly body?: unknown
+  /** Sends the caller elsewhere. */
+  readonly location?: string
 }
 
 /** Instead of the answer: another one, silence until the caller leaves, or the end of the connection. */
@@ -56,8 +58,8 @@ export async function loopback(
       response.on('close', () => loop.left++)
       return
     }
-    const { status, body: said } = planned ?? answer(asked)
-    response.writeHead(status, { 'content-type': contentType })
+    const { status, body: said, location } = planned ?? answer(asked)
+    response.writeHead(status, { 'content-type': contentType, ...(location === undefined ? {} : { location }) })
     response.end(said === undefined ? undefined : JSON.stringify(said))
   }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
