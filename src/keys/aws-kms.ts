@@ -197,7 +197,8 @@ class AwsKmsProvider implements Required<KeyProvider> {
     try {
       return await task(keyId)
     } catch (error) {
-      if (isAwsError(error, 'KMSInvalidStateException')) throw stateFailure(await this.#describe(keyId, call), error)
+      if (isAwsError(error, 'KMSInvalidStateException'))
+        throw stateFailure(await this.#describe(keyId, call), error)
       if (!isAwsError(error, 'NotFoundException')) throw error
       if (!create) throw noKey(error)
     }
@@ -259,7 +260,8 @@ function checkAnswer(bytes: Uint8Array | undefined, [min, max]: readonly [number
 }
 
 function confirmed(date: Date | undefined): { readonly confirmedAt: Millis } {
-  if (date === undefined) throw new KeysError('ERR_KEYS_PROVIDER', 'AWS KMS named no instant for the deletion')
+  if (date === undefined)
+    throw new KeysError('ERR_KEYS_PROVIDER', 'AWS KMS named no instant for the deletion')
   return { confirmedAt: date.getTime() as Millis }
 }
 

@@ -11,12 +11,7 @@ import { cryptoReady } from '../crypto/sodium.ts'
 import type { Store } from '../store/store.ts'
 import { type CacheOptions, checkCache } from './cache.ts'
 import { badInput } from './errors.ts'
-import {
-  asEpoch,
-  epochContext,
-  type KeyProvider,
-  realmContext,
-} from './provider.ts'
+import { asEpoch, epochContext, type KeyProvider, realmContext } from './provider.ts'
 import { ProviderSet } from './provider-set.ts'
 import { RealmKeys } from './realm-keys.ts'
 import { DESTROYED, ENABLED, findEpoch, newestVersion, type Ring } from './ring.ts'
@@ -206,7 +201,10 @@ class StoredKeyring implements Keyring {
       epoch: asEpoch(entry.epoch),
       status: statusOf(ring, entry),
       createdAt: entry.createdMs as Millis,
-      changedAt: statusOf(ring, entry) === 'destroyed' ? this.#state.destroyedAt(entry.epoch) : (entry.changedMs as Millis),
+      changedAt:
+        statusOf(ring, entry) === 'destroyed'
+          ? this.#state.destroyedAt(entry.epoch)
+          : (entry.changedMs as Millis),
     }))
   }
 

@@ -62,7 +62,11 @@ export function tokenFailure(cause: unknown): KeysError {
   if (name === undefined) return failure('ERR_KEYS_PROVIDER', 'the token failed', cause)
   if (DENIED.includes(name)) return failure('ERR_KEYS_DENIED', `the token refuses (${name})`, cause)
   if (INCAPABLE.includes(name)) {
-    return failure('ERR_KEYS_INPUT', `the token has no AES-256-GCM of the kind that is needed (${name})`, cause)
+    return failure(
+      'ERR_KEYS_INPUT',
+      `the token has no AES-256-GCM of the kind that is needed (${name})`,
+      cause,
+    )
   }
   if (UNOPENED.includes(name)) return badWrap(cause)
   return failure('ERR_KEYS_PROVIDER', `the token failed (${name})`, cause)

@@ -13,7 +13,9 @@ export class ProviderSet {
   constructor(first: unknown, others: unknown, timeoutMs: number) {
     if (others !== undefined && !Array.isArray(others)) throw badInput('otherProviders must be an array')
     const providers = [checkProvider(first), ...((others ?? []) as readonly unknown[]).map(checkProvider)]
-    this.#guarded = new Map(providers.map((provider) => [provider.id, new GuardedProvider(provider, timeoutMs)]))
+    this.#guarded = new Map(
+      providers.map((provider) => [provider.id, new GuardedProvider(provider, timeoutMs)]),
+    )
     if (this.#guarded.size !== providers.length) throw badInput('two key providers have the same id')
     this.first = this.ids[0] ?? ''
   }

@@ -122,7 +122,11 @@ class TransitProvider implements Required<KeyProvider> {
       if (!WRAPPED.test(wrapped) || wrapped.length > MAX_WRAPPED_BYTES) throw strange()
       return ascii(wrapped)
     }
-    return await unlessAborted(work().finally(() => wipe(body)), signal, () => undefined)
+    return await unlessAborted(
+      work().finally(() => wipe(body)),
+      signal,
+      () => undefined,
+    )
   }
 
   async unwrap(wrapped: Uint8Array, context: Uint8Array, { signal }: CallOptions = {}): Promise<Uint8Array> {
@@ -159,7 +163,12 @@ class TransitProvider implements Required<KeyProvider> {
     const name = this.#name(context)
     const work = async (): Promise<{ readonly confirmedAt: Millis }> => {
       this.#known.delete(name)
-      const allowed = await this.#ask('POST', `keys/${name}/config`, signal, ascii('{"deletion_allowed":true}'))
+      const allowed = await this.#ask(
+        'POST',
+        `keys/${name}/config`,
+        signal,
+        ascii('{"deletion_allowed":true}'),
+      )
       if (!isMissingKey(allowed)) {
         requireDone(allowed)
         const deleted = await this.#ask('DELETE', `keys/${name}`, signal)

@@ -1,15 +1,7 @@
 /** What may become of an epoch, and which epochs still open (SPEC §4.4). @module */
 
 import { KeysError } from './errors.ts'
-import {
-  DESTROYED,
-  DISABLED,
-  ENABLED,
-  findEpoch,
-  newestVersion,
-  type Ring,
-  type RingEpoch,
-} from './ring.ts'
+import { DESTROYED, DISABLED, ENABLED, findEpoch, newestVersion, type Ring, type RingEpoch } from './ring.ts'
 
 export type EpochStatus = 'primary' | 'enabled' | 'disabled' | 'destroyed'
 export type EpochVerb = 'promote' | 'disable' | 'enable' | 'destroy'

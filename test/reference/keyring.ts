@@ -5,7 +5,12 @@ import { type Fields, keyringBody, movedKeyringBody } from './shapes.ts'
 
 type Epoch = readonly [epoch: number, status: number, created: number, changed: number, wrapped: Uint8Array]
 type Version = readonly [v: number, created: number, wrapped: Uint8Array]
-type Former = readonly [provider: string, epochs: readonly number[], versions: readonly number[], proof: Uint8Array]
+type Former = readonly [
+  provider: string,
+  epochs: readonly number[],
+  versions: readonly number[],
+  proof: Uint8Array,
+]
 
 /** The row, once its tag fits and all that §4.4 says of it holds. Every fault is `ERR_KEYS_RING`. */
 export function readRing(row: Uint8Array, realm: string, provider: string, ringKey: Uint8Array): Fields {

@@ -170,7 +170,12 @@ describe('the keys of a former provider', () => {
     expect(old.count('destroy')).toBe(1)
     old.nowMs += 77
     expect(await destroyFormerKeys(keyring, 'old')).toEqual({ confirmedAt: old.nowMs })
-    const contexts = [epochContext(REALM, 1), epochContext(REALM, 3), realmContext(REALM, 1), realmContext(REALM, 2)]
+    const contexts = [
+      epochContext(REALM, 1),
+      epochContext(REALM, 3),
+      realmContext(REALM, 1),
+      realmContext(REALM, 2),
+    ]
     for (const context of contexts) expect(old.destroyed.has(toHex(context))).toBe(true)
     await (await open()).add()
     await plantRing(store, backup.bytes)
@@ -238,7 +243,12 @@ describe('the keys of a former provider', () => {
   test('KEYS-25 who cannot destroy is refused, and no erasure is called irrecoverable while it is named', async () => {
     const { old, hsm, store, keyring } = await move()
     await migrateKeyring(keyring, 'hsm')
-    const other = await openKeyring({ realm: REALM, provider: hsm, otherProviders: [withoutDestroy(old)], store })
+    const other = await openKeyring({
+      realm: REALM,
+      provider: hsm,
+      otherProviders: [withoutDestroy(old)],
+      store,
+    })
     expect(await failureOf(destroyFormerKeys(other, 'old'))).toMatchObject({ code: 'ERR_KEYS_INPUT' })
     expect(ringAccess(other).canDestroy).toBe(false)
     expect(ringAccess(keyring).canDestroy).toBe(true)
@@ -299,7 +309,12 @@ describe('KEYS-26 the table of providers:', () => {
 
   test('migrate on unnamed: third', async () => {
     const { hsm, store } = await bring('unnamed')
-    const wide = await openKeyring({ realm: REALM, provider: hsm, otherProviders: [new FakeKms('third')], store })
+    const wide = await openKeyring({
+      realm: REALM,
+      provider: hsm,
+      otherProviders: [new FakeKms('third')],
+      store,
+    })
     await migrateKeyring(wide, 'third')
     expect(wide.provider).toBe('third')
     expect(wide.formerProviders).toEqual(['hsm'])
@@ -319,6 +334,13 @@ test('KEYS-24 the log tells of the migration and of each step of the destruction
   await destroyFormerKeys(keyring, 'old', { actor: 'bob' })
   await failureOf(destroyFormerKeys(keyring, 'old', { actor: 'eve' }))
   // Of epoch none: the keys of all of them.
-  const entries = (await rowsOf(store, 'queue')).map(({ bytes }) => decodeEntry(bytes.subarray(ENTRY_AT, -32)))
-  expect(entries.slice(-4).map(({ actor, action, outcome }) => `${actor} ${action} ${outcome}`)).toEqual(['ann key-migrate done', 'bob key-destroy done', 'bob key-destroy done', 'eve key-destroy refused'])
+  const entries = (await rowsOf(store, 'queue')).map(({ bytes }) =>
+    decodeEntry(bytes.subarray(ENTRY_AT, -32)),
+  )
+  expect(entries.slice(-4).map(({ actor, action, outcome }) => `${actor} ${action} ${outcome}`)).toEqual([
+    'ann key-migrate done',
+    'bob key-destroy done',
+    'bob key-destroy done',
+    'eve key-destroy refused',
+  ])
 })

@@ -10,7 +10,7 @@ import { epochContext, realmContext } from '../../src/keys/provider.ts'
 import { type AwsKmsServer, awsKmsClient, awsKmsServer } from '../support/aws-kms-server.ts'
 import { type SoftToken, softToken } from '../support/softhsm.ts'
 import { type TransitServer, transitServer } from '../support/transit-server.ts'
-import { failureOf, preparedOf, REALM } from '../unit/keys-support.ts'
+import { failureOf, preparedOf, type REALM } from '../unit/keys-support.ts'
 
 let soft: SoftToken
 let aws: AwsKmsServer
@@ -41,7 +41,8 @@ afterAll(async () => {
 /** A provider that shares keys with no other test: its contexts are those of a realm of its own. */
 const PROVIDERS: Readonly<Record<string, () => KeyProvider>> = {
   'pkcs#11': () => tokenOf(soft.pin),
-  'aws kms': () => awsKmsKeyProvider({ client: awsKmsClient(aws.address), id: 'aws-kms:eu-central-1:111122223333' }),
+  'aws kms': () =>
+    awsKmsKeyProvider({ client: awsKmsClient(aws.address), id: 'aws-kms:eu-central-1:111122223333' }),
   transit: () => transitKeyProvider({ address: transit.address, token: 'hvs.example' }),
 }
 
@@ -62,7 +63,12 @@ for (const [name, make] of Object.entries(PROVIDERS)) {
     test('KEYS-1 each context has a key of its own; destroying one takes exactly that secret', async () => {
       const provider = make()
       const realm = freshRealm()
-      const contexts = [epochContext(realm, 1), epochContext(realm, 2), realmContext(realm, 1), realmContext(realm, 2)]
+      const contexts = [
+        epochContext(realm, 1),
+        epochContext(realm, 2),
+        realmContext(realm, 1),
+        realmContext(realm, 2),
+      ]
       const wrapped = await Promise.all(contexts.map((context) => provider.wrap(SECRET, context)))
       for (const [gone, context] of contexts.entries()) {
         for (const [at, other] of contexts.entries()) {
@@ -142,8 +148,18 @@ for (const [name, make] of Object.entries(PROVIDERS)) {
 describe('KEYS-17', () => {
   const sentences = [
     ['an outage', { status: 500 }, { status: 502 }, 'ERR_KEYS_PROVIDER'],
-    ['throttling', { status: 400, body: { __type: 'ThrottlingException' } }, { status: 429 }, 'ERR_KEYS_PROVIDER'],
-    ['a refusal', { status: 400, body: { __type: 'AccessDeniedException' } }, { status: 403 }, 'ERR_KEYS_DENIED'],
+    [
+      'throttling',
+      { status: 400, body: { __type: 'ThrottlingException' } },
+      { status: 429 },
+      'ERR_KEYS_PROVIDER',
+    ],
+    [
+      'a refusal',
+      { status: 400, body: { __type: 'AccessDeniedException' } },
+      { status: 403 },
+      'ERR_KEYS_DENIED',
+    ],
     [
       'a disabled key',
       { status: 400, body: { __type: 'DisabledException' } },
@@ -186,7 +202,9 @@ test('KEYS-19 no key is made again for a context whose destruction is noted in t
   const context = epochContext(freshRealm(), 1)
   await provider.wrap(SECRET, context)
   await provider.destroy?.(context)
-  expect(await failureOf(PROVIDERS['pkcs#11']!().wrap(SECRET, context))).toMatchObject({ code: 'ERR_KEYS_DESTROYED' })
+  expect(await failureOf(PROVIDERS['pkcs#11']!().wrap(SECRET, context))).toMatchObject({
+    code: 'ERR_KEYS_DESTROYED',
+  })
 })
 
 test('KEYS-20 a refused PIN is not given again', async () => {
@@ -220,7 +238,9 @@ test('KEYS-22 a transit key is made and looked at before it is used, and the tok
   expect(asked).toEqual(['POST keys', 'GET keys', 'POST encrypt'])
   const elsewhere = await transitServer()
   transit.outage = () => ({ status: 307, location: `${elsewhere.address}/v1/transit/keys/a` })
-  expect(await failureOf(PROVIDERS['transit']!().wrap(SECRET, context))).toMatchObject({ code: 'ERR_KEYS_PROVIDER' })
+  expect(await failureOf(PROVIDERS['transit']!().wrap(SECRET, context))).toMatchObject({
+    code: 'ERR_KEYS_PROVIDER',
+  })
   expect(elsewhere.asked).toEqual([])
   await elsewhere.close()
 })

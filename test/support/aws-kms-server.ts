@@ -53,10 +53,13 @@ function answer(server: AwsKmsServer, asked: Asked): Answered {
 
 function perform(server: AwsKmsServer, { method, path, headers, body }: Asked): unknown {
   if (method !== 'POST' || path !== '/') throw new KmsFault('UnknownOperationException')
-  if (headers['content-type'] !== 'application/x-amz-json-1.1') throw new KmsFault('UnknownOperationException')
+  if (headers['content-type'] !== 'application/x-amz-json-1.1')
+    throw new KmsFault('UnknownOperationException')
   const { authorization = '' } = headers
-  if (!authorization.startsWith('AWS4-HMAC-SHA256 ')) throw new KmsFault('MissingAuthenticationTokenException')
-  if (!authorization.includes(`Credential=${server.accessKey}/`)) throw new KmsFault('UnrecognizedClientException')
+  if (!authorization.startsWith('AWS4-HMAC-SHA256 '))
+    throw new KmsFault('MissingAuthenticationTokenException')
+  if (!authorization.includes(`Credential=${server.accessKey}/`))
+    throw new KmsFault('UnrecognizedClientException')
   removeDeleted(server)
   const target = String(headers['x-amz-target'])
   switch (target) {
@@ -124,7 +127,14 @@ function arn({ id }: Key): string {
 function metadata(key: Key): object {
   const deletion = key.state === 'PendingDeletion' ? { DeletionDate: key.deletionMs / 1000 } : {}
   const { id, state } = key
-  return { AWSAccountId: ACCOUNT, KeyId: id, Arn: arn(key), KeyState: state, Enabled: state === 'Enabled', ...deletion }
+  return {
+    AWSAccountId: ACCOUNT,
+    KeyId: id,
+    Arn: arn(key),
+    KeyState: state,
+    Enabled: state === 'Enabled',
+    ...deletion,
+  }
 }
 
 /** Sorted, as the service does: the order of the pairs does not count. */
@@ -140,7 +150,11 @@ function encrypt(key: Key, body: Asked['body']): object {
   const cipher = createCipheriv('aes-256-gcm', key.material, iv).setAAD(additional(body))
   const sealed = Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
   const blob = Buffer.concat([Buffer.from(key.id), iv, sealed])
-  return { CiphertextBlob: blob.toString('base64'), KeyId: arn(key), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' }
+  return {
+    CiphertextBlob: blob.toString('base64'),
+    KeyId: arn(key),
+    EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+  }
 }
 
 function decrypt(server: AwsKmsServer, body: Asked['body']): object {
@@ -152,7 +166,11 @@ function decrypt(server: AwsKmsServer, body: Asked['body']): object {
   decipher.setAAD(additional(body)).setAuthTag(blob.subarray(-16))
   try {
     const plaintext = Buffer.concat([decipher.update(blob.subarray(48, -16)), decipher.final()])
-    return { KeyId: arn(key), Plaintext: plaintext.toString('base64'), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' }
+    return {
+      KeyId: arn(key),
+      Plaintext: plaintext.toString('base64'),
+      EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+    }
   } catch {
     throw new KmsFault('InvalidCiphertextException')
   }
@@ -162,11 +180,17 @@ function schedule(server: AwsKmsServer, name: string, days: number): object {
   if (name.startsWith('alias/')) throw new KmsFault('NotFoundException', 'Invalid keyId')
   if (!Number.isInteger(days) || days < 7 || days > 30) throw new KmsFault('ValidationException')
   const key = keyOf(server, name)
-  if (key.state === 'PendingDeletion') throw new KmsFault('KMSInvalidStateException', `${arn(key)} is pending deletion.`)
+  if (key.state === 'PendingDeletion')
+    throw new KmsFault('KMSInvalidStateException', `${arn(key)} is pending deletion.`)
   key.state = 'PendingDeletion'
   // Answers count in milliseconds at most.
   key.deletionMs = server.nowMs + days * DAY_MS
-  return { KeyId: arn(key), DeletionDate: key.deletionMs / 1000, KeyState: key.state, PendingWindowInDays: days }
+  return {
+    KeyId: arn(key),
+    DeletionDate: key.deletionMs / 1000,
+    KeyState: key.state,
+    PendingWindowInDays: days,
+  }
 }
 
 /** A client as the SDK's, as far as the shape goes: requests are JSON 1.1, errors go by the name of their type. */
@@ -191,7 +215,10 @@ export function awsKmsClient(address: string, accessKey = 'AKIDEXAMPLE'): AwsKms
   const blobs =
     (operation: string) =>
     (input: Readonly<Record<string, unknown>>, options?: AwsCallOptions): Promise<never> =>
-      call(operation)(Object.fromEntries(Object.entries(input).map(([name, value]) => [name, written(value)])), options)
+      call(operation)(
+        Object.fromEntries(Object.entries(input).map(([name, value]) => [name, written(value)])),
+        options,
+      )
   return {
     createKey: blobs('CreateKey'),
     createAlias: blobs('CreateAlias'),

@@ -34,10 +34,7 @@ export interface Loopback {
   close(): Promise<void>
 }
 
-export async function loopback(
-  contentType: string,
-  answer: (asked: Asked) => Answered,
-): Promise<Loopback> {
+export async function loopback(contentType: string, answer: (asked: Asked) => Answered): Promise<Loopback> {
   const server = createServer((request, response) => {
     void serve(request, response).catch((error: unknown) => response.destroy(error as Error))
   })
@@ -59,7 +56,10 @@ export async function loopback(
       return
     }
     const { status, body: said, location } = planned ?? answer(asked)
-    response.writeHead(status, { 'content-type': contentType, ...(location === undefined ? {} : { location }) })
+    response.writeHead(status, {
+      'content-type': contentType,
+      ...(location === undefined ? {} : { location }),
+    })
     response.end(said === undefined ? undefined : JSON.stringify(said))
   }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

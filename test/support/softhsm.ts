@@ -32,12 +32,22 @@ export function softToken(label = 'clinic'): SoftToken {
   const folder = join(base, 'tokens')
   mkdirSync(folder)
   const configuration = join(base, 'softhsm2.conf')
-  writeFileSync(configuration, `directories.tokendir = ${folder}\nobjectstore.backend = file\nlog.level = ERROR\n`)
+  writeFileSync(
+    configuration,
+    `directories.tokendir = ${folder}\nobjectstore.backend = file\nlog.level = ERROR\n`,
+  )
   const env = { SOFTHSM2_CONF: configuration }
   const pin = '4831'
   const init = ['--init-token', '--free', '--label', label, '--pin', pin, '--so-pin', '123456']
   execFileSync('softhsm2-util', init, { env: { ...process.env, ...env }, stdio: 'pipe' })
   // The library reads it when it is initialised, in this process.
   process.env['SOFTHSM2_CONF'] = configuration
-  return { module, token: label, pin, env, folder, remove: () => rmSync(base, { recursive: true, force: true }) }
+  return {
+    module,
+    token: label,
+    pin,
+    env,
+    folder,
+    remove: () => rmSync(base, { recursive: true, force: true }),
+  }
 }

@@ -48,7 +48,8 @@ function answer(server: TransitServer, mount: string, asked: Asked): Answered {
     return refusal(404, `no handler for route "${path.slice(4)}". route entry not found.`)
   }
   const [verb = '', name = '', action = ''] = path.slice(`/v1/${mount}/`.length).split('/')
-  if (server.forbidden.has(`${method} ${verb}`)) return refusal(403, '1 error occurred:\n\t* permission denied\n\n')
+  if (server.forbidden.has(`${method} ${verb}`))
+    return refusal(403, '1 error occurred:\n\t* permission denied\n\n')
   if (verb === 'keys' && action === 'config') return configure(server, name, asked)
   if (verb === 'keys' && method === 'POST') return createKey(server, name, asked)
   if (verb === 'keys' && method === 'GET') return describeKey(server.keys.get(name), name)
@@ -117,7 +118,10 @@ function encrypt(server: TransitServer, name: string, { body }: Asked): Answered
   const cipher = createCipheriv('aes-256-gcm', key.material, iv).setAAD(additional(body))
   const plaintext = Buffer.from(String(body['plaintext']), 'base64')
   const sealed = Buffer.concat([iv, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
-  return { status: 200, body: { data: { ciphertext: `vault:v1:${sealed.toString('base64')}`, key_version: 1 } } }
+  return {
+    status: 200,
+    body: { data: { ciphertext: `vault:v1:${sealed.toString('base64')}`, key_version: 1 } },
+  }
 }
 
 function decrypt(key: Key | undefined, { body }: Asked): Answered {

@@ -27,7 +27,9 @@ const SECRET = Uint8Array.from({ length: 32 }, (_, at) => 3 * at + 2)
 const OUTAGE = { code: 'ERR_KEYS_PROVIDER', retryable: true }
 const DAY_MS = 86_400_000
 
-function provider(change: Partial<Parameters<typeof awsKmsKeyProvider>[0]> = {}): ReturnType<typeof awsKmsKeyProvider> {
+function provider(
+  change: Partial<Parameters<typeof awsKmsKeyProvider>[0]> = {},
+): ReturnType<typeof awsKmsKeyProvider> {
   return awsKmsKeyProvider({ client: awsKmsClient(server.address), id: ID, ...change })
 }
 
@@ -60,7 +62,10 @@ describe('AWS KMS', () => {
     const said = asked.at(-1)?.body['EncryptionContext'] as Record<string, string>
     expect(Object.keys(said)).toEqual(['guise:context'])
     expect(fromBase64(said['guise:context'] ?? '')).toEqual(other)
-    expect(await failureOf(kms.unwrap(wrapped, other))).toMatchObject({ code: 'ERR_KEYS_RING', retryable: false })
+    expect(await failureOf(kms.unwrap(wrapped, other))).toMatchObject({
+      code: 'ERR_KEYS_RING',
+      retryable: false,
+    })
     expect(await failureOf(kms.unwrap(wrapped, fresh()))).toMatchObject({ code: 'ERR_KEYS_DESTROYED' })
     const altered = Uint8Array.from(wrapped)
     altered[altered.length - 1]! ^= 1
@@ -98,7 +103,8 @@ describe('AWS KMS', () => {
     const wraps = providers.map((kms) => kms.wrap(SECRET, context))
     await vi.waitFor(() => expect(held).toHaveLength(2))
     for (const go of held) go()
-    for (const wrapped of await Promise.all(wraps)) expect(await provider().unwrap(wrapped, context)).toEqual(SECRET)
+    for (const wrapped of await Promise.all(wraps))
+      expect(await provider().unwrap(wrapped, context)).toEqual(SECRET)
     const made = [...server.keys.values()].filter(({ id }) => !before.has(id))
     expect(made.map(({ state }) => state).toSorted()).toEqual(['Enabled', 'PendingDeletion'])
     expect(keyOf(context).state).toBe('Enabled')
@@ -170,15 +176,24 @@ describe('destruction in AWS KMS', () => {
     await provider().wrap(SECRET, context)
     const silent = withClient({ scheduleKeyDeletion: async () => ({}) })
     expect(await failureOf(silent.destroy(context))).toMatchObject(OUTAGE)
-    expect(await failureOf(withClient({ describeKey: async () => {
-      throw new Error('down')
-    } }).destroy(context))).toMatchObject(OUTAGE)
+    expect(
+      await failureOf(
+        withClient({
+          describeKey: async () => {
+            throw new Error('down')
+          },
+        }).destroy(context),
+      ),
+    ).toMatchObject(OUTAGE)
     const denied = withClient({
       scheduleKeyDeletion: async () => {
         throw Object.assign(new Error(), { name: 'AccessDeniedException' })
       },
     })
-    expect(await failureOf(denied.destroy(context))).toMatchObject({ code: 'ERR_KEYS_DENIED', retryable: false })
+    expect(await failureOf(denied.destroy(context))).toMatchObject({
+      code: 'ERR_KEYS_DENIED',
+      retryable: false,
+    })
   })
 })
 
@@ -269,7 +284,9 @@ describe('a call of AWS KMS', () => {
       controller.abort(new Error('enough'))
       expect(await failureOf(waiting)).toMatchObject({ message: 'enough' })
       await vi.waitFor(() => expect(server.left).toBe(left + 1))
-      expect(await failureOf(call(AbortSignal.abort(new Error('before'))))).toMatchObject({ message: 'before' })
+      expect(await failureOf(call(AbortSignal.abort(new Error('before'))))).toMatchObject({
+        message: 'before',
+      })
     }
   })
 

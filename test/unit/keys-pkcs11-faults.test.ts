@@ -82,7 +82,14 @@ const OUTAGE = { code: 'ERR_KEYS_PROVIDER', retryable: true }
 
 describe('a token that fails in', () => {
   const calls = {
-    wrap: ['C_FindObjectsInit', 'C_FindObjects', 'C_GenerateKeyAsync', 'C_GenerateRandom', 'C_EncryptInit', 'C_EncryptAsync'],
+    wrap: [
+      'C_FindObjectsInit',
+      'C_FindObjects',
+      'C_GenerateKeyAsync',
+      'C_GenerateRandom',
+      'C_EncryptInit',
+      'C_EncryptAsync',
+    ],
     unwrap: ['C_FindObjectsInit', 'C_FindObjectsFinal', 'C_DecryptInit', 'C_DecryptAsync'],
     destroy: ['C_FindObjects', 'C_DestroyObject', 'C_CreateObject', 'C_GetAttributeValue'],
   } as const
@@ -115,9 +122,15 @@ describe('a token', () => {
     const context = fresh()
     const wrapped = await token.wrap(SECRET, context)
     script.plan = (call) => (call === 'C_DecryptInit' ? returns('CKR_KEY_FUNCTION_NOT_PERMITTED') : undefined)
-    expect(await failureOf(token.unwrap(wrapped, context))).toMatchObject({ code: 'ERR_KEYS_DENIED', retryable: false })
+    expect(await failureOf(token.unwrap(wrapped, context))).toMatchObject({
+      code: 'ERR_KEYS_DENIED',
+      retryable: false,
+    })
     script.plan = (call) => (call === 'C_EncryptInit' ? returns('CKR_MECHANISM_INVALID') : undefined)
-    expect(await failureOf(token.wrap(SECRET, context))).toMatchObject({ code: 'ERR_KEYS_INPUT', retryable: false })
+    expect(await failureOf(token.wrap(SECRET, context))).toMatchObject({
+      code: 'ERR_KEYS_INPUT',
+      retryable: false,
+    })
     script.plan = (call) => (call === 'C_FindObjectsInit' ? returns('CKR_ENCRYPTED_DATA_INVALID') : undefined)
     expect(await failureOf(token.unwrap(wrapped, context))).toMatchObject({ code: 'ERR_KEYS_RING' })
     script.plan = (call) => (call === 'C_FindObjectsInit' ? new TypeError('the addon is broken') : undefined)
@@ -132,7 +145,8 @@ describe('a token', () => {
     const first = await failureOf(token.wrap(SECRET, context))
     expect(first).toMatchObject({ code: 'ERR_KEYS_DENIED', retryable: false })
     expect(String(first)).not.toContain('0000')
-    for (let attempt = 0; attempt < 9; attempt++) expect(await failureOf(token.wrap(SECRET, context))).toBe(first)
+    for (let attempt = 0; attempt < 9; attempt++)
+      expect(await failureOf(token.wrap(SECRET, context))).toBe(first)
     expect(count('C_Login')).toBe(1)
     await provider().wrap(SECRET, context)
   })
@@ -229,6 +243,8 @@ test('the package is asked for by name when it is missing', () => {
     const provider = pkcs11KeyProvider({ module: '/nonexistent', token: 'a', pin: 'b' })
     await provider.wrap(new Uint8Array(32), new Uint8Array(1)).catch((error) => console.log(error.code, error.message))`
   const entry = String(new URL('../../dist/pkcs11.js', import.meta.url))
-  const said = execFileSync(process.execPath, ['--input-type=module', '-e', source, entry], { encoding: 'utf8' })
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', source, entry], {
+    encoding: 'utf8',
+  })
   expect(said).toMatch(/^ERR_KEYS_ABSENT .*pkcs11js/)
 })

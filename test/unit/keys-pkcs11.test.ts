@@ -51,7 +51,10 @@ describe('a token', () => {
     const other = fresh()
     expect(await failureOf(token.unwrap(first, other))).toMatchObject({ code: 'ERR_KEYS_DESTROYED' })
     await token.wrap(SECRET, other)
-    expect(await failureOf(token.unwrap(first, other))).toMatchObject({ code: 'ERR_KEYS_RING', retryable: false })
+    expect(await failureOf(token.unwrap(first, other))).toMatchObject({
+      code: 'ERR_KEYS_RING',
+      retryable: false,
+    })
   })
 
   test('every altered byte is refused, and so is another length', async () => {
@@ -63,7 +66,9 @@ describe('a token', () => {
       altered[at]! ^= 1
       expect(await failureOf(token.unwrap(altered, context))).toMatchObject({ code: 'ERR_KEYS_RING' })
     }
-    expect(await failureOf(token.unwrap(wrapped.subarray(0, 60), context))).toMatchObject({ code: 'ERR_KEYS_RING' })
+    expect(await failureOf(token.unwrap(wrapped.subarray(0, 60), context))).toMatchObject({
+      code: 'ERR_KEYS_RING',
+    })
     expect(await token.unwrap(wrapped, context)).toEqual(SECRET)
   })
 
@@ -78,8 +83,20 @@ describe('a token', () => {
     api.C_FindObjectsFinal(session)
     expect(keys).toHaveLength(1)
     const key = keys[0]!
-    const names = ['SENSITIVE', 'EXTRACTABLE', 'NEVER_EXTRACTABLE', 'ALWAYS_SENSITIVE', 'WRAP', 'UNWRAP', 'DERIVE'] as const
-    const attributes = api.C_GetAttributeValue(session, key, names.map((name) => ({ type: c[`CKA_${name}`] })))
+    const names = [
+      'SENSITIVE',
+      'EXTRACTABLE',
+      'NEVER_EXTRACTABLE',
+      'ALWAYS_SENSITIVE',
+      'WRAP',
+      'UNWRAP',
+      'DERIVE',
+    ] as const
+    const attributes = api.C_GetAttributeValue(
+      session,
+      key,
+      names.map((name) => ({ type: c[`CKA_${name}`] })),
+    )
     expect(attributes.map(({ value }) => value[0])).toEqual([1, 0, 1, 1, 0, 0, 0])
     expect(() => api.C_GetAttributeValue(session, key, [{ type: c.CKA_VALUE }])).toThrow(/SENSITIVE/)
     api.C_CloseSession(session)
@@ -147,7 +164,9 @@ describe('a token', () => {
 
   test('no file of the token holds the secret or the PIN', async () => {
     await provider().wrap(SECRET, fresh())
-    const files = readdirSync(soft.folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile())
+    const files = readdirSync(soft.folder, { recursive: true, withFileTypes: true }).filter((file) =>
+      file.isFile(),
+    )
     expect(files.length).toBeGreaterThan(2)
     for (const file of files) {
       const bytes = readFileSync(join(file.parentPath, file.name))
@@ -164,7 +183,9 @@ describe('a call', () => {
     for (const call of [token.wrap(SECRET, context, { signal }), token.destroy(context, { signal })]) {
       expect(await failureOf(call)).toMatchObject({ message: 'enough' })
     }
-    expect(await failureOf(token.unwrap(new Uint8Array(61), context, { signal }))).toMatchObject({ message: 'enough' })
+    expect(await failureOf(token.unwrap(new Uint8Array(61), context, { signal }))).toMatchObject({
+      message: 'enough',
+    })
   })
 
   test('wrong arguments are refused before the token is asked', async () => {

@@ -50,7 +50,10 @@ describe('transit', () => {
     expect(new TextDecoder().decode(wrapped)).toMatch(/^vault:v1:/)
     expect(await provider().unwrap(wrapped, context)).toEqual(SECRET)
     await transit.wrap(SECRET, other)
-    expect(await failureOf(transit.unwrap(wrapped, other))).toMatchObject({ code: 'ERR_KEYS_RING', retryable: false })
+    expect(await failureOf(transit.unwrap(wrapped, other))).toMatchObject({
+      code: 'ERR_KEYS_RING',
+      retryable: false,
+    })
     expect(await failureOf(transit.unwrap(wrapped, fresh()))).toMatchObject({ code: 'ERR_KEYS_DESTROYED' })
     expect(server.keys.get(nameOf(context))).toMatchObject({ type: 'aes256-gcm96', exportable: false })
     const said = server.asked.findLast(({ path }) => path.endsWith(`encrypt/${nameOf(context)}`))
@@ -99,7 +102,10 @@ describe('transit', () => {
     expect(confirmedAt).toBeGreaterThanOrEqual(before)
     expect(confirmedAt).toBeLessThanOrEqual(Date.now())
     expect((await transit.destroy(gone)).confirmedAt).toBeGreaterThanOrEqual(confirmedAt)
-    expect(await failureOf(transit.unwrap(wrapped, gone))).toMatchObject({ code: 'ERR_KEYS_DESTROYED', retryable: false })
+    expect(await failureOf(transit.unwrap(wrapped, gone))).toMatchObject({
+      code: 'ERR_KEYS_DESTROYED',
+      retryable: false,
+    })
     expect(await transit.unwrap(other, kept)).toEqual(SECRET)
   })
 
@@ -135,7 +141,11 @@ describe('transit', () => {
     expect(await transit.unwrap(await transit.wrap(SECRET, context), context)).toEqual(SECRET)
     expect([...mounted.keys.keys()]).toEqual([`face-${toHex(sha256(context))}`])
     expect(tokens).toEqual([])
-    expect(await failureOf(transitKeyProvider({ address: mounted.address, token: 'hvs.example' }).wrap(SECRET, context))).toMatchObject({
+    expect(
+      await failureOf(
+        transitKeyProvider({ address: mounted.address, token: 'hvs.example' }).wrap(SECRET, context),
+      ),
+    ).toMatchObject({
       code: 'ERR_KEYS_INPUT',
     })
     await mounted.close()
@@ -201,12 +211,21 @@ describe('a call of transit', () => {
     const wrapped = await transit.wrap(SECRET, context)
     server.outage = () => 'drop'
     expect(await failureOf(transit.unwrap(wrapped, context))).toMatchObject(OUTAGE)
-    const answers = [{ data: {} }, { data: { plaintext: 'AAAA' } }, { data: { plaintext: 'A*AA' } }, { data: { plaintext: 7 } }]
+    const answers = [
+      { data: {} },
+      { data: { plaintext: 'AAAA' } },
+      { data: { plaintext: 'A*AA' } },
+      { data: { plaintext: 7 } },
+    ]
     for (const body of answers) {
       server.outage = () => ({ status: 200, body })
       expect(await failureOf(transit.unwrap(wrapped, context))).toMatchObject(OUTAGE)
     }
-    for (const body of [{ data: {} }, { data: { ciphertext: 'nothing' } }, { data: { ciphertext: `vault:v1:${'A'.repeat(5000)}` } }]) {
+    for (const body of [
+      { data: {} },
+      { data: { ciphertext: 'nothing' } },
+      { data: { ciphertext: `vault:v1:${'A'.repeat(5000)}` } },
+    ]) {
       server.outage = () => ({ status: 200, body })
       expect(await failureOf(transit.wrap(SECRET, context))).toMatchObject(OUTAGE)
     }
@@ -234,7 +253,9 @@ describe('a call of transit', () => {
       controller.abort(new Error('enough'))
       expect(await failureOf(waiting)).toMatchObject({ message: 'enough' })
       await vi.waitFor(() => expect(server.left).toBe(left + 1))
-      expect(await failureOf(call(AbortSignal.abort(new Error('before'))))).toMatchObject({ message: 'before' })
+      expect(await failureOf(call(AbortSignal.abort(new Error('before'))))).toMatchObject({
+        message: 'before',
+      })
     }
   })
 
@@ -257,10 +278,23 @@ describe('a call of transit', () => {
 
   test('with wrong arguments is refused', async () => {
     const refused = expect.objectContaining({ code: 'ERR_KEYS_INPUT' })
-    for (const address of ['http://vault.example:8200', 'https://vault/?a', 'https://user@vault', 'vault:8200', '']) {
+    for (const address of [
+      'http://vault.example:8200',
+      'https://vault/?a',
+      'https://user@vault',
+      'vault:8200',
+      '',
+    ]) {
       expect(() => provider({ address })).toThrow(refused)
     }
-    for (const change of [{ mount: '/transit' }, { mount: '..//a' }, { namespace: 'a b' }, { prefix: '-' }, { token: '' }, { id: '' }]) {
+    for (const change of [
+      { mount: '/transit' },
+      { mount: '..//a' },
+      { namespace: 'a b' },
+      { prefix: '-' },
+      { token: '' },
+      { id: '' },
+    ]) {
       expect(() => provider(change)).toThrow(refused)
     }
     expect(() => provider({ fetch: 7 as unknown as TransitFetch })).toThrow(refused)
@@ -275,7 +309,9 @@ test('secrets of any length go through base64 as bytes', () => {
     const bytes = Uint8Array.from({ length }, (_, at) => (at * 41 + length * 7) & 255)
     const text = new TextDecoder().decode(base64Bytes(bytes))
     expect(text).toBe(Buffer.from(bytes).toString('base64'))
-    const json = new TextEncoder().encode(`{"plaintexts":"AA","data" : {"plaintext" :\n "${text.replaceAll('/', '\\/')}"}}`)
+    const json = new TextEncoder().encode(
+      `{"plaintexts":"AA","data" : {"plaintext" :\n "${text.replaceAll('/', '\\/')}"}}`,
+    )
     expect(secretField(json, 'plaintext')).toEqual(bytes)
     expect(readText(json, 'plaintext')).toBe(text)
   }

@@ -170,17 +170,37 @@ function movedFiles(): KitFile[] {
   const many = Array.from({ length: 17 }, (_, i): Value => [`former-${i}`, [1], [1], new Uint8Array(0)])
   return [
     ...family(good, [
-      fault('keyring-moved-format-1', RING, 'A list of former providers under format 1.', remade(moved, { format: 1 })),
+      fault(
+        'keyring-moved-format-1',
+        RING,
+        'A list of former providers under format 1.',
+        remade(moved, { format: 1 }),
+      ),
       former('to-none', 'Format 2 without a former provider.'),
-      former('from-itself', 'The provider of the ring named as a former one.', ['local', [1], [1], new Uint8Array(0)]),
+      former('from-itself', 'The provider of the ring named as a former one.', [
+        'local',
+        [1],
+        [1],
+        new Uint8Array(0),
+      ]),
       former('twice', 'A former provider named twice.', FORMER, FORMER),
       former('nameless', 'A former provider without a name.', ['', [1], [1], new Uint8Array(0)]),
       former('no-epochs', 'A former provider that holds no epoch.', ['former', [], [1], new Uint8Array(0)]),
       former('epochs-reordered', 'Epochs that do not ascend.', ['former', [2, 1], [1], new Uint8Array(0)]),
       former('epoch-0', 'Epoch 0.', ['former', [0, 1], [1], new Uint8Array(0)]),
-      former('epoch-unknown', 'An epoch that the ring does not have.', ['former', [6], [1], new Uint8Array(0)]),
+      former('epoch-unknown', 'An epoch that the ring does not have.', [
+        'former',
+        [6],
+        [1],
+        new Uint8Array(0),
+      ]),
       former('no-versions', 'No version.', ['former', [1], [], new Uint8Array(0)]),
-      former('version-unknown', 'A version that the ring does not have.', ['former', [1], [2], new Uint8Array(0)]),
+      former('version-unknown', 'A version that the ring does not have.', [
+        'former',
+        [1],
+        [2],
+        new Uint8Array(0),
+      ]),
       former('proof-4097-bytes', 'A proof that is too long.', ['former', [1], [1], new Uint8Array(4097)]),
       former('seventeen', 'Seventeen former providers.', ...many),
     ]),
