@@ -29,6 +29,8 @@ const resolve = {
   alias: [
     ...entries.map((name) => ({ find: new RegExp(`^guise/${name}$`), replacement: entryFile(name) })),
     { find: /^guise$/, replacement: entryFile('index') },
+    // Examples import what their readers have.
+    { find: /^@aws-sdk\/client-kms$/, replacement: `${root}test/support/aws-sdk.ts` },
     // White-box tests follow the same switch, so that a class is never loaded twice.
     ...(fromDist ? [{ find: /^(?:\.\.\/)+src\/(.*)\.ts$/, replacement: `${root}dist/$1.js` }] : []),
   ],
