@@ -5,6 +5,12 @@ export {
   type AwsKeyMetadata,
   type AwsKmsClient,
   type AwsKmsKeyOptions,
+  type AwsKmsKeyProvider,
   awsKmsKeyProvider,
 } from './keys/aws-kms.ts'
-export { type TransitFetch, type TransitKeyOptions, transitKeyProvider } from './keys/transit.ts'
+export {
+  type TransitFetch,
+  type TransitKeyOptions,
+  type TransitKeyProvider,
+  transitKeyProvider,
+} from './keys/transit.ts'

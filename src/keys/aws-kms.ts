@@ -65,6 +65,12 @@ export interface AwsKmsKeyOptions {
   readonly waitingDays?: number
 }
 
+/** A provider that can destroy. */
+export interface AwsKmsKeyProvider extends Required<KeyProvider> {
+  /** `[AwsKmsKeyProvider]`. */
+  toString(): string
+}
+
 const CONTEXT_BYTES = [1, 1024] as const
 const SECRET_BYTES = 32
 const MAX_WRAPPED_BYTES = 4096
@@ -83,7 +89,7 @@ const CONTEXT_NAME = 'guise:context'
  * const provider = awsKmsKeyProvider({ client: new KMS({ region: 'eu-central-1' }), id: 'aws-kms:eu-central-1:111122223333' })
  * ```
  */
-export function awsKmsKeyProvider(options: AwsKmsKeyOptions): Required<KeyProvider> {
+export function awsKmsKeyProvider(options: AwsKmsKeyOptions): AwsKmsKeyProvider {
   checkObject(options, 'options', badInput)
   const client = checkObject(options.client, 'client', badInput)
   for (const call of CALLS) checkFunction(client[call], `client.${call}`, badInput)
@@ -108,7 +114,7 @@ interface Named {
   readonly EncryptionContext: Record<string, string>
 }
 
-class AwsKmsProvider implements Required<KeyProvider> {
+class AwsKmsProvider implements AwsKmsKeyProvider {
   readonly id: string
   readonly #client: AwsKmsClient
   readonly #prefix: string

@@ -31,10 +31,8 @@ import {
 import type { CheckStep, RingAccess, RingReader } from './ring-access.ts'
 import { isHeldElsewhere, requireOpenable } from './transition.ts'
 
-/** Other processes change the ring meanwhile, but not so often in a row by chance. */
-const MAX_ATTEMPTS = 8
-/** The one of a wrap, the primary one, and one that is about to become it. */
-const EPOCHS_OF_A_VERB = 3
+const MAX_ATTEMPTS = 8 // Other processes change the ring meanwhile, but not so often in a row by chance.
+const EPOCHS_OF_A_VERB = 3 // The one of a wrap, the primary one, and one that is about to become it.
 const TABLE = 'keyrings'
 
 /** The ring as last read, with the row's version in the store and its tag. */

@@ -21,7 +21,7 @@ export function isMissingKey(answer: TransitAnswer): boolean {
 /** The error of this library for an answer that is not the one hoped for. */
 export function transitFailure(answer: TransitAnswer): KeysError {
   const { status } = answer
-  const cause = new Error(`transit answers ${status}: ${sentence(answer)}`)
+  const cause = `transit answers ${status}: ${sentence(answer)}`
   if (isMissingKey(answer)) return noKey(cause)
   if (status === 403 || status === 401)
     return new KeysError('ERR_KEYS_DENIED', 'the transit server refuses the caller', { cause })

@@ -41,6 +41,12 @@ export interface TransitKeyOptions {
   readonly fetch?: TransitFetch
 }
 
+/** A provider that can destroy. */
+export interface TransitKeyProvider extends Required<KeyProvider> {
+  /** `[TransitKeyProvider]`. */
+  toString(): string
+}
+
 const CONTEXT_BYTES = [1, 1024] as const
 const SECRET_BYTES = 32
 const MAX_WRAPPED_BYTES = 4096
@@ -62,7 +68,7 @@ const WRAPPED = /^vault:v\d+:[A-Za-z0-9+/]+={0,2}$/
  * const provider = transitKeyProvider({ address: 'https://vault.example:8200', token: () => readFile('/run/vault/token', 'utf8') })
  * ```
  */
-export function transitKeyProvider(options: TransitKeyOptions): Required<KeyProvider> {
+export function transitKeyProvider(options: TransitKeyOptions): TransitKeyProvider {
   checkObject(options, 'options', badInput)
   const address = checkText(options.address, 'address', { maxBytes: 512, pattern: ADDRESS }, badInput)
   const mount = checkText(options.mount ?? 'transit', 'mount', { maxBytes: 128, pattern: PATH }, badInput)
@@ -75,7 +81,7 @@ export function transitKeyProvider(options: TransitKeyOptions): Required<KeyProv
   const id = checkText(options.id ?? `transit:${address}/${place}`, 'id', { maxBytes: 256 }, badInput)
   const token = options.token
   if (typeof token !== 'function') checkText(token, 'token', { maxBytes: 4096 }, badInput)
-  const fetch = options.fetch ?? (globalThis.fetch as TransitFetch)
+  const fetch = options.fetch ?? globalThis.fetch
   checkFunction(fetch, 'fetch', badInput)
   const url = `${address}/v1/${mount}`
   const ask = typeof token === 'function' ? token : (): string => token
@@ -90,7 +96,7 @@ interface TransitPlace {
   readonly fetch: TransitFetch
 }
 
-class TransitProvider implements Required<KeyProvider> {
+class TransitProvider implements TransitKeyProvider {
   readonly id: string
   readonly #place: TransitPlace
   /** Keys that are there, because they were used or made: the next wrap need not ask. */

@@ -255,7 +255,7 @@ describe('the keys of a former provider', () => {
   })
 })
 
-describe('KEYS-26 the table of providers:', () => {
+describe('the table of providers:', () => {
   type State = 'current' | 'former' | 'held' | 'ending' | 'unnamed'
   /** Brings provider `old` into a state of the ring. */
   async function bring(state: State): Promise<Move> {
@@ -288,7 +288,7 @@ describe('KEYS-26 the table of providers:', () => {
     ['unnamed', 'destroy', 'refused'],
   ] as const
   for (const [state, verb, result] of table) {
-    test(`${verb} on ${state}: ${result}`, async () => {
+    test(`KEYS-26 ${verb} on ${state}: ${result}`, async () => {
       const { keyring, store } = await bring(state)
       const before = await ringRow(store)
       const act = (): Promise<unknown> =>
@@ -307,7 +307,7 @@ describe('KEYS-26 the table of providers:', () => {
     })
   }
 
-  test('migrate on unnamed: third', async () => {
+  test('KEYS-26 migrate on unnamed: third', async () => {
     const { hsm, store } = await bring('unnamed')
     const wide = await openKeyring({
       realm: REALM,

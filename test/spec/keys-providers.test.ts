@@ -145,7 +145,7 @@ for (const [name, make] of Object.entries(PROVIDERS)) {
   })
 }
 
-describe('KEYS-17', () => {
+describe('a failure', () => {
   const sentences = [
     ['an outage', { status: 500 }, { status: 502 }, 'ERR_KEYS_PROVIDER'],
     [
@@ -174,7 +174,7 @@ describe('KEYS-17', () => {
     ],
   ] as const
   for (const [what, ofAws, ofTransit, code] of sentences) {
-    test(`${what} reaches the caller of the keyring as ${code}, and leaves the ring as it was`, async () => {
+    test(`KEYS-17 ${what} reaches the caller of the keyring as ${code}, and leaves the ring as it was`, async () => {
       for (const [make, plan] of [
         [PROVIDERS['aws kms'], () => (aws.outage = () => ofAws)],
         [PROVIDERS['transit'], () => (transit.outage = () => ofTransit)],

@@ -12,7 +12,10 @@ export class KMS implements AwsKmsClient {
   readonly decrypt: AwsKmsClient['decrypt']
   readonly scheduleKeyDeletion: AwsKmsClient['scheduleKeyDeletion']
 
-  constructor(_: { readonly region: string; readonly maxAttempts?: number }) {
+  readonly config: { readonly region: string; readonly maxAttempts?: number }
+
+  constructor(config: { readonly region: string; readonly maxAttempts?: number }) {
+    this.config = config
     const client = awsKmsClient(process.env['AWS_ENDPOINT_URL_KMS'] ?? '')
     this.createKey = client.createKey
     this.createAlias = client.createAlias

@@ -60,7 +60,7 @@ function answer(server: TransitServer, mount: string, asked: Asked): Answered {
 }
 
 function createKey(server: TransitServer, name: string, { body }: Asked): Answered {
-  const type = String(body['type'] ?? 'aes256-gcm96')
+  const type = String(body['type'])
   if (!/^\w(?:[\w.-]+)?\w$/.test(name)) return refusal(404, 'unsupported path')
   if (!server.keys.has(name)) server.keys.set(name, newKey(type, body['exportable'] === true))
   return describeKey(server.keys.get(name), name)
@@ -143,5 +143,5 @@ function decrypt(key: Key | undefined, { body }: Asked): Answered {
 }
 
 function additional(body: Asked['body']): Uint8Array {
-  return Buffer.from(String(body['associated_data'] ?? ''), 'base64')
+  return Buffer.from(String(body['associated_data']), 'base64')
 }

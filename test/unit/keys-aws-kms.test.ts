@@ -317,9 +317,9 @@ describe('a call of AWS KMS', () => {
       { decrypt: async () => ({}) },
       { encrypt: async () => ({}) },
       { encrypt: async () => ({ CiphertextBlob: new Uint8Array(4097) }) },
-      { decrypt: () => Promise.reject('a text') },
+      { decrypt: () => Promise.reject(new Error('no name')) },
     ]) {
-      const kms = withClient(change as Partial<AwsKmsClient>)
+      const kms = withClient(change)
       const call = 'decrypt' in change ? kms.unwrap(wrapped, context) : kms.wrap(SECRET, context)
       expect(await failureOf(call)).toMatchObject(OUTAGE)
     }

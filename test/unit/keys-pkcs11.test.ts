@@ -118,6 +118,14 @@ describe('a token', () => {
     expect(await token.unwrap(other, kept)).toEqual(SECRET)
   })
 
+  test('confirms the destruction of a key that it never had, and makes none from then on', async () => {
+    const token = provider()
+    const context = fresh()
+    const confirmed = await token.destroy(context)
+    expect(await token.destroy(context)).toEqual(confirmed)
+    expect(await failureOf(token.wrap(SECRET, context))).toMatchObject({ code: 'ERR_KEYS_DESTROYED' })
+  })
+
   test('two processes that made a key at once: what either wrapped opens, and both keys are destroyed', async () => {
     const context = fresh()
     const token = provider()
