@@ -12,7 +12,7 @@ import type { Store } from '../store/store.ts'
 import { type CacheOptions, checkCache } from './cache.ts'
 import { badInput } from './errors.ts'
 import { asEpoch, epochContext, type KeyProvider, realmContext } from './provider.ts'
-import { ProviderSet } from './provider-set.ts'
+import { checkProviders } from './providers.ts'
 import { RealmKeys } from './realm-keys.ts'
 import { DESTROYED, ENABLED, findEpoch, newestVersion, type Ring } from './ring.ts'
 import type { RingAccess } from './ring-access.ts'
@@ -332,7 +332,7 @@ async function openState(options: KeyringOptions): Promise<{ state: RingState; c
   checkObject(options, 'options', badInput)
   const realm = checkRealm(options.realm, badInput)
   const cache = checkCache(options.cache)
-  const providers = new ProviderSet(options.provider, options.otherProviders, cache.timeoutMs)
+  const providers = checkProviders(options.provider, options.otherProviders, cache.timeoutMs)
   const store = checkObject(options.store, 'store', badInput)
   checkFunction(store['get'], 'store.get', badInput)
   checkFunction(store['commit'], 'store.commit', badInput)

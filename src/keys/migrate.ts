@@ -7,8 +7,9 @@ import type { CallOptions } from '../base/errors.ts'
 import { badInput, badWrap, KeysError } from './errors.ts'
 import { type Keyring, ringState } from './keyring.ts'
 import { epochContext, type GuardedProvider, realmContext } from './provider.ts'
+import { providerOf } from './providers.ts'
 import { RealmKeys } from './realm-keys.ts'
-import { DESTROYED, findSecret, newestVersion, type Ring, type RingFormer } from './ring.ts'
+import { DESTROYED, findSecret, MOST_FORMER, newestVersion, type Ring, type RingFormer } from './ring.ts'
 import { changeRing } from './ring-change.ts'
 import type { RingState } from './ring-state.ts'
 import { next } from './transition.ts'
@@ -33,7 +34,7 @@ import { wrapProved } from './wrap-fresh.ts'
  */
 export async function migrateKeyring(keyring: Keyring, to: string, options: CallOptions = {}): Promise<void> {
   const state = ringState(keyring)
-  const target = state.providers.of(checkText(to, 'to', { maxBytes: 256 }, badInput))
+  const target = providerOf(state.providers, checkText(to, 'to', { maxBytes: 256 }, badInput))
   await changeRing(state, { action: 'key-migrate' }, options, async (ring) => {
     if (ring.provider === to) return undefined
     requireReturn(ring, to)
@@ -62,7 +63,7 @@ export async function destroyFormerKeys(
   options: CallOptions = {},
 ): Promise<{ readonly confirmedAt: Millis }> {
   const state = ringState(keyring)
-  const former = state.providers.of(checkText(provider, 'provider', { maxBytes: 256 }, badInput))
+  const former = providerOf(state.providers, checkText(provider, 'provider', { maxBytes: 256 }, badInput))
   if (!former.canDestroy) throw badInput('this key provider cannot destroy keys')
   const event = { action: 'key-destroy' } as const
   await changeRing(state, event, options, async (ring) => {
@@ -92,7 +93,7 @@ async function rewrapped(
   target: GuardedProvider,
   options: CallOptions,
 ): Promise<Ring> {
-  const source = state.providers.of(ring.provider)
+  const source = providerOf(state.providers, ring.provider)
   const rewrap = async (wrapped: Uint8Array, context: Uint8Array): Promise<Uint8Array> => {
     const secret = await source.unwrap(wrapped, context, options)
     try {
@@ -119,6 +120,9 @@ async function rewrapped(
     proof: findSecret(ring, newestVersion(ring))?.wrapped ?? new Uint8Array(0),
   }
   const others = (ring.former ?? []).filter(({ provider }) => provider !== target.id)
+  if (others.length === MOST_FORMER) {
+    throw new KeysError('ERR_KEYS_FULL', `a ring names at most ${MOST_FORMER} former providers`)
+  }
   return next(ring, { provider: target.id, epochs, secrets, former: [...others, left] })
 }
 

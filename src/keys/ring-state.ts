@@ -14,7 +14,7 @@ import type { Store, StoredRow, StoreStep } from '../store/store.ts'
 import { type CacheOptions, SecretCache } from './cache.ts'
 import { badRing, disposed, KeysError } from './errors.ts'
 import { asEpoch, epochContext, type GuardedProvider, realmContext } from './provider.ts'
-import type { ProviderSet } from './provider-set.ts'
+import { canDestroy, type Providers, providerOf } from './providers.ts'
 import { RealmKeys } from './realm-keys.ts'
 import {
   DESTROYED,
@@ -57,7 +57,7 @@ export class RingState implements RingAccess {
   readonly realm: Realm
   readonly store: Store
   readonly journal: Journal
-  readonly providers: ProviderSet
+  readonly providers: Providers
   readonly #key: Uint8Array
   readonly #cache: SecretCache
   readonly #maxSecrets: number
@@ -67,7 +67,7 @@ export class RingState implements RingAccess {
   #versions: readonly number[] = []
   #closed = false
 
-  constructor(realm: Realm, store: Store, providers: ProviderSet, options: Required<CacheOptions>) {
+  constructor(realm: Realm, store: Store, providers: Providers, options: Required<CacheOptions>) {
     this.realm = realm
     this.store = store
     this.providers = providers
@@ -84,11 +84,12 @@ export class RingState implements RingAccess {
 
   /** The provider of the ring as last read; before that, the one for a new ring. */
   get provider(): GuardedProvider {
-    return this.providers.of(this.#view?.ring.provider ?? this.providers.first)
+    const [first] = this.providers.keys()
+    return providerOf(this.providers, this.#view?.ring.provider ?? first)
   }
 
   get canDestroy(): boolean {
-    return this.providers.canDestroy(this.ring)
+    return canDestroy(this.providers, this.ring)
   }
 
   get primary(): Epoch {
@@ -289,8 +290,7 @@ export class RingState implements RingAccess {
 
   /** Checks a row that differs from the one last read, and takes it over. */
   async #accept(row: StoredRow, options: CallOptions): Promise<void> {
-    const { first: provider, ids: others } = this.providers
-    const decoded = decodeRing(row.bytes, { realm: this.realm, provider, others })
+    const decoded = decodeRing(row.bytes, { realm: this.realm, provider: this.providers })
     const { ring, tag } = decoded
     // A version that was known before keeps its keys: a ring with another secret in its place does not fit them.
     const keys = await this.#newestKeys(ring, options)
@@ -336,7 +336,7 @@ export class RingState implements RingAccess {
   async #realmKeysFrom(ring: Ring, version: number, options: CallOptions): Promise<RealmKeys> {
     const name = realmName(version)
     const wrapped = requireVersion(ring, version)
-    const provider = this.providers.of(ring.provider)
+    const provider = providerOf(this.providers, ring.provider)
     for (;;) {
       this.#alive()
       const keys = this.#cache.get(name) as RealmKeys | undefined

@@ -56,11 +56,10 @@ export interface Ring {
   readonly former?: readonly RingFormer[]
 }
 
-/** Whose ring it may be: the provider, and others that this process has at hand. */
+/** Whose ring it may be: of this provider, or of one of those that are at hand. */
 export interface ExpectedRing {
   readonly realm: Realm
-  readonly provider: string
-  readonly others?: readonly string[]
+  readonly provider: string | { has(id: string): boolean }
 }
 
 /** A decoded row whose tag is yet to be checked: nothing of it is authentic before `ringIsGenuine`. */
@@ -73,9 +72,9 @@ export interface DecodedRing {
 const LABEL = labelBytes('guise/v1/ring')
 const FORMAT = 1
 /** Of a ring that names former providers, and of no other. */
-const FORMAT_WITH_FORMER = 2
+const FORMAT_MOVED = 2
 const KIND = 7
-const MOST_FORMER = 16
+export const MOST_FORMER = 16
 export const TAG_BYTES = 32
 const MAX_VERSION = 0xffff_ffff
 const MAX_MILLIS = 8_640_000_000_000_000
@@ -88,8 +87,9 @@ export function ringRowKey(realm: Realm): Uint8Array {
 /** The row's bytes. Throws `ERR_KEYS_FULL` when the ring no longer fits a row. */
 export function encodeRing(ring: Ring, ringKey: Uint8Array): Uint8Array {
   const { former = [] } = ring
+  const moved = former.map((item) => [item.provider, item.epochs, item.versions, item.proof])
   const body = encodeCbor([
-    former.length === 0 ? FORMAT : FORMAT_WITH_FORMER,
+    moved.length === 0 ? FORMAT : FORMAT_MOVED,
     KIND,
     ring.realm,
     ring.version,
@@ -98,13 +98,8 @@ export function encodeRing(ring: Ring, ringKey: Uint8Array): Uint8Array {
     ring.minAccepted,
     ring.epochs.map((item) => [item.epoch, item.status, item.createdMs, item.changedMs, item.wrapped]),
     ring.secrets.map((item) => [item.version, item.createdMs, item.wrapped]),
-    ...(former.length === 0
-      ? []
-      : [former.map((item) => [item.provider, item.epochs, item.versions, item.proof])]),
+    ...(moved.length === 0 ? [] : [moved]),
   ])
-  if (former.length > MOST_FORMER) {
-    throw new KeysError('ERR_KEYS_FULL', `a ring names at most ${MOST_FORMER} former providers`)
-  }
   if (body.length + TAG_BYTES > MAX_ROW_BYTES) {
     throw new KeysError('ERR_KEYS_FULL', `a ring has at most ${MAX_ROW_BYTES} bytes`)
   }
@@ -116,15 +111,10 @@ export function decodeRing(row: Uint8Array, expected: ExpectedRing): DecodedRing
   if (row.length <= TAG_BYTES || row.length > MAX_ROW_BYTES) throw badRing('it has the wrong length')
   const body = row.subarray(0, row.length - TAG_BYTES)
   const items = asList(decodeCbor(body, MAX_ROW_BYTES, badRing))
-  const [format, kind] = items
-  if (kind !== KIND || (format !== FORMAT && format !== FORMAT_WITH_FORMER)) {
+  const [format, kind, realm, version, provider, primary, minAccepted, epochs, secrets, former] = items
+  if ((format !== FORMAT && format !== FORMAT_MOVED) || kind !== KIND || items.length !== 8 + format) {
     throw badRing('its format is unknown')
   }
-  const [, , realm, version, provider, primary, minAccepted, epochs, secrets, former] = asArray(
-    items,
-    format === FORMAT ? 9 : 10,
-    badRing,
-  )
   if (asText(realm, 64, badRing) !== expected.realm) throw badRing('it is of another realm')
   const ring: Ring = {
     realm: expected.realm,
@@ -140,7 +130,7 @@ export function decodeRing(row: Uint8Array, expected: ExpectedRing): DecodedRing
   if (findEpoch(ring, ring.primary)?.status !== ENABLED) throw badRing('its primary epoch is not enabled')
   if (ring.minAccepted < 1 || ring.minAccepted > ring.primary)
     throw badRing('its lowest epoch is out of range')
-  if (ring.former !== undefined) checkFormer(ring, ring.former)
+  checkFormer(ring)
   return { ring, body, tag: row.subarray(body.length) }
 }
 
@@ -187,14 +177,13 @@ function readSecret(value: CborValue, index: number): RingSecret {
   }
 }
 
-function ownProvider(provider: string, expected: ExpectedRing): string {
-  if (provider === expected.provider || expected.others?.includes(provider) === true) return provider
+function ownProvider(id: string, { provider }: ExpectedRing): string {
+  if (typeof provider === 'string' ? id === provider : provider.has(id)) return id
   throw badRing('it is of another key provider')
 }
 
 function readFormer(value: CborValue): RingFormer {
   const [provider, epochs, versions, proof] = asArray(value, 4, badRing)
-  if (provider === '') throw badRing('a former provider has no name')
   return {
     provider: asText(provider, 256, badRing),
     epochs: readNumbers(epochs),
@@ -204,20 +193,23 @@ function readFormer(value: CborValue): RingFormer {
 }
 
 function readNumbers(value: CborValue | undefined): readonly number[] {
-  const numbers = asList(value).map((item) => asUint(item, MAX_VERSION, badRing))
-  const ascending = numbers.every((item, index) => item > (numbers[index - 1] ?? 0))
-  if (numbers.length === 0 || !ascending) throw badRing('a list of a former provider is not in order')
-  return numbers
+  return asList(value).map((item) => asUint(item, MAX_VERSION, badRing))
 }
 
-function checkFormer(ring: Ring, former: readonly RingFormer[]): void {
-  if (former.length === 0 || former.length > MOST_FORMER) throw badRing('its former providers are too many')
-  const names = new Set([ring.provider, ...former.map((item) => item.provider)])
-  if (names.size !== former.length + 1) throw badRing('it names a provider twice')
-  for (const { epochs, versions } of former) {
-    const known = (epochs.at(-1) ?? 0) <= ring.epochs.length && (versions.at(-1) ?? 0) <= ring.secrets.length
-    if (!known) throw badRing('a former provider wrapped what it does not know')
-  }
+/** Every provider has a name of its own, and held what the ring knows. */
+function checkFormer({ provider, former, epochs, secrets }: Ring): void {
+  if (former === undefined) return
+  const names = new Set([provider, ...former.map((item) => item.provider)])
+  const held = former.every(
+    (item) => item.provider !== '' && ascends(item.epochs, epochs) && ascends(item.versions, secrets),
+  )
+  if (held && former.length > 0 && former.length <= MOST_FORMER && names.size > former.length) return
+  throw badRing('its former providers are not in order')
+}
+
+function ascends(numbers: readonly number[], known: readonly unknown[]): boolean {
+  const last = numbers.at(-1) ?? 0
+  return last > 0 && last <= known.length && numbers.every((item, index) => item > (numbers[index - 1] ?? 0))
 }
 
 function asList(value: CborValue | undefined): readonly CborValue[] {

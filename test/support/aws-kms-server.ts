@@ -140,7 +140,7 @@ function metadata(key: Key): object {
 /** Sorted, as the service does: the order of the pairs does not count. */
 function additional(body: Asked['body']): Uint8Array {
   const context = (body['EncryptionContext'] ?? {}) as Record<string, string>
-  return Buffer.from(JSON.stringify(Object.entries(context).toSorted(([a], [b]) => (a < b ? -1 : 1))))
+  return Buffer.from(JSON.stringify(Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1))))
 }
 
 function encrypt(key: Key, body: Asked['body']): object {
