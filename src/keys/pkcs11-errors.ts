@@ -26,7 +26,7 @@ const INCAPABLE: readonly string[] = [
   'CKR_ATTRIBUTE_VALUE_INVALID',
   'CKR_ATTRIBUTE_TYPE_INVALID',
 ]
-/** What a token answers to a tag that does not fit. SoftHSM2 says CKR_GENERAL_ERROR there. */
+/** What a token answers to a tag that does not fit. */
 const UNOPENED: readonly string[] = [
   'CKR_ENCRYPTED_DATA_INVALID',
   'CKR_ENCRYPTED_DATA_LEN_RANGE',
@@ -43,7 +43,7 @@ export function isReturned(error: unknown, name: string): boolean {
   return returned(error) === name
 }
 
-/** True for a tag that does not fit: the ciphertext is of another key or context, or was altered. */
+/** True for a tag that does not fit: the ciphertext is of another key or context, or was altered. Of `CKR_GENERAL_ERROR` it may be. */
 export function isUnopened(error: unknown): boolean {
   const name = returned(error)
   return name !== undefined && (UNOPENED.includes(name) || name === 'CKR_GENERAL_ERROR')

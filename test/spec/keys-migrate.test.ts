@@ -320,6 +320,26 @@ describe('the table of providers:', () => {
     expect(wide.formerProviders).toEqual(['hsm'])
   })
 
+  test('providers that are no list, or have the same id, are refused', async () => {
+    const { hsm, store } = await bring('former')
+    const where = { realm: REALM, provider: hsm, store }
+    for (const otherProviders of [hsm, [hsm], [new FakeKms('hsm')], [{ id: 'x' }], [null]]) {
+      const opened = openKeyring({ ...where, otherProviders: otherProviders as unknown as FakeKms[] })
+      expect(await failureOf(opened)).toMatchObject({ code: 'ERR_KEYS_INPUT' })
+    }
+  })
+
+  test('a seventeenth former provider is one too many', async () => {
+    const store = memoryStore()
+    const providers = Array.from({ length: 18 }, (_, i) => new FakeKms(`kms-${i}`))
+    const [provider, ...otherProviders] = providers
+    const keyring = await createKeyring({ realm: REALM, provider: provider!, otherProviders, store })
+    for (let at = 1; at <= 16; at++) await migrateKeyring(keyring, `kms-${at}`)
+    expect(keyring.formerProviders).toHaveLength(16)
+    expect(await failureOf(migrateKeyring(keyring, 'kms-17'))).toMatchObject({ code: 'ERR_KEYS_FULL' })
+    expect(keyring.provider).toBe('kms-16')
+  })
+
   test('a provider that is not at hand is an input that is wrong', async () => {
     const { keyring } = await bring('former')
     for (const call of [migrateKeyring(keyring, 'nobody'), destroyFormerKeys(keyring, 'nobody')]) {

@@ -139,6 +139,20 @@ describe('a token', () => {
     expect(await token.unwrap(wrapped, context)).toEqual(SECRET)
   })
 
+  test('that fails in general while it opens is an outage, and no sign of an altered ring', async () => {
+    const token = provider()
+    const context = fresh()
+    const wrapped = await token.wrap(SECRET, context)
+    script.plan = (call) => (call === 'C_DecryptAsync' ? returns('CKR_GENERAL_ERROR') : undefined)
+    expect(await failureOf(token.unwrap(wrapped, context))).toMatchObject(OUTAGE)
+    script.plan = (call) => (call === 'C_DecryptAsync' ? returns('CKR_AEAD_DECRYPT_FAILED') : undefined)
+    expect(await failureOf(token.unwrap(wrapped, context))).toMatchObject({ code: 'ERR_KEYS_RING' })
+    script.plan = () => undefined
+    const altered = Uint8Array.from(wrapped)
+    altered[60]! ^= 1
+    expect(await failureOf(provider().unwrap(altered, context))).toMatchObject({ code: 'ERR_KEYS_RING' })
+  })
+
   test('is given a wrong PIN once: retries would lock it', async () => {
     const token = provider({ pin: '0000' })
     const context = fresh()
