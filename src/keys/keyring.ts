@@ -277,6 +277,8 @@ class StoredKeyring implements Keyring {
       // Another process finished the same destruction while this one asked the provider: both are done.
       if (asked && findEpoch(ring, epoch)?.status === DESTROYED) return undefined
       requireTransition(ring, 'destroy', epoch)
+      // One that looks in the wrong place finds no key there, and would confirm that.
+      await this.#state.askProvider(options)
       asked = true
       const confirmedAt = await this.#state.provider.destroy(epochContext(this.#state.realm, epoch), options)
       return { ring: withDestroyed(ring, epoch, confirmedAt ?? 0) }

@@ -30,7 +30,7 @@ export interface KeyProvider {
    * ahead when the provider waits. A second call gives the same instant, or a later one when the provider kept no
    * note of it. A provider without this method can never make an erasure irrecoverable.
    *
-   * A keyring asks only a provider that it has seen to open what it wrapped: a key that is not there is gone.
+   * A keyring has it unwrap something first (KEYS-27): a key that is not there is gone, and not elsewhere.
    */
   destroy?(context: Uint8Array, options?: CallOptions): Promise<{ readonly confirmedAt: Millis }>
 }

@@ -348,6 +348,20 @@ describe('the table of providers:', () => {
   })
 })
 
+test('KEYS-27 a provider that looks in the wrong place confirms no destruction', async () => {
+  const { old, hsm, store, keyring } = await move()
+  const elsewhere = new FakeKms('hsm')
+  const wrong = await openKeyring({ realm: REALM, provider: old, otherProviders: [elsewhere], store })
+  await migrateKeyring(keyring, 'hsm')
+  await keyring.disable(3)
+  await wrong.refresh()
+  expect(wrong.provider).toBe('hsm')
+  expect(await failureOf(wrong.destroy(3))).toMatchObject({ code: 'ERR_KEYS_PROVIDER' })
+  expect(elsewhere.count('destroy')).toBe(0)
+  await keyring.destroy(3)
+  expect(hsm.count('destroy')).toBe(1)
+})
+
 test('KEYS-24 the log tells of the migration and of each step of the destruction, refused ones too', async () => {
   const { keyring, store } = await move()
   await migrateKeyring(keyring, 'hsm', { actor: 'ann' })
