@@ -12,6 +12,7 @@ export {
   importEmbeddings,
 } from './intake/import.ts'
 export { type LocalKeyOptions, type LocalKeyProvider, localKeyProvider } from './keys/local.ts'
+export { destroyFormerKeys, migrateKeyring } from './keys/migrate.ts'
 export { type SelfSigned, selfSignedCertificate } from './quorum/https-certificate.ts'
 export { type HttpsPeer, type HttpsPeerOptions, httpsPeer } from './quorum/https-client.ts'
 export {

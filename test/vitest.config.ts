@@ -6,7 +6,19 @@ import { TallyReporter } from './reporter.ts'
 import { readmeExamples } from './tidy/readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const entries = ['node', 'lmdb', 'postgres', 'holder', 'evaluate', 'audit', 'quorum', 'otel', 'testing']
+const entries = [
+  'node',
+  'lmdb',
+  'postgres',
+  'holder',
+  'evaluate',
+  'audit',
+  'quorum',
+  'otel',
+  'kms',
+  'pkcs11',
+  'testing',
+]
 const fromDist = process.env['GUISE_TEST_DIST'] === '1'
 
 function entryFile(name: string): string {
@@ -17,6 +29,8 @@ const resolve = {
   alias: [
     ...entries.map((name) => ({ find: new RegExp(`^guise/${name}$`), replacement: entryFile(name) })),
     { find: /^guise$/, replacement: entryFile('index') },
+    // Examples import what their readers have.
+    { find: /^@aws-sdk\/client-kms$/, replacement: `${root}test/support/aws-sdk.ts` },
     // White-box tests follow the same switch, so that a class is never loaded twice.
     ...(fromDist ? [{ find: /^(?:\.\.\/)+src\/(.*)\.ts$/, replacement: `${root}dist/$1.js` }] : []),
   ],

@@ -22,7 +22,7 @@ signs it, and what was anchored stays beside the anchor. Vaults that are open on
 
   --realm NAME             the realm
   --store DIR              its LMDB store
-  --provider DIR           directory of the local key provider
+  --provider DIR           directory of the local key provider, or another as guise keys takes it
   --anchor FILE            the file of the file anchor
   --origin NAME            the log's name
   --log-key-file FILE      the seed of the log's key, 32 bytes

@@ -39,7 +39,7 @@ export const inspectionUsage: string = `Where
   --realm NAME             the realm
   --store DIR              LMDB store that holds keyring and codes
   --secrets DIR            LMDB store of the wraps, where they have their own
-  --provider DIR           directory of the local key provider
+  --provider DIR           directory of the local key provider, or another as guise keys takes it
 
 ${secretUsage}
 

@@ -3,13 +3,17 @@
 
 import { parseArgs } from 'node:util'
 import { createKeyring, type EpochInfo, type Keyring, openKeyring } from '../keys/keyring.ts'
+import { destroyFormerKeys, migrateKeyring } from '../keys/migrate.ts'
+import type { KeyProvider } from '../keys/provider.ts'
 import { lmdbStore } from '../store/lmdb.ts'
 import { exitCode, type Io, runCommand, table, UsageError } from './io.ts'
 import { needStore } from './needed-store.ts'
 import {
   needed,
   openProvider,
+  providerUsage,
   type SecretSource,
+  secondSecretOptions,
   secretOptions,
   secretSource,
   secretUsage,
@@ -17,7 +21,7 @@ import {
 } from './secret.ts'
 
 export const keysUsage: string = `
-Usage: guise keys <verb> [epoch] --realm NAME --store DIR --provider DIR <secret> [options]
+Usage: guise keys <verb> [epoch] --realm NAME --store DIR --provider PROVIDER <secret> [options]
 
 Verbs
   init            make the keyring of a realm
@@ -27,20 +31,28 @@ Verbs
   disable EPOCH   refuse its wraps
   enable EPOCH    accept them again
   destroy EPOCH   destroy a disabled epoch for good; asks for --yes
+  migrate         move the keyring to the provider --to; no template changes. With --destroy-old and --yes
+                  the keys that --provider still holds are destroyed afterwards
 
 Where
   --realm NAME             the realm
   --store DIR              LMDB store that holds the keyring
-  --provider DIR           directory of the local key provider
+  --provider PROVIDER      what guards the keyring
+  --to PROVIDER            of migrate: what is to guard it from now on
+
+${providerUsage}
 
 ${secretUsage}
+Of --to: the same names with --to- before them
 
 Options
   --json                   print JSON
-  --yes                    confirm destroy
+  --destroy-old            of migrate: destroy the keys of --provider once the keyring is under --to
+  --yes                    confirm destroy and --destroy-old
 `
 
-const VERBS = ['init', 'status', 'add', 'promote', 'disable', 'enable', 'destroy'] as const
+const VERBS = ['init', 'status', 'add', 'promote', 'disable', 'enable', 'destroy', 'migrate'] as const
+const WITHOUT_EPOCH: readonly Verb[] = ['init', 'status', 'add', 'migrate']
 const BECOMES = { promote: 'primary', disable: 'disabled', enable: 'enabled', destroy: 'destroyed' } as const
 
 type Verb = (typeof VERBS)[number]
@@ -53,6 +65,9 @@ interface Request {
   readonly store: string
   readonly provider: string
   readonly secret: SecretSource
+  /** Of `migrate`. */
+  readonly to: { readonly provider: string; readonly secret: SecretSource } | undefined
+  readonly destroyOld: boolean
   readonly json: boolean
 }
 
@@ -66,42 +81,58 @@ export function keysCommand(argv: readonly string[], io: Io): Promise<number> {
 
 async function perform(request: Request, io: Io): Promise<void> {
   if (request.verb !== 'init') needStore(request.store)
-  const provider = openProvider(request.provider, request.secret)
+  const open: (() => Promise<void> | void)[] = []
   try {
+    const provider = openProvider(request.provider, request.secret)
+    open.push(() => provider.close())
+    const { to } = request
+    const target = to && openProvider(to.provider, to.secret)
+    open.push(() => target?.close())
     const store = await lmdbStore({ path: request.store })
-    try {
-      const where = { realm: request.realm, provider, store }
-      const keyring = await (request.verb === 'init' ? createKeyring(where) : openKeyring(where))
-      try {
-        print(keyring, await apply(keyring, request), request.json, io)
-      } finally {
-        keyring.close()
-      }
-    } finally {
-      await store.close()
-    }
+    open.push(() => store.close())
+    const others = target === undefined ? {} : { otherProviders: [target] }
+    const where = { realm: request.realm, provider, store, ...others }
+    const keyring = await (request.verb === 'init' ? createKeyring(where) : openKeyring(where))
+    open.push(() => keyring.close())
+    const done =
+      target === undefined ? await apply(keyring, request) : await migrate(keyring, provider, target, request)
+    print(keyring, done, request.json, io)
   } finally {
-    provider.close()
+    for (const close of open.reverse()) await close()
   }
 }
 
 /** What was done, as a sentence; empty for `status`. */
 async function apply(keyring: Keyring, { verb, epoch }: Request): Promise<string> {
-  if (verb === 'status') return ''
   if (verb === 'init') return `realm ${keyring.realm} has a keyring`
   if (verb === 'add') return `epoch ${await keyring.add()} added; promote it when every process has seen it`
+  if (verb === 'status' || verb === 'migrate') return ''
   await keyring[verb](epoch)
   return `epoch ${epoch} is ${BECOMES[verb]}`
 }
 
+async function migrate(
+  keyring: Keyring,
+  old: KeyProvider,
+  target: KeyProvider,
+  { destroyOld }: Request,
+): Promise<string> {
+  await migrateKeyring(keyring, target.id)
+  const done = `realm ${keyring.realm} is under ${target.id}`
+  if (!destroyOld) return `${done}; ${old.id} keeps its keys until --destroy-old`
+  const { confirmedAt } = await destroyFormerKeys(keyring, old.id)
+  return `${done}; the keys of ${old.id} are destroyed, confirmed for ${instant(confirmedAt)}`
+}
+
 function print(keyring: Keyring, done: string, json: boolean, io: Io): void {
-  const { realm, primary, minAccepted, version, epochs } = keyring
+  const { realm, primary, minAccepted, version, epochs, provider, formerProviders } = keyring
   if (json) {
-    io.out(`${JSON.stringify({ realm, primary, minAccepted, version, epochs })}\n`)
+    io.out(`${JSON.stringify({ realm, primary, minAccepted, version, epochs, provider, formerProviders })}\n`)
     return
   }
   if (done !== '') io.out(`${done}\n\n`)
   io.out(table([['epoch', 'status', 'created', 'changed'], ...epochs.map(row)]))
+  for (const former of formerProviders) io.out(`\n${former} still holds keys of this keyring\n`)
 }
 
 function row({ epoch, status, createdAt, changedAt }: EpochInfo): readonly string[] {
@@ -128,6 +159,9 @@ function parse(argv: readonly string[]): Request {
       store: text,
       provider: text,
       ...secretOptions,
+      to: text,
+      ...secondSecretOptions,
+      'destroy-old': flag,
       json: flag,
       yes: flag,
     },
@@ -136,7 +170,7 @@ function parse(argv: readonly string[]): Request {
   const verb = VERBS.find((known) => known === verbText)
   if (verb === undefined)
     throw new UsageError(verbText === undefined ? 'a verb is missing' : 'the verb is unknown')
-  const takesEpoch = verb !== 'init' && verb !== 'status' && verb !== 'add'
+  const takesEpoch = !WITHOUT_EPOCH.includes(verb)
   if (rest.length > 0 || (!takesEpoch && epochText !== undefined)) throw new UsageError('too many arguments')
   const epoch = takesEpoch ? wholeNumber(epochText ?? '', 'EPOCH') : 0
   if (verb === 'destroy' && !values.yes) {
@@ -144,9 +178,21 @@ function parse(argv: readonly string[]): Request {
       'destroying an epoch makes every template it wraps unreadable for good: confirm with --yes',
     )
   }
+  const destroyOld = values['destroy-old']
+  if (verb !== 'migrate' && (values.to !== undefined || destroyOld)) {
+    throw new UsageError('--to and --destroy-old belong to migrate')
+  }
+  if (destroyOld && !values.yes) {
+    throw new UsageError('destroying the keys of a provider cannot be undone: confirm with --yes')
+  }
   return {
     verb,
     epoch,
+    to:
+      verb === 'migrate'
+        ? { provider: needed(values.to, '--to'), secret: secretSource(values, 'to-') }
+        : undefined,
+    destroyOld,
     realm: needed(values.realm, '--realm'),
     store: needed(values.store, '--store'),
     provider: needed(values.provider, '--provider'),

@@ -1,6 +1,7 @@
 /** Unwrapped secrets: bounded in number and in time, wiped when dropped, unwrapped once for all who wait (SPEC §4.4). @module */
 
 import { checkInteger } from '../base/check.ts'
+import { unlessAborted } from './abortable.ts'
 import { badInput, disposed } from './errors.ts'
 
 /** How many unwrapped secrets a keyring holds, for how long, and how long it waits for its provider. */
@@ -107,7 +108,7 @@ export class SecretCache {
     const flight = this.#flights.get(key) ?? this.#depart(key, load)
     flight.waiting++
     try {
-      await (signal === undefined ? flight.done : abortable(flight.done, signal))
+      await unlessAborted(flight.done, signal, () => undefined)
     } finally {
       if (--flight.waiting === 0) this.#land(key, flight)
     }
@@ -142,19 +143,4 @@ export class SecretCache {
 /** What a timer is in Node; browsers give a number. */
 interface NodeTimer {
   unref(): void
-}
-
-/** Settles as `done` does, or rejects with the reason of the signal when that comes first. */
-async function abortable(done: Promise<void>, signal: AbortSignal): Promise<void> {
-  let stop = (): void => undefined
-  const aborted = new Promise<void>((resolve) => {
-    stop = resolve
-  })
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    await Promise.race([done, aborted])
-    signal.throwIfAborted()
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
 }

@@ -15,15 +15,17 @@ export type KeysErrorCode =
   | 'ERR_KEYS_TRANSITION'
   /** The epoch lies below the lowest one still accepted. */
   | 'ERR_KEYS_RETIRED'
-  /** The epoch is disabled. */
+  /** The epoch, or the key that the provider holds for it, is disabled. */
   | 'ERR_KEYS_DISABLED'
+  /** The provider knows the caller and refuses: a permission, a token or a PIN is wrong. */
+  | 'ERR_KEYS_DENIED'
   /** The epoch, or the key that the provider held for it, has been destroyed. */
   | 'ERR_KEYS_DESTROYED'
   /** The ring knows no such epoch. */
   | 'ERR_KEYS_UNKNOWN_EPOCH'
   /** The ring knows no such version of the realm keys. */
   | 'ERR_KEYS_UNKNOWN_VERSION'
-  /** The stored ring is malformed, altered, older than one seen before, or of another realm or provider. */
+  /** The stored ring or a secret in it is malformed, altered, older than one seen before, or of another realm, context or provider. */
   | 'ERR_KEYS_RING'
   /** The ring, or the cache, has no room for another epoch or version. */
   | 'ERR_KEYS_FULL'
@@ -63,6 +65,17 @@ export function badInput(why: string): KeysError {
 /** Makes the error of a ring that must not be used. */
 export function badRing(why: string): KeysError {
   return new KeysError('ERR_KEYS_RING', `the ring is refused: ${why}`)
+}
+
+/** Makes the error of a wrapped secret that the provider's key does not open. */
+export function badWrap(cause?: unknown): KeysError {
+  const why = 'the ring is refused: a wrapped secret was altered or belongs to another context'
+  return new KeysError('ERR_KEYS_RING', why, { cause })
+}
+
+/** Makes the error of a context whose key is not there any more. */
+export function noKey(cause?: unknown): KeysError {
+  return new KeysError('ERR_KEYS_DESTROYED', 'the provider holds no key for this context', { cause })
 }
 
 /** Makes the error of use after the end. */

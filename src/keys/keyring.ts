@@ -1,30 +1,23 @@
 /** The keyring of a realm: wrap epochs and realm keys, in the store and in no process alone (SPEC §4). @module */
 
 import type { Epoch, Millis, Realm } from '../base/brand.ts'
-import { equalBytes, wipe } from '../base/bytes.ts'
+import { wipe } from '../base/bytes.ts'
 import { checkFunction, checkInteger, checkObject } from '../base/check.ts'
 import { systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { checkRealm } from '../base/identifier.ts'
-import { randomBytes } from '../crypto/random.ts'
 import { keyPairEd25519 } from '../crypto/sign.ts'
 import { cryptoReady } from '../crypto/sodium.ts'
 import type { Store } from '../store/store.ts'
 import { type CacheOptions, checkCache } from './cache.ts'
-import { badInput, KeysError } from './errors.ts'
-import {
-  asEpoch,
-  checkProvider,
-  epochContext,
-  type GuardedProvider,
-  type KeyProvider,
-  realmContext,
-  SECRET_BYTES,
-} from './provider.ts'
+import { badInput } from './errors.ts'
+import { asEpoch, epochContext, type KeyProvider, realmContext } from './provider.ts'
+import { checkProviders } from './providers.ts'
 import { RealmKeys } from './realm-keys.ts'
 import { DESTROYED, ENABLED, findEpoch, newestVersion, type Ring } from './ring.ts'
 import type { RingAccess } from './ring-access.ts'
-import { type KeyEvent, type Proposal, RingState } from './ring-state.ts'
+import { changeRing } from './ring-change.ts'
+import { RingState } from './ring-state.ts'
 import {
   type EpochStatus,
   requireTransition,
@@ -36,8 +29,12 @@ import {
   withSecret,
   withStatus,
 } from './transition.ts'
+import { forget, wrapFresh } from './wrap-fresh.ts'
 
-/** One wrap epoch. `createdAt`, `changedAt`: of a destroyed one the instant that the provider confirmed, if it did. */
+/**
+ * One wrap epoch. `changedAt`: of a destroyed one the instant that the provider confirmed, which may lie ahead;
+ * `undefined` when none did, or when a former provider still holds its key.
+ */
 export interface EpochInfo {
   readonly epoch: Epoch
   readonly status: EpochStatus
@@ -50,6 +47,8 @@ export interface KeyringOptions extends CallOptions {
   /** 1 to 64 characters of `a–z 0–9 . _ -`, beginning and ending with a letter or digit. */
   readonly realm: string
   readonly provider: KeyProvider
+  /** Under which the ring may be too: while it moves from one provider to another, every process has both at hand. */
+  readonly otherProviders?: readonly KeyProvider[]
   readonly store: Store
   /** How many unwrapped secrets to hold, for how long, and how long to wait for the provider. */
   readonly cache?: CacheOptions
@@ -74,6 +73,10 @@ export interface Keyring extends Disposable {
   readonly minAccepted: Epoch
   /** The newest version of the realm keys. */
   readonly version: number
+  /** The id of the provider that the ring is under. */
+  readonly provider: string
+  /** Ids of providers that it was under before and that still hold keys of it. */
+  readonly formerProviders: readonly string[]
 
   /** Reads the ring again when another process changed it. Every other call does so by itself. */
   refresh(options?: CallOptions): Promise<void>
@@ -161,22 +164,20 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
   }
 }
 
-/** The vault's side of a keyring that `createKeyring` or `openKeyring` gave. */
-export function ringAccess(keyring: Keyring): RingAccess {
+/** What a keyring stands on: for work on rings above its verbs. */
+export function ringState(keyring: Keyring): RingState {
   const state = ACCESS.get(keyring)
   if (state === undefined) throw badInput('keyring must come from createKeyring or openKeyring')
   return state
 }
 
+/** The vault's side of a keyring that `createKeyring` or `openKeyring` gave. */
+export function ringAccess(keyring: Keyring): RingAccess {
+  return ringState(keyring)
+}
+
 const ACCESS: WeakMap<Keyring, RingState> = new WeakMap()
 const MAX_EPOCH = 0xffff_ffff
-/** What a ring answers to a change that its table does not allow. */
-const REFUSED: ReadonlySet<string> = new Set([
-  'ERR_KEYS_TRANSITION',
-  'ERR_KEYS_UNKNOWN_EPOCH',
-  'ERR_KEYS_RETIRED',
-  'ERR_KEYS_FULL',
-])
 
 class StoredKeyring implements Keyring {
   readonly #state: RingState
@@ -200,7 +201,10 @@ class StoredKeyring implements Keyring {
       epoch: asEpoch(entry.epoch),
       status: statusOf(ring, entry),
       createdAt: entry.createdMs as Millis,
-      changedAt: entry.changedMs === 0 ? undefined : (entry.changedMs as Millis),
+      changedAt:
+        statusOf(ring, entry) === 'destroyed'
+          ? this.#state.destroyedAt(entry.epoch)
+          : (entry.changedMs as Millis),
     }))
   }
 
@@ -212,13 +216,21 @@ class StoredKeyring implements Keyring {
     return this.#state.newestVersion
   }
 
+  get provider(): string {
+    return this.#state.ring.provider
+  }
+
+  get formerProviders(): readonly string[] {
+    return (this.#state.ring.former ?? []).map(({ provider }) => provider)
+  }
+
   async refresh(options: CallOptions = {}): Promise<void> {
     await this.#state.refresh(options)
   }
 
   async add(options: CallOptions = {}): Promise<Epoch> {
     let epoch = 0
-    await this.#change({ action: 'key-add' }, options, async (ring) => {
+    await changeRing(this.#state, { action: 'key-add' }, options, async (ring) => {
       epoch = ring.epochs.length + 1
       const { wrapped } = await wrapFresh(
         this.#state.provider,
@@ -233,7 +245,7 @@ class StoredKeyring implements Keyring {
 
   async promote(epoch: number, options: CallOptions = {}): Promise<void> {
     checkEpoch(epoch)
-    await this.#change({ action: 'key-promote', epoch }, options, async (ring) => {
+    await changeRing(this.#state, { action: 'key-promote', epoch }, options, async (ring) => {
       const next = withPrimary(ring, epoch)
       // An epoch that cannot be unwrapped must not become the one that every enrolment needs.
       await this.#state.useEpoch(epoch, () => undefined, options)
@@ -243,14 +255,14 @@ class StoredKeyring implements Keyring {
 
   async disable(epoch: number, options: CallOptions = {}): Promise<void> {
     checkEpoch(epoch)
-    await this.#change({ action: 'key-disable', epoch }, options, async (ring) => ({
+    await changeRing(this.#state, { action: 'key-disable', epoch }, options, async (ring) => ({
       ring: withStatus(ring, 'disable', epoch, systemClock.nowMs()),
     }))
   }
 
   async enable(epoch: number, options: CallOptions = {}): Promise<void> {
     checkEpoch(epoch)
-    await this.#change({ action: 'key-enable', epoch }, options, async (ring) => {
+    await changeRing(this.#state, { action: 'key-enable', epoch }, options, async (ring) => {
       const { wrapped } = requireTransition(ring, 'enable', epoch)
       // Its destruction may have been cut off between the provider and the ring: then it stays disabled.
       wipe(await this.#state.provider.unwrap(wrapped, epochContext(this.#state.realm, epoch), options))
@@ -261,10 +273,12 @@ class StoredKeyring implements Keyring {
   async destroy(epoch: number, options: CallOptions = {}): Promise<void> {
     checkEpoch(epoch)
     let asked = false
-    await this.#change({ action: 'key-destroy', epoch }, options, async (ring) => {
+    await changeRing(this.#state, { action: 'key-destroy', epoch }, options, async (ring) => {
       // Another process finished the same destruction while this one asked the provider: both are done.
       if (asked && findEpoch(ring, epoch)?.status === DESTROYED) return undefined
       requireTransition(ring, 'destroy', epoch)
+      // One that looks in the wrong place finds no key there, and would confirm that.
+      await this.#state.askProvider(options)
       asked = true
       const confirmedAt = await this.#state.provider.destroy(epochContext(this.#state.realm, epoch), options)
       return { ring: withDestroyed(ring, epoch, confirmedAt ?? 0) }
@@ -273,7 +287,7 @@ class StoredKeyring implements Keyring {
 
   async retire(minAccepted: number, options: CallOptions = {}): Promise<void> {
     checkEpoch(minAccepted)
-    await this.#change({ action: 'key-retire', epoch: minAccepted }, options, async (ring) => {
+    await changeRing(this.#state, { action: 'key-retire', epoch: minAccepted }, options, async (ring) => {
       const next = withMinAccepted(ring, minAccepted)
       return next === undefined ? undefined : { ring: next }
     })
@@ -281,7 +295,7 @@ class StoredKeyring implements Keyring {
 
   async renew(options: CallOptions = {}): Promise<number> {
     let version = 0
-    await this.#change({ action: 'key-renew' }, options, async (ring) => {
+    await changeRing(this.#state, { action: 'key-renew' }, options, async (ring) => {
       version = newestVersion(ring) + 1
       this.#state.requireRoom(version)
       const { wrapped, made } = await wrapFresh(
@@ -307,23 +321,6 @@ class StoredKeyring implements Keyring {
     this.#state.close()
   }
 
-  /** Changes the ring and logs it; a change that the ring refuses is logged too. */
-  async #change(
-    event: KeyEvent,
-    options: CallOptions,
-    step: (ring: Ring) => Promise<(Omit<Proposal, 'event'> & { readonly event?: KeyEvent }) | undefined>,
-  ): Promise<void> {
-    try {
-      await this.#state.change(async (ring) => {
-        const made = await step(ring)
-        return made && { event, ...made }
-      }, options)
-    } catch (error) {
-      if (error instanceof KeysError && REFUSED.has(error.code)) await this.#state.logRefused(event, options)
-      throw error
-    }
-  }
-
   [Symbol.dispose](): void {
     this.close()
   }
@@ -336,49 +333,20 @@ class StoredKeyring implements Keyring {
 async function openState(options: KeyringOptions): Promise<{ state: RingState; call: CallOptions }> {
   checkObject(options, 'options', badInput)
   const realm = checkRealm(options.realm, badInput)
-  const provider = checkProvider(options.provider)
+  const cache = checkCache(options.cache)
+  const providers = checkProviders(options.provider, options.otherProviders, cache.timeoutMs)
   const store = checkObject(options.store, 'store', badInput)
   checkFunction(store['get'], 'store.get', badInput)
   checkFunction(store['commit'], 'store.commit', badInput)
-  const cache = checkCache(options.cache)
   const { signal, actor, operationId } = options
   await cryptoReady()
-  const state = new RingState(realm, options.store, provider, cache)
+  const state = new RingState(realm, options.store, providers, cache)
   const call: CallOptions = {
     ...(signal === undefined ? {} : { signal }),
     ...(actor === undefined ? {} : { actor }),
     ...(operationId === undefined ? {} : { operationId }),
   }
   return { state, call }
-}
-
-/**
- * Draws 32 bytes and has them wrapped. They are unwrapped again before anything depends on them: a provider that
- * gives back something else would make everything wrapped by them unreadable.
- */
-async function wrapFresh<Made>(
-  provider: GuardedProvider,
-  context: Uint8Array,
-  options: CallOptions,
-  make: (secret: Uint8Array) => Made,
-): Promise<{ readonly wrapped: Uint8Array; readonly made: Made }> {
-  const secret = randomBytes(SECRET_BYTES)
-  let back: Uint8Array | undefined
-  try {
-    const wrapped = await provider.wrap(secret, context, options)
-    back = await provider.unwrap(wrapped, context, options)
-    if (!equalBytes(secret, back)) {
-      throw new KeysError('ERR_KEYS_PROVIDER', 'the key provider unwraps something else than it wrapped')
-    }
-    return { wrapped, made: make(secret) }
-  } finally {
-    wipe(secret, back)
-  }
-}
-
-/** An epoch key is needed only once a wrap asks for it: the cache will have it unwrapped then. */
-function forget(): undefined {
-  return undefined
 }
 
 function checkEpoch(epoch: number): void {

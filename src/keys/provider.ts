@@ -26,8 +26,11 @@ export interface KeyProvider {
   unwrap(wrapped: Uint8Array, context: Uint8Array, options?: CallOptions): Promise<Uint8Array>
 
   /**
-   * Destroys the key of one context for good and resolves with the instant that the provider confirmed. A second
-   * call gives the same answer. A provider without this method can never make an erasure irrecoverable.
+   * Destroys the key of one context for good and resolves with the instant that the provider confirmed, which lies
+   * ahead when the provider waits. A second call gives the same instant, or a later one when the provider kept no
+   * note of it. A provider without this method can never make an erasure irrecoverable.
+   *
+   * A keyring has it unwrap something first (KEYS-27): a key that is not there is gone, and not elsewhere.
    */
   destroy?(context: Uint8Array, options?: CallOptions): Promise<{ readonly confirmedAt: Millis }>
 }

@@ -13,7 +13,8 @@ import { hkdfPrepare } from '../crypto/kdf.ts'
 import type { Store, StoredRow, StoreStep } from '../store/store.ts'
 import { type CacheOptions, SecretCache } from './cache.ts'
 import { badRing, disposed, KeysError } from './errors.ts'
-import { asEpoch, epochContext, GuardedProvider, type KeyProvider, realmContext } from './provider.ts'
+import { asEpoch, epochContext, type GuardedProvider, realmContext } from './provider.ts'
+import { canDestroy, type Providers, providerOf } from './providers.ts'
 import { RealmKeys } from './realm-keys.ts'
 import {
   DESTROYED,
@@ -28,12 +29,10 @@ import {
   TAG_BYTES,
 } from './ring.ts'
 import type { CheckStep, RingAccess, RingReader } from './ring-access.ts'
-import { requireOpenable } from './transition.ts'
+import { isHeldElsewhere, requireOpenable } from './transition.ts'
 
-/** A conflict means that another process changed the ring meanwhile: so many in a row never happen by chance. */
-const MAX_ATTEMPTS = 8
-/** The one that a wrap is under, the primary one, and one that is about to become it. */
-const EPOCHS_OF_A_VERB = 3
+const MAX_ATTEMPTS = 8 // Other processes change the ring meanwhile, but not so often in a row by chance.
+const EPOCHS_OF_A_VERB = 3 // The one of a wrap, the primary one, and one that is about to become it.
 const TABLE = 'keyrings'
 
 /** The ring as last read, with the row's version in the store and its tag. */
@@ -57,8 +56,8 @@ export interface Proposal {
 export class RingState implements RingAccess {
   readonly realm: Realm
   readonly store: Store
-  readonly provider: GuardedProvider
   readonly journal: Journal
+  readonly providers: Providers
   readonly #key: Uint8Array
   readonly #cache: SecretCache
   readonly #maxSecrets: number
@@ -68,10 +67,10 @@ export class RingState implements RingAccess {
   #versions: readonly number[] = []
   #closed = false
 
-  constructor(realm: Realm, store: Store, provider: KeyProvider, options: Required<CacheOptions>) {
+  constructor(realm: Realm, store: Store, providers: Providers, options: Required<CacheOptions>) {
     this.realm = realm
     this.store = store
-    this.provider = new GuardedProvider(provider, options.timeoutMs)
+    this.providers = providers
     this.journal = new Journal(realm)
     this.#key = ringRowKey(realm)
     this.#cache = new SecretCache(options)
@@ -83,8 +82,14 @@ export class RingState implements RingAccess {
     return this.#current().ring
   }
 
+  /** The provider of the ring as last read; before that, the one for a new ring. */
+  get provider(): GuardedProvider {
+    const [first] = this.providers.keys()
+    return providerOf(this.providers, this.#view?.ring.provider ?? first)
+  }
+
   get canDestroy(): boolean {
-    return this.provider.canDestroy
+    return canDestroy(this.providers, this.ring)
   }
 
   get primary(): Epoch {
@@ -197,13 +202,13 @@ export class RingState implements RingAccess {
   }
 
   async loadRealmKeys(version: number, options: CallOptions = {}): Promise<RealmKeys> {
-    const wrapped = requireVersion(this.ring, version)
-    return await this.#realmKeysFrom(version, wrapped, options)
+    return await this.#realmKeysFrom(this.ring, version, options)
   }
 
   destroyedAt(epoch: number): Millis | undefined {
     const entry = findEpoch(this.ring, epoch)
     if (entry === undefined || entry.status !== DESTROYED || entry.changedMs === 0) return undefined
+    if (isHeldElsewhere(this.ring, epoch)) return undefined
     return entry.changedMs as Millis
   }
 
@@ -285,7 +290,7 @@ export class RingState implements RingAccess {
 
   /** Checks a row that differs from the one last read, and takes it over. */
   async #accept(row: StoredRow, options: CallOptions): Promise<void> {
-    const decoded = decodeRing(row.bytes, { realm: this.realm, provider: this.provider.id })
+    const decoded = decodeRing(row.bytes, { realm: this.realm, provider: this.providers })
     const { ring, tag } = decoded
     // A version that was known before keeps its keys: a ring with another secret in its place does not fit them.
     const keys = await this.#newestKeys(ring, options)
@@ -324,23 +329,31 @@ export class RingState implements RingAccess {
     }
   }
 
-  async #newestKeys(ring: Ring, options: CallOptions): Promise<RealmKeys> {
-    const version = newestVersion(ring)
-    return await this.#realmKeysFrom(version, requireVersion(ring, version), options)
+  #newestKeys(ring: Ring, options: CallOptions): Promise<RealmKeys> {
+    return this.#realmKeysFrom(ring, newestVersion(ring), options)
   }
 
-  async #realmKeysFrom(version: number, wrapped: Uint8Array, options: CallOptions): Promise<RealmKeys> {
+  async #realmKeysFrom(ring: Ring, version: number, options: CallOptions): Promise<RealmKeys> {
     const name = realmName(version)
+    const wrapped = requireVersion(ring, version)
+    const provider = providerOf(this.providers, ring.provider)
     for (;;) {
       this.#alive()
       const keys = this.#cache.get(name) as RealmKeys | undefined
       if (keys !== undefined) return keys
-      await this.#cache.fill(name, (signal) => this.#loadRealm(version, wrapped, signal), options.signal)
+      const load = (signal: AbortSignal): Promise<RealmKeys> =>
+        this.#loadRealm(provider, version, wrapped, signal)
+      await this.#cache.fill(name, load, options.signal)
     }
   }
 
-  async #loadRealm(version: number, wrapped: Uint8Array, signal: AbortSignal): Promise<RealmKeys> {
-    const secret = await this.provider.unwrap(wrapped, realmContext(this.realm, version), { signal })
+  async #loadRealm(
+    provider: GuardedProvider,
+    version: number,
+    wrapped: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<RealmKeys> {
+    const secret = await provider.unwrap(wrapped, realmContext(this.realm, version), { signal })
     try {
       return new RealmKeys(this.realm, version, secret)
     } finally {

@@ -31,6 +31,16 @@ export interface RingSecret {
   readonly wrapped: Uint8Array
 }
 
+/** A provider that wrapped this ring once, and still holds keys for what it wrapped. */
+export interface RingFormer {
+  readonly provider: string
+  /** Epochs that were not destroyed when it was left, and every version: ascending. */
+  readonly epochs: readonly number[]
+  readonly versions: readonly number[]
+  /** Its wrap of the newest of these versions; empty once the destruction of its keys has begun. */
+  readonly proof: Uint8Array
+}
+
 /** A ring; never changed in place. Epochs and versions count from 1 without gaps. */
 export interface Ring {
   readonly realm: Realm
@@ -42,6 +52,14 @@ export interface Ring {
   readonly minAccepted: number
   readonly epochs: readonly RingEpoch[]
   readonly secrets: readonly RingSecret[]
+  /** Absent when there is none. */
+  readonly former?: readonly RingFormer[]
+}
+
+/** Whose ring it may be: of this provider, or of one of those that are at hand. */
+export interface ExpectedRing {
+  readonly realm: Realm
+  readonly provider: string | { has(id: string): boolean }
 }
 
 /** A decoded row whose tag is yet to be checked: nothing of it is authentic before `ringIsGenuine`. */
@@ -53,7 +71,10 @@ export interface DecodedRing {
 
 const LABEL = labelBytes('guise/v1/ring')
 const FORMAT = 1
+/** Of a ring that names former providers, and of no other. */
+const FORMAT_MOVED = 2
 const KIND = 7
+export const MOST_FORMER = 16
 export const TAG_BYTES = 32
 const MAX_VERSION = 0xffff_ffff
 const MAX_MILLIS = 8_640_000_000_000_000
@@ -65,8 +86,10 @@ export function ringRowKey(realm: Realm): Uint8Array {
 
 /** The row's bytes. Throws `ERR_KEYS_FULL` when the ring no longer fits a row. */
 export function encodeRing(ring: Ring, ringKey: Uint8Array): Uint8Array {
+  const { former = [] } = ring
+  const moved = former.map((item) => [item.provider, item.epochs, item.versions, item.proof])
   const body = encodeCbor([
-    FORMAT,
+    moved.length === 0 ? FORMAT : FORMAT_MOVED,
     KIND,
     ring.realm,
     ring.version,
@@ -75,6 +98,7 @@ export function encodeRing(ring: Ring, ringKey: Uint8Array): Uint8Array {
     ring.minAccepted,
     ring.epochs.map((item) => [item.epoch, item.status, item.createdMs, item.changedMs, item.wrapped]),
     ring.secrets.map((item) => [item.version, item.createdMs, item.wrapped]),
+    ...(moved.length === 0 ? [] : [moved]),
   ])
   if (body.length + TAG_BYTES > MAX_ROW_BYTES) {
     throw new KeysError('ERR_KEYS_FULL', `a ring has at most ${MAX_ROW_BYTES} bytes`)
@@ -83,30 +107,30 @@ export function encodeRing(ring: Ring, ringKey: Uint8Array): Uint8Array {
 }
 
 /** Reads a row and checks everything but its tag, for which the key must first be unwrapped. */
-export function decodeRing(
-  row: Uint8Array,
-  expected: { readonly realm: Realm; readonly provider: string },
-): DecodedRing {
+export function decodeRing(row: Uint8Array, expected: ExpectedRing): DecodedRing {
   if (row.length <= TAG_BYTES || row.length > MAX_ROW_BYTES) throw badRing('it has the wrong length')
   const body = row.subarray(0, row.length - TAG_BYTES)
-  const items = asArray(decodeCbor(body, MAX_ROW_BYTES, badRing), 9, badRing)
-  const [format, kind, realm, version, provider, primary, minAccepted, epochs, secrets] = items
-  if (format !== FORMAT || kind !== KIND) throw badRing('its format is unknown')
+  const items = asList(decodeCbor(body, MAX_ROW_BYTES, badRing))
+  const [format, kind, realm, version, provider, primary, minAccepted, epochs, secrets, former] = items
+  if ((format !== FORMAT && format !== FORMAT_MOVED) || kind !== KIND || items.length !== 8 + format) {
+    throw badRing('its format is unknown')
+  }
   if (asText(realm, 64, badRing) !== expected.realm) throw badRing('it is of another realm')
-  if (asText(provider, 256, badRing) !== expected.provider) throw badRing('it is of another key provider')
   const ring: Ring = {
     realm: expected.realm,
     version: asUint(version, Number.MAX_SAFE_INTEGER, badRing),
-    provider: expected.provider,
+    provider: ownProvider(asText(provider, 256, badRing), expected),
     primary: asUint(primary, MAX_VERSION, badRing),
     minAccepted: asUint(minAccepted, MAX_VERSION, badRing),
     epochs: asList(epochs).map(readEpoch),
     secrets: asList(secrets).map(readSecret),
+    ...(format === FORMAT ? {} : { former: asList(former).map(readFormer) }),
   }
   if (ring.version < 1 || ring.secrets.length === 0) throw badRing('it is incomplete')
   if (findEpoch(ring, ring.primary)?.status !== ENABLED) throw badRing('its primary epoch is not enabled')
   if (ring.minAccepted < 1 || ring.minAccepted > ring.primary)
     throw badRing('its lowest epoch is out of range')
+  checkFormer(ring)
   return { ring, body, tag: row.subarray(body.length) }
 }
 
@@ -151,6 +175,41 @@ function readSecret(value: CborValue, index: number): RingSecret {
     createdMs: asUint(created, MAX_MILLIS, badRing),
     wrapped: asBytes(wrapped, [1, MAX_WRAPPED_BYTES], badRing),
   }
+}
+
+function ownProvider(id: string, { provider }: ExpectedRing): string {
+  if (typeof provider === 'string' ? id === provider : provider.has(id)) return id
+  throw badRing('it is of another key provider')
+}
+
+function readFormer(value: CborValue): RingFormer {
+  const [provider, epochs, versions, proof] = asArray(value, 4, badRing)
+  return {
+    provider: asText(provider, 256, badRing),
+    epochs: readNumbers(epochs),
+    versions: readNumbers(versions),
+    proof: asBytes(proof, [0, MAX_WRAPPED_BYTES], badRing),
+  }
+}
+
+function readNumbers(value: CborValue | undefined): readonly number[] {
+  return asList(value).map((item) => asUint(item, MAX_VERSION, badRing))
+}
+
+/** Every provider has a name of its own, and held what the ring knows. */
+function checkFormer({ provider, former, epochs, secrets }: Ring): void {
+  if (former === undefined) return
+  const names = new Set([provider, ...former.map((item) => item.provider)])
+  const held = former.every(
+    (item) => item.provider !== '' && ascends(item.epochs, epochs) && ascends(item.versions, secrets),
+  )
+  if (held && former.length > 0 && former.length <= MOST_FORMER && names.size > former.length) return
+  throw badRing('its former providers are not in order')
+}
+
+function ascends(numbers: readonly number[], known: readonly unknown[]): boolean {
+  const last = numbers.at(-1) ?? 0
+  return last > 0 && last <= known.length && numbers.every((item, index) => item > (numbers[index - 1] ?? 0))
 }
 
 function asList(value: CborValue | undefined): readonly CborValue[] {

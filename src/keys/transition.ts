@@ -14,6 +14,11 @@ const ACCEPTED: Readonly<Record<EpochVerb, EpochStatus>> = {
   destroy: 'disabled',
 }
 
+/** True when a former provider may still hold a key of the epoch: then its destruction is not complete. */
+export function isHeldElsewhere(ring: Ring, epoch: number): boolean {
+  return ring.former?.some(({ epochs }) => epochs.includes(epoch)) === true
+}
+
 /** The state of an epoch that the ring knows. */
 export function statusOf(ring: Ring, entry: RingEpoch): EpochStatus {
   if (entry.status === DESTROYED) return 'destroyed'
@@ -106,6 +111,7 @@ function replace(ring: Ring, entry: RingEpoch): Ring {
   return next(ring, { epochs: ring.epochs.map((old) => (old.epoch === entry.epoch ? entry : old)) })
 }
 
-function next(ring: Ring, change: Partial<Ring>): Ring {
+/** The ring after a change. */
+export function next(ring: Ring, change: Partial<Ring>): Ring {
   return { ...ring, ...change, version: ring.version + 1 }
 }

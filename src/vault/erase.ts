@@ -204,7 +204,7 @@ function describeReceipt(
   }
 }
 
-/** The instant when the last epoch that ever wrapped the secret was destroyed, or the promise of one, or never. */
+/** The instant when the last epoch that ever wrapped the secret was destroyed, or will be, or the promise of one, or never. */
 function irrecoverable(ctx: VaultContext, body: ReceiptBody): Irrecoverable {
   if (!ctx.ring.canDestroy) return 'never'
   let atMs = body.unreachableMs
@@ -213,5 +213,6 @@ function irrecoverable(ctx: VaultContext, body: ReceiptBody): Irrecoverable {
     if (destroyedMs === undefined) return { by: (body.unreachableMs + body.boundMs) as Millis }
     atMs = Math.max(atMs, destroyedMs)
   }
-  return { at: atMs as Millis }
+  // A provider may confirm an instant that is yet to come, and whoever may stop it can do so until then.
+  return atMs > ctx.clock.nowMs() ? { by: atMs as Millis } : { at: atMs as Millis }
 }

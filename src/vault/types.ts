@@ -229,6 +229,7 @@ export interface VaultHealth {
 /** When the erased data cannot be recovered from any copy. */
 export type Irrecoverable =
   | { readonly at: Millis }
+  /** The realm's promise; or, when every key is destroyed but for a provider's waiting time, the end of that. */
   | { readonly by: Millis }
   /** The provider cannot destroy keys: copies in backups stay recoverable for whoever holds it. */
   | 'never'

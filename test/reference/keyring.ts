@@ -1,10 +1,16 @@
 /** The ring of epochs: what makes it whole, which epochs open, what may become of one (SPEC §4.4). @module */
 import { Refused } from './bytes.ts'
 import { decodeMacRow, RING_CONTEXT } from './record.ts'
-import { type Fields, keyringBody } from './shapes.ts'
+import { type Fields, keyringBody, movedKeyringBody } from './shapes.ts'
 
 type Epoch = readonly [epoch: number, status: number, created: number, changed: number, wrapped: Uint8Array]
 type Version = readonly [v: number, created: number, wrapped: Uint8Array]
+type Former = readonly [
+  provider: string,
+  epochs: readonly number[],
+  versions: readonly number[],
+  proof: Uint8Array,
+]
 
 /** The row, once its tag fits and all that §4.4 says of it holds. Every fault is `ERR_KEYS_RING`. */
 export function readRing(row: Uint8Array, realm: string, provider: string, ringKey: Uint8Array): Fields {
@@ -13,6 +19,8 @@ export function readRing(row: Uint8Array, realm: string, provider: string, ringK
   const versions = ring['versions'] as readonly Version[]
   const primary = ring['primary'] as number
   const lowest = ring['minAccepted'] as number
+  const former = (ring['former'] ?? []) as readonly Former[]
+  const names = [ring['provider'] as string, ...former.map(([name]) => name)]
   const rules: readonly (readonly [boolean, string])[] = [
     [ring['realm'] === realm, 'realm'],
     [ring['provider'] === provider, 'provider'],
@@ -23,6 +31,11 @@ export function readRing(row: Uint8Array, realm: string, provider: string, ringK
     [versions.every(([, , wrapped]) => lengthFits(wrapped, false)), 'wrapped realm secret'],
     [epochs.find(([e]) => e === primary)?.[1] === 0, 'primary enabled'],
     [lowest >= 1 && lowest <= primary, 'lowest accepted epoch'],
+    [names.every((name, i) => names.indexOf(name) === i), 'a provider named twice'],
+    [former.every(([name]) => name.length >= 1 && name.length <= 256), 'former provider'],
+    [former.every(([, held]) => areKnown(held, epochs.length)), 'epochs of a former provider'],
+    [former.every(([, , held]) => areKnown(held, versions.length)), 'versions of a former provider'],
+    [former.every(([, , , proof]) => proof.length <= 4096), 'proof'],
   ]
   for (const [holds, rule] of rules) if (!holds) throw new Refused('ERR_KEYS_RING', rule)
   return ring
@@ -30,8 +43,9 @@ export function readRing(row: Uint8Array, realm: string, provider: string, ringK
 
 function decode(row: Uint8Array, ringKey: Uint8Array): Fields {
   try {
+    // The format is the first element, behind the head of the array.
     return decodeMacRow(
-      keyringBody,
+      row[1] === 2 ? movedKeyringBody : keyringBody,
       row,
       RING_CONTEXT,
       () => ringKey,
@@ -41,6 +55,11 @@ function decode(row: Uint8Array, ringKey: Uint8Array): Fields {
     if (error instanceof Refused) throw new Refused('ERR_KEYS_RING', error.message)
     throw error
   }
+}
+
+/** Ascending, from 1, up to the number that the ring has. */
+function areKnown(held: readonly number[], most: number): boolean {
+  return held.every((number, i) => number > (held[i - 1] ?? 0) && number <= most)
 }
 
 function lengthFits(wrapped: Uint8Array, destroyed: boolean): boolean {

@@ -145,8 +145,7 @@ export const realmAttemptsBody: Shape = [
 ]
 
 /** §4.4. */
-export const keyringBody: Shape = [
-  ...kind(7),
+const keyringFields: Shape = [
   ['realm', realm],
   ['version', uint],
   ['provider', text],
@@ -154,6 +153,17 @@ export const keyringBody: Shape = [
   ['minAccepted', uint],
   ['epochs', listOf(tuple(uint, upTo(2), uint, uint, someBytes), 1000, 1)],
   ['versions', listOf(tuple(uint, uint, someBytes), 1000, 1)],
+]
+export const keyringBody: Shape = [...kind(7), ...keyringFields]
+
+const numbers = listOf(uint, 1000, 1)
+
+/** §4.4, format 2. */
+export const movedKeyringBody: Shape = [
+  ['format', exactly(2), VERSION],
+  ['kind', exactly(7), VERSION],
+  ...keyringFields,
+  ['former', listOf(tuple(text, numbers, numbers, someBytes), 16, 1)],
 ]
 
 /** §9.5. */

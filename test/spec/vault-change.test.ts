@@ -9,6 +9,7 @@ import {
 } from 'guise'
 import { holderShare } from 'guise/holder'
 import { describe, expect, test } from 'vitest'
+import type { Millis } from '../../src/base/brand.ts'
 import { toHex } from '../../src/base/bytes.ts'
 import { readReceipt } from '../../src/record/receipt.ts'
 import { hookedStore, onlyRow, overwrite, rowsOf } from '../support/rows.ts'
@@ -108,6 +109,22 @@ describe('VAULT-11 erasure', () => {
     await keyring.disable(1)
     await keyring.destroy(1)
     expect(Object.keys((await vault.renewReceipt(receipt)).irrecoverable)).toEqual(['by'])
+  })
+
+  test('VAULT-11 a destruction that takes effect later is promised until then', async () => {
+    const clock = manualClock()
+    const inner = memoryProvider()
+    const laterMs = clock.nowMs() + 7 * 86_400_000
+    const provider = { ...inner, destroy: async () => ({ confirmedAt: laterMs as Millis }) }
+    const { vault, keyring } = await testVault({ provider, clock })
+    await vault.enroll({ ...ANNA, ...sample(1) })
+    const receipt = await vault.erase('anna')
+    await keyring.promote(await keyring.add())
+    await keyring.disable(1)
+    await keyring.destroy(1)
+    expect((await vault.renewReceipt(receipt)).irrecoverable).toEqual({ by: laterMs })
+    clock.advance(7 * 86_400_000)
+    expect((await vault.renewReceipt(receipt)).irrecoverable).toEqual({ at: laterMs })
   })
 
   test('VAULT-11 never, when the provider cannot destroy', async () => {

@@ -156,6 +156,10 @@ export function rowDecoders(): Readonly<Record<string, Decoder>> {
       seed: concatBytes(encodeCbor(ring), key),
       decode: (given) => decodeRing(given, { realm: REALM, provider: 'p' }),
     },
+    movedRing: {
+      seed: concatBytes(encodeCbor([2, ...ring.slice(1), [['q', [1], [1], key]]]), key),
+      decode: (given) => decodeRing(given, { realm: REALM, provider: 'p' }),
+    },
   }
 }
 

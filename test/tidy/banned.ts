@@ -9,7 +9,7 @@ interface ImportRule {
 
 /** The files that know Node; everything else runs in a browser too. */
 const NODE_FILES =
-  /^src\/(?:store\/lmdb[^/]*\.ts|keys\/local[^/]*\.ts|audit\/file-anchor[^/]*\.ts|quorum\/(?:https|local)[^/]*\.ts|dataset\/|cli\/)/
+  /^src\/(?:store\/lmdb[^/]*\.ts|keys\/(?:local|pkcs11)[^/]*\.ts|audit\/file-anchor[^/]*\.ts|quorum\/(?:https|local)[^/]*\.ts|dataset\/|cli\/)/
 
 /** A bare specifier that no rule names is a dependency that nobody decided on. */
 const IMPORTS: readonly ImportRule[] = [
@@ -17,12 +17,13 @@ const IMPORTS: readonly ImportRule[] = [
   { name: /^libsodium-wrappers$/, allowed: /^src\/crypto\// },
   { name: /^cborg(?:\/|$)/, allowed: /^src\/base\/cbor\.ts$/ },
   { name: /^lmdb$/, allowed: /^src\/store\/lmdb[^/]*\.ts$/ },
+  { name: /^pkcs11js$/, allowed: /^src\/keys\/pkcs11[^/]*\.ts$/ },
   { name: /^d3-(?:scale|shape)$/, allowed: /^src\/report\// },
   { name: /^node:/, allowed: new RegExp(`${NODE_FILES.source}|^src/base/clock\\.ts$`) },
 ]
 
 /** What a browser loads: nothing behind these may import a Node module. */
-const BROWSER_ENTRIES = ['index', 'holder', 'evaluate', 'audit', 'quorum', 'otel', 'testing'].map(
+const BROWSER_ENTRIES = ['index', 'holder', 'evaluate', 'audit', 'quorum', 'otel', 'kms', 'testing'].map(
   (name) => `src/${name}.ts`,
 )
 

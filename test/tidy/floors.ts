@@ -36,6 +36,8 @@ export const ENTRIES: readonly string[] = [
   'audit',
   'quorum',
   'otel',
+  'kms',
+  'pkcs11',
   'testing',
 ].map((name) => `src/${name}.ts`)
 

@@ -1,8 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import process from 'node:process'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { awsKmsServer } from '../support/aws-kms-server.ts'
 import { type TestServer, testServer } from '../support/postgres.ts'
+import { softToken } from '../support/softhsm.ts'
+import { transitServer } from '../support/transit-server.ts'
 import { examplesIn } from './readme.ts'
 import { readTree, textOf } from './tree.ts'
 
@@ -30,6 +33,7 @@ describe.each(texts)('%s', (path) => {
   const examples = examplesIn(text)
 
   if (text.includes("process.env['DATABASE_URL']")) serverFor()
+  if (text.includes("process.env['VAULT_ADDR']")) providersFor()
 
   test('has examples that run, and no TypeScript that does not', () => {
     expect(examples.length).toBeGreaterThan(0)
@@ -53,6 +57,33 @@ function serverFor(): void {
   afterAll(async () => {
     await server?.stop()
   }, 60_000)
+}
+
+/** Examples speak to a token, to a transit server and to AWS KMS, which the environment names. */
+function providersFor(): void {
+  const ends: (() => unknown)[] = []
+  beforeAll(async () => {
+    const secrets = mkdtempSync(`${tmpdir()}/guise-secrets-`)
+    ends.push(() => rmSync(secrets, { recursive: true, force: true }))
+    const token = softToken()
+    ends.push(() => token.remove())
+    const transit = await transitServer()
+    ends.push(() => transit.close())
+    const aws = await awsKmsServer()
+    ends.push(() => aws.close())
+    writeFileSync(`${secrets}/pin`, token.pin)
+    writeFileSync(`${secrets}/token`, transit.token)
+    Object.assign(process.env, {
+      HSM_MODULE: token.module,
+      HSM_PIN_FILE: `${secrets}/pin`,
+      VAULT_ADDR: transit.address,
+      VAULT_TOKEN_FILE: `${secrets}/token`,
+      AWS_ENDPOINT_URL_KMS: aws.address,
+    })
+  })
+  afterAll(async () => {
+    for (const end of ends.reverse()) await end()
+  })
 }
 
 test('blocks marked to run are found, others are not', () => {

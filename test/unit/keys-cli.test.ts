@@ -91,6 +91,8 @@ describe('verbs', () => {
     expect(status.out).toMatch(/\n +1 +destroyed +20\d\d-.*Z +20\d\d-.*Z\n +2 +primary +20/)
     const json = JSON.parse((await run('status', '--json', ...at)).out) as unknown
     expect(json).toEqual({
+      provider: 'local',
+      formerProviders: [],
       realm: 'clinic',
       primary: 2,
       minAccepted: 1,

@@ -3,7 +3,7 @@ import { concat, hex } from '../bytes.ts'
 import type { Value } from '../cbor.ts'
 import { bytesFor } from '../inputs.ts'
 import { encodeMacRow, prefix, RING_CONTEXT } from '../record.ts'
-import { type Fields, keyringBody } from '../shapes.ts'
+import { type Fields, keyringBody, movedKeyringBody } from '../shapes.ts'
 import * as person from '../vectors/person.ts'
 import type { MacRow } from '../vectors/recordfaults.ts'
 import { flipped } from '../vectors/seal.ts'
@@ -45,10 +45,19 @@ const row: MacRow = {
   context: RING_CONTEXT,
 }
 
+const FORMER: Value = ['former', [1, 2, 3, 5], [1], wrapped('former realm secret 1')]
+
+/** The same ring, moved from one provider to another. */
+const moved: MacRow = {
+  ...row,
+  shape: movedKeyringBody,
+  fields: { ...row.fields, format: 2, former: [FORMER] },
+}
+
 const INPUTS = { realm: person.REALM, provider: 'local', 'ring-key': hex(person.keys.ring) }
 
 export function keyringFiles(): KitFile[] {
-  return [...rowFiles(), ...useFiles(), ...transitionFiles()]
+  return [...rowFiles(), ...movedFiles(), ...useFiles(), ...transitionFiles()]
 }
 
 function rowFiles(): KitFile[] {
@@ -138,6 +147,64 @@ function rowFiles(): KitFile[] {
     ]),
     ...family(single),
     ...family(second),
+  ]
+}
+
+function movedFiles(): KitFile[] {
+  const former = (what: string, comment: string, ...list: readonly Value[]): Fault =>
+    fault(`keyring-moved-${what}`, RING, comment, remade(moved, { former: list }))
+  const good: Good = {
+    kind: 'keyring',
+    name: 'keyring-moved',
+    comment: 'A ring that moved from one provider to another.',
+    inputs: INPUTS,
+    payload: remade(moved),
+    result: '12 5 2',
+  }
+  const ending: Good = {
+    ...good,
+    name: 'keyring-moved-ending',
+    comment: 'Two former providers; the destruction of the keys of one has begun.',
+    payload: remade(moved, { former: [['older', [1], [1], new Uint8Array(0)], FORMER] }),
+  }
+  const many = Array.from({ length: 17 }, (_, i): Value => [`former-${i}`, [1], [1], new Uint8Array(0)])
+  return [
+    ...family(good, [
+      fault(
+        'keyring-moved-format-1',
+        RING,
+        'A list of former providers under format 1.',
+        remade(moved, { format: 1 }),
+      ),
+      former('to-none', 'Format 2 without a former provider.'),
+      former('from-itself', 'The provider of the ring named as a former one.', [
+        'local',
+        [1],
+        [1],
+        new Uint8Array(0),
+      ]),
+      former('twice', 'A former provider named twice.', FORMER, FORMER),
+      former('nameless', 'A former provider without a name.', ['', [1], [1], new Uint8Array(0)]),
+      former('no-epochs', 'A former provider that holds no epoch.', ['former', [], [1], new Uint8Array(0)]),
+      former('epochs-reordered', 'Epochs that do not ascend.', ['former', [2, 1], [1], new Uint8Array(0)]),
+      former('epoch-0', 'Epoch 0.', ['former', [0, 1], [1], new Uint8Array(0)]),
+      former('epoch-unknown', 'An epoch that the ring does not have.', [
+        'former',
+        [6],
+        [1],
+        new Uint8Array(0),
+      ]),
+      former('no-versions', 'No version.', ['former', [1], [], new Uint8Array(0)]),
+      former('version-unknown', 'A version that the ring does not have.', [
+        'former',
+        [1],
+        [2],
+        new Uint8Array(0),
+      ]),
+      former('proof-4097-bytes', 'A proof that is too long.', ['former', [1], [1], new Uint8Array(4097)]),
+      former('seventeen', 'Seventeen former providers.', ...many),
+    ]),
+    ...family(ending),
   ]
 }
 
