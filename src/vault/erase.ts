@@ -30,6 +30,7 @@ import {
   stateStep,
 } from './change.ts'
 import type { VaultContext } from './context.ts'
+import { endGenerations, endingSteps } from './endings.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { finishRecord } from './finish.ts'
 import { departureSteps, findDeparture, forgetDeparture } from './gallery-change.ts'
@@ -45,23 +46,42 @@ export async function erase(
   options?: CallOptions,
 ): Promise<ErasureReceipt> {
   const digest = await eraseDigest(ctx, subject, options)
+  let profile: number | undefined
   try {
     const receipt = await changeSubject(
       ctx,
       'erase',
       // The tombstone remembers no operation: the receipt stands for it.
       { subject, options: undefined },
-      { change: (found) => eraseOnce(ctx, found, digest) },
+      {
+        change: (found) => {
+          profile = found.row.profile
+          return eraseOnce(ctx, found, digest)
+        },
+      },
     )
-    return await withProof(ctx, receipt)
+    return await ended(ctx, receipt, digest === undefined ? profile : undefined)
   } catch (error) {
     const gone = error instanceof VaultError && error.code === 'ERR_VAULT_UNKNOWN_SUBJECT'
     const before = gone && digest !== undefined ? await readBefore(ctx, digest) : undefined
     if (before === undefined) throw error
     const receipt = await finished(ctx, before)
     await settle(ctx)
-    return await withProof(ctx, receipt)
+    return await ended(ctx, receipt, undefined)
   }
+}
+
+/**
+ * Under a quorum an erasure has ended well when no backup can bring the template back. With an operation id the receipt may be one of before,
+ * of a record whose profile is not known any more.
+ */
+async function ended(
+  ctx: VaultContext,
+  receipt: ErasureReceipt,
+  profile: number | undefined,
+): Promise<ErasureReceipt> {
+  await endGenerations(ctx, fromBase64(receipt.record) as Uint8Array, profile)
+  return await withProof(ctx, receipt)
 }
 
 /** How far back in the log the entry of an erasure is looked for. */
@@ -117,6 +137,7 @@ async function eraseOnce(
   const old = await dropTemplate(ctx, found.row)
   const rest = await dropRest(ctx, found)
   const departure = await findDeparture(ctx, found.row.handle)
+  const ending = await endingSteps(ctx, found.row)
   await ctx.ring.load()
   const tombstone = changedRow(ctx, found, 'erase', {
     state,
@@ -132,6 +153,7 @@ async function eraseOnce(
     ...old.change.steps,
     ...rest,
     ...(departure === undefined ? [] : departureSteps(ctx, departure)),
+    ...ending,
   ]
   if (digest !== undefined) {
     const key = receiptKey(ctx.realm, digest)
