@@ -2,10 +2,10 @@
 
 import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
-import { asBytes, asText } from '../base/cbor.ts'
+import { asBytes, asText, asUint } from '../base/cbor.ts'
 import { malformed, misplaced } from './errors.ts'
 import type { RecordName } from './place.ts'
-import { authenticate, FORMAT, type KeyForVersion, KIND, readAuthenticated } from './row.ts'
+import { authenticate, FORMAT, type KeyForVersion, KIND, MAX_U32, readAuthenticated } from './row.ts'
 
 /** What the holders have to be told. */
 export interface EndingRow extends RecordName {
@@ -25,8 +25,8 @@ export function decodeEndingRow(
   bytes: Uint8Array,
   place: { readonly realm: Realm; readonly record: Uint8Array; readonly generation: Uint8Array },
   keyFor: KeyForVersion,
-): RecordName {
-  const [, , realm, handle, record, generation] = readAuthenticated(bytes, SHAPE, keyFor)
+): EndingRow {
+  const [, , realm, handle, record, generation, keyVersion] = readAuthenticated(bytes, SHAPE, keyFor)
   if (asText(realm, 64, malformed) !== place.realm) throw misplaced('another realm')
   if (!equalBytes(asBytes(record, 16, malformed), place.record)) throw misplaced('another record')
   if (!equalBytes(asBytes(generation, 20, malformed), place.generation)) throw misplaced('another generation')
@@ -35,5 +35,6 @@ export function decodeEndingRow(
     handle: asBytes(handle, 16, malformed),
     record: place.record,
     generation: place.generation,
+    keyVersion: asUint(keyVersion, MAX_U32, malformed),
   }
 }

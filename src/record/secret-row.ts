@@ -99,8 +99,10 @@ function readFast(bytes: Uint8Array, place: SecretPlace): SecretRow | undefined 
   const [epoch, since] = [items.bytes(4), items.bytes(4)]
   const profile = items.uint()
   const keyVersion = items.bytes(4)
-  const quorumEpoch = named ? readU32be(items.bytes(4)) : undefined
-  if (!items.done || profile >= PROFILES || !fitsProfile(quorumEpoch, profile)) return undefined
+  const quorumItem = named ? items.bytes(4) : undefined
+  if (!items.done || profile >= PROFILES) return undefined
+  const quorumEpoch = quorumItem && readU32be(quorumItem)
+  if (!fitsProfile(quorumEpoch, profile)) return undefined
   if (ciphertext.length !== slotsOf(profile) * SLOT_BYTES + TAG_BYTES) return undefined
   if (!equalBytes(record, place.record) || !equalBytes(generation, place.generation)) return undefined
   return {

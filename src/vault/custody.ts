@@ -18,11 +18,7 @@ const FIELDS = ['profile', 'quorum', 'epoch'] as const
 const MAX_EPOCH = 0xffff_ffff
 
 /** Checks who takes part: a quorum of this realm and of this log where one does, and none elsewhere. */
-export function checkCustody(
-  given: unknown,
-  realm: Realm,
-  signer: LogSigner | undefined,
-): Pick<VaultSettings, 'custody' | 'quorum'> {
+export function checkCustody(given: unknown, realm: Realm): Pick<VaultSettings, 'custody' | 'quorum'> {
   const { profile, quorum, epoch } = readFields(given, 'custody', FIELDS, rejectConfiguration)
   const custody = checkOneOf(profile, 'custody.profile', PROFILES, rejectConfiguration)
   if (!asksQuorum(custody)) {
@@ -33,7 +29,6 @@ export function checkCustody(
   }
   const asked = checkQuorum(quorum)
   if (asked.realm !== realm) throw rejectConfiguration('custody.quorum must be of the realm of the keyring')
-  requireLog(asked.logKey, signer)
   const newest = asked.epochs.at(-1)
   const chosen = checkInteger(epoch ?? newest, 'custody.epoch', [1, MAX_EPOCH], rejectConfiguration)
   if (!asked.epochs.includes(chosen)) throw rejectConfiguration('custody.epoch must be one that is pinned')
@@ -63,8 +58,9 @@ function checkQuorum(given: unknown): Quorum {
 }
 
 /** Holders that know another log would refuse every request. */
-function requireLog(logKey: string, signer: LogSigner | undefined): void {
-  if (signer !== undefined && logKey !== verifierKey(signer.origin, signer.publicKey)) {
+export function requireLog({ quorum }: VaultSettings, signer: LogSigner | undefined): void {
+  if (quorum === undefined || signer === undefined) return
+  if (quorum.asked.logKey !== verifierKey(signer.origin, signer.publicKey)) {
     throw rejectConfiguration('custody.quorum must have the key of the log that logSigner signs')
   }
 }

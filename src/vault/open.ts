@@ -20,7 +20,7 @@ import type { Store } from '../store/store.ts'
 import { checkBits, defaultBits } from '../template/bits.ts'
 import { checkCall } from './calls.ts'
 import { VaultContext, type VaultSettings } from './context.ts'
-import { checkCustody } from './custody.ts'
+import { checkCustody, requireLog } from './custody.ts'
 import { Decoys } from './decoy.ts'
 import { recoverEndings } from './endings.ts'
 import { rejectConfiguration } from './errors.ts'
@@ -107,9 +107,10 @@ async function openChecked(
   const secrets = options.secrets === undefined ? store : checkStore(options.secrets, 'secrets')
   if (ring.store !== store) throw rejectConfiguration('store must be the store that holds the keyring')
   const clock = chooseClock(options, [store, secrets])
-  const { signer, anchor } = checkLog(options)
-  const settings = checkSettings(options, access.realm, signer)
+  const settings = checkSettings(options, access.realm)
   const gallery = openGallery(options, settings, place)
+  const { signer, anchor } = checkLog(options)
+  requireLog(settings, signer)
   const realmLimit = new RealmLimit(ring, settings.realm, clock, settings.attempts.realmPerHour)
   const ctx = new VaultContext({
     settings,
@@ -180,7 +181,7 @@ function checkLog(options: VaultOptions): {
   return { signer: logSigner, anchor }
 }
 
-function checkSettings(options: VaultOptions, realm: Realm, signer: LogSigner | undefined): VaultSettings {
+function checkSettings(options: VaultOptions, realm: Realm): VaultSettings {
   const model = checkModel(options.model)
   const overcomplete = options[allowOvercomplete] === true
   const bits =
@@ -193,7 +194,7 @@ function checkSettings(options: VaultOptions, realm: Realm, signer: LogSigner | 
     realm,
     profile: { realm, purpose, model: id, meanHash, dimensions, bits, suite: SUITE },
     suite: SUITE,
-    ...checkCustody(options.custody, realm, signer),
+    ...checkCustody(options.custody, realm),
     points: fitOperatingPoints(
       options.operatingPoints,
       { model: id, meanHash, suite: SUITE as string as TransformId, bits },
