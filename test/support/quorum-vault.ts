@@ -12,8 +12,10 @@ import {
   type QuorumShare,
   quorumHolder,
   quorumOf,
+  refreshQuorum,
 } from 'guise/quorum'
 import type { Anchor } from '../../src/audit/anchor.ts'
+import { decodeReply, encodeAnswer } from '../../src/quorum/messages.ts'
 import { memoryAnchor } from './quorum.ts'
 import { SIGNER, type TestVault, testVault } from './vault.ts'
 
@@ -22,7 +24,7 @@ export const THRESHOLD = 2
 const GENEROUS = { recordPerHour: 100_000, recordTotal: 1_000_000, allPerHour: 10_000_000 }
 
 /** How a holder answers. */
-export type Manner = 'honest' | 'gone' | 'hangs' | 'garbles' | 'swaps' | 'stale' | 'refuses'
+export type Manner = 'honest' | 'gone' | 'hangs' | 'garbles' | 'elsewhere' | 'stale' | 'refuses'
 
 export interface QuorumVault extends TestVault {
   readonly dealt: DealtQuorum
@@ -81,8 +83,7 @@ export async function quorumVault(
       if (manner === 'garbles') return reply.map((byte, i) => (i === reply.length - 1 ? byte ^ 1 : byte))
       if (manner === 'stale') return earlier ?? new Uint8Array(8)
       if (manner === 'refuses') return await (holders[index - 1] as QuorumHolder).handle(new Uint8Array(3))
-      // Its own answer under another holder's number.
-      if (manner === 'swaps') return await (holders[index % HOLDERS] as QuorumHolder).handle(message, call)
+      if (manner === 'elsewhere') return ofAnotherEpoch(reply)
       return reply
     },
   })
@@ -125,10 +126,36 @@ export async function quorumVault(
   }
 }
 
-/** An attempts row's counters, as the vault's own description does not tell them: how a subject's next verify is answered. */
+/** The same holders, but what is asked of them goes where `change` leads; for vaults that end, or are raced, while they wait. */
+export function bent(quorum: Quorum, change: Partial<Pick<Quorum, 'open' | 'revoke'>>): Quorum {
+  const { realm, epochs, logKey } = quorum
+  return {
+    realm,
+    epochs,
+    logKey,
+    open: (question, options) => quorum.open(question, options),
+    revoke: (question, options) => quorum.revoke(question, options),
+    ...change,
+  }
+}
+
+/** Shares of the next refresh, by the holders' own steps. */
+export function refreshed(shares: readonly QuorumShare[]): QuorumShare[] {
+  const parts = shares.map(refreshQuorum)
+  const openings = parts.map(({ opening }) => opening)
+  const sent = parts.map((part) => part.deal(openings))
+  return parts.map((part, i) => part.finish(sent.flatMap((packages) => packages.get(i + 1) ?? [])))
+}
+
+/** How a verify ends, in words. */
 export async function outcomeOf(vault: Vault, request: Parameters<Vault['verify']>[0]): Promise<string> {
   const decision = await vault.verify(request)
   return decision.outcome === 'refused' ? `refused ${decision.reason}` : decision.outcome
+}
+
+function ofAnotherEpoch(bytes: Uint8Array): Uint8Array {
+  const reply = decodeReply(bytes)
+  return reply.kind === 'answer' ? encodeAnswer({ ...reply, epoch: reply.epoch + 1 }) : bytes
 }
 
 /** Waits until something is so; what never is so fails the test by its own time. */
