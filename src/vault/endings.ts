@@ -24,13 +24,15 @@ const MOST_ENTRIES = 1000
 export async function endingSteps(ctx: VaultContext, state: StateRow): Promise<readonly StoreStep[]> {
   // What was revoked before has its note, or none any more.
   if (!needsQuorum(state.profile as Profile) || state.state === 'revoked') return []
-  await ctx.ring.load()
   const { realm, handle, record, generation } = state
-  const keyVersion = ctx.ring.newestVersion
   const key = endingKey(realm, record, generation)
+  // Whatever somebody put there keeps no record from ending.
+  const stored = await ctx.store.get('states', key)
+  await ctx.ring.load()
+  const keyVersion = ctx.ring.newestVersion
   const note = { realm, handle, record, generation, keyVersion }
   const bytes = encodeEndingRow(note, ctx.ring.requireRealmKeys(keyVersion).state)
-  return [{ step: 'put', table: 'states', key, bytes, expected: null }]
+  return [{ step: 'put', table: 'states', key, bytes, expected: stored?.version ?? null }]
 }
 
 /**

@@ -34,13 +34,13 @@ const events = fc.array(
     {
       weight: 6,
       arbitrary: fc.record<Event>({
-        what: fc.constantFrom('match', 'nonmatch', 'nonmatch', 'nothing', 'die'),
+        what: fc.constantFrom('match', 'nonmatch', 'nonmatch', 'nonmatch', 'nonmatch', 'nothing', 'die'),
         who: fc.nat(9),
       } as never),
     },
     { weight: 1, arbitrary: fc.constant<Event>({ what: 'rebind' }) },
   ),
-  { maxLength: 60 },
+  { maxLength: 60, size: 'max' },
 )
 
 interface End {

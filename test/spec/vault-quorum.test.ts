@@ -165,9 +165,9 @@ describe('VAULT-23', () => {
       expect(await outcomeOf(vault, own())).toBe('match')
       await vault.close()
     }
-    // Beside it what has ended is told.
+    // Nor does it keep the generation from ending.
     await VERBS.reissue(world.vault)
-    expect(await waiting(world)).toBe(1)
+    expect(await waiting(world)).toBe(0)
     await ctx.ledger.close()
     await world.end()
   })
