@@ -41,11 +41,15 @@ export async function endingSteps(ctx: VaultContext, state: StateRow): Promise<r
  */
 export async function endGenerations(ctx: VaultContext, record: Uint8Array, profile?: number): Promise<void> {
   if (ctx.settings.quorum === undefined && profile !== undefined && !needsQuorum(profile as Profile)) return
+  let known = ctx.settings.quorum !== undefined
   try {
     for (const row of await notesFrom(ctx, concatBytes(endingStart(ctx.realm), record))) {
+      known = true
       await endOne(ctx, row)
     }
   } catch (cause) {
+    // Nothing says that there is a quorum to be told.
+    if (!known) throw cause
     const why = 'done, but fewer holders than needed know yet that the former generation has ended'
     throw new VaultError('ERR_VAULT_QUORUM_PENDING', why, { cause, retryable: true })
   }

@@ -46,21 +46,15 @@ export async function erase(
   options?: CallOptions,
 ): Promise<ErasureReceipt> {
   const digest = await eraseDigest(ctx, subject, options)
-  let profile: number | undefined
   try {
-    const receipt = await changeSubject(
+    const { receipt, profile } = await changeSubject(
       ctx,
       'erase',
       // The tombstone remembers no operation: the receipt stands for it.
       { subject, options: undefined },
-      {
-        change: (found) => {
-          profile = found.row.profile
-          return eraseOnce(ctx, found, digest)
-        },
-      },
+      { change: (found) => eraseOnce(ctx, found, digest) },
     )
-    return await ended(ctx, receipt, digest === undefined ? profile : undefined)
+    return await ended(ctx, receipt, profile)
   } catch (error) {
     const gone = error instanceof VaultError && error.code === 'ERR_VAULT_UNKNOWN_SUBJECT'
     const before = gone && digest !== undefined ? await readBefore(ctx, digest) : undefined
@@ -71,10 +65,7 @@ export async function erase(
   }
 }
 
-/**
- * Under a quorum an erasure has ended well when no backup can bring the template back. With an operation id the receipt may be one of before,
- * of a record whose profile is not known any more.
- */
+/** Under a quorum an erasure has ended well when no backup can bring the template back. */
 async function ended(
   ctx: VaultContext,
   receipt: ErasureReceipt,
@@ -125,14 +116,16 @@ async function finished(ctx: VaultContext, receipt: ErasureReceipt): Promise<Era
   return receipt
 }
 
-async function eraseOnce(
-  ctx: VaultContext,
-  found: Subject,
-  digest: Uint8Array | undefined,
-): Promise<ErasureReceipt> {
+interface Erased {
+  readonly receipt: ErasureReceipt
+  /** Of the record; not known any more of one that was erased before. */
+  readonly profile: number | undefined
+}
+
+async function eraseOnce(ctx: VaultContext, found: Subject, digest: Uint8Array | undefined): Promise<Erased> {
   // The identifier was enrolled again since: this is still the retry of the erasure before.
   const before = digest && (await readBefore(ctx, digest))
-  if (before !== undefined) return finished(ctx, before)
+  if (before !== undefined) return { receipt: await finished(ctx, before), profile: undefined }
   const state = nextState(found, 'erase')
   const old = await dropTemplate(ctx, found.row)
   const rest = await dropRest(ctx, found)
@@ -169,7 +162,8 @@ async function eraseOnce(
   const event = changeEvent('erase', found.row)
   await commitChange(ctx, { ...old.change, steps, event, ring: found.found.ring })
   forgetDeparture(ctx, departure)
-  return describeReceipt(ctx, body, signed.bytes, signed.signature)
+  const receipt = describeReceipt(ctx, body, signed.bytes, signed.signature)
+  return { receipt, profile: found.row.profile }
 }
 
 /** The attempts row and the mapping. */

@@ -28,17 +28,15 @@ type Event =
   | { readonly what: 'match' | 'nonmatch' | 'nothing' | 'die'; readonly who: number }
   | { readonly what: 'rebind' }
 
-const events = fc.array(
+const ask: Event = { what: 'ask' }
+const rebind: Event = { what: 'rebind' }
+const outcomes = fc.constantFrom('match', 'nonmatch', 'nonmatch', 'nonmatch', 'nonmatch', 'nothing', 'die')
+
+const events: fc.Arbitrary<Event[]> = fc.array(
   fc.oneof(
-    { weight: 5, arbitrary: fc.constant<Event>({ what: 'ask' }) },
-    {
-      weight: 6,
-      arbitrary: fc.record<Event>({
-        what: fc.constantFrom('match', 'nonmatch', 'nonmatch', 'nonmatch', 'nonmatch', 'nothing', 'die'),
-        who: fc.nat(9),
-      } as never),
-    },
-    { weight: 1, arbitrary: fc.constant<Event>({ what: 'rebind' }) },
+    { weight: 5, arbitrary: fc.constant(ask) },
+    { weight: 6, arbitrary: fc.tuple(outcomes, fc.nat(9)).map(([what, who]): Event => ({ what, who })) },
+    { weight: 1, arbitrary: fc.constant(rebind) },
   ),
   { maxLength: 60, size: 'max' },
 )

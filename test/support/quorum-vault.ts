@@ -1,6 +1,6 @@
 /** A vault under a quorum for tests: three holders in this process, two of them enough, which die, come back and lie when told. @module */
 
-import { memoryStore, type Store, type Vault, type VaultOptions } from 'guise'
+import { memoryStore, type Store, type Vault, type VaultOptions, type VerifyRequest } from 'guise'
 import {
   type DealtQuorum,
   dealQuorum,
@@ -17,7 +17,7 @@ import {
 import type { Anchor } from '../../src/audit/anchor.ts'
 import { decodeReply, encodeAnswer } from '../../src/quorum/messages.ts'
 import { memoryAnchor } from './quorum.ts'
-import { SIGNER, type TestVault, testVault } from './vault.ts'
+import { basis, SIGNER, sample, type TestVault, testVault } from './vault.ts'
 
 export const HOLDERS = 3
 export const THRESHOLD = 2
@@ -125,6 +125,20 @@ export async function quorumVault(
     },
   }
 }
+
+export const SUBJECT = 'user-1'
+export const ANNA = { subject: SUBJECT, basis: basis() } as const
+
+/** A quorum's vault with one person in it. */
+export async function enrolled(options: Parameters<typeof quorumVault>[0] = {}): Promise<QuorumVault> {
+  const world = await quorumVault(options)
+  await world.vault.enroll({ ...sample(1), ...ANNA })
+  return world
+}
+
+/** A probe of that person, and one of somebody else. */
+export const own = (index = 1): VerifyRequest => ({ ...sample(1, index), subject: SUBJECT })
+export const other = (): VerifyRequest => ({ ...sample(2), subject: SUBJECT })
 
 /** The same holders, but what is asked of them goes where `change` leads; for vaults that end, or are raced, while they wait. */
 export function bent(quorum: Quorum, change: Partial<Pick<Quorum, 'open' | 'revoke'>>): Quorum {
