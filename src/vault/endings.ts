@@ -1,4 +1,4 @@
-/** Generations that ended under a quorum: the verb ends when holders remember it, whatever comes between (SPEC §11.12). @module */
+/** Generations that ended under a quorum: the verb ends when holders remember it, whatever comes between (SPEC §11.13). @module */
 
 import type { AuditEntry } from '../audit/entry.ts'
 import type { EntryProof } from '../audit/stored-log.ts'

@@ -1,4 +1,4 @@
-/** How generations end under a quorum (SPEC §11.7, §11.12). */
+/** How generations end under a quorum (SPEC §11.7, §11.13). */
 import {
   allowHighFalseMatchRate,
   openKeyring,
