@@ -36,7 +36,7 @@ export function checkCustody(given: unknown, realm: Realm): Pick<VaultSettings, 
 }
 
 /** True when a vault of this custody asks share holders. */
-export function asksQuorum(custody: Custody['profile']): boolean {
+function asksQuorum(custody: Custody['profile']): boolean {
   return (PROFILE[custody] & PROFILE.quorum) !== 0
 }
 

@@ -68,20 +68,24 @@ export async function verify(
 ): Promise<VerifyDecision> {
   const { subject, holderShare, ...samples } = readRequest(request, FIELDS)
   const asked = new Asked()
-  return withSample(ctx.settings, samples, (integers, point) =>
-    withShares(
-      ctx,
-      { present: holderShare },
-      (shares) =>
-        withSubject(ctx, subject, ctx.signal, (text) =>
-          ctx.decide(
-            (beside) => verifyOnce(ctx, { subject: text, integers, point, shares, asked }, beside, options),
-            () => readingOf(ctx, text),
+  try {
+    return await withSample(ctx.settings, samples, (integers, point) =>
+      withShares(
+        ctx,
+        { present: holderShare },
+        (shares) =>
+          withSubject(ctx, subject, ctx.signal, (text) =>
+            ctx.decide(
+              (beside) => verifyOnce(ctx, { subject: text, integers, point, shares, asked }, beside, options),
+              () => readingOf(ctx, text),
+            ),
           ),
-        ),
-      () => refuse(ctx, point, { reason: 'holder-share' }),
-    ).finally(() => giveBack(ctx, asked)),
-  )
+        () => refuse(ctx, point, { reason: 'holder-share' }),
+      ),
+    )
+  } finally {
+    await giveBack(ctx, asked)
+  }
 }
 
 interface Question {

@@ -71,15 +71,13 @@ export async function verifyUnderRefreshes(rounds: number): Promise<Tally> {
   const world = await populated()
   let { shares } = world.dealt
   let { vault } = world
-  let over = false
+  const state = { over: false, verifies: 0, right: 0 }
   const wrong: string[] = []
   const opened: Vault[] = []
-  let right = 0
-  let verifies = 0
   const work = async (): Promise<void> => {
-    while (!over) {
-      const said = await judge(vault, verifies % PEOPLE, verifies++ % 3 > 0)
-      if (said === 'right') right++
+    while (!state.over) {
+      const said = await judge(vault, state.verifies % PEOPLE, state.verifies++ % 3 > 0)
+      if (said === 'right') state.right++
       else wrong.push(said)
     }
   }
@@ -89,19 +87,20 @@ export async function verifyUnderRefreshes(rounds: number): Promise<Tally> {
     for (const [i, share] of next.entries()) {
       await world.restart(i + 1, { shares: [shares[i] as QuorumShare, share] })
     }
-    const before = verifies
+    const enough = state.verifies + 4
     const quorum = world.quorumWith([(next[0] as QuorumShare).key])
     vault = await world.open({ custody: { profile: 'quorum', quorum } })
     opened.push(vault)
     // Whoever asks with the old key is heard out before the old shares go.
-    while (verifies < before + 4) await new Promise((resolve) => setTimeout(resolve, 5))
+    while (state.verifies < enough) await new Promise((resolve) => setTimeout(resolve, 5))
     for (const [i, share] of next.entries()) await world.restart(i + 1, { shares: [share] })
     shares = next
   }
-  over = true
+  state.over = true
   await Promise.all(working)
   for (const one of opened) await one.close()
   await world.end()
+  const { verifies, right } = state
   return { verifies, right, unavailable: 0, wrong, restarts: 6 * rounds }
 }
 

@@ -1,5 +1,16 @@
 /** Requests that count as failures until their outcome is known: the limits hold in every order (SPEC §12.3, §13.9). */
-import fc from 'fast-check'
+import {
+  type Arbitrary,
+  array,
+  assert,
+  check,
+  constant,
+  constantFrom,
+  nat,
+  oneof,
+  property,
+  tuple,
+} from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { attemptGate, checkAttemptPolicy, type Instant } from '../../src/policy/attempts.ts'
 import type { AttemptsRow } from '../../src/record/attempts-row.ts'
@@ -30,13 +41,13 @@ type Event =
 
 const ask: Event = { what: 'ask' }
 const rebind: Event = { what: 'rebind' }
-const outcomes = fc.constantFrom('match', 'nonmatch', 'nonmatch', 'nonmatch', 'nonmatch', 'nothing', 'die')
+const outcomes = constantFrom('match', 'nonmatch', 'nonmatch', 'nonmatch', 'nonmatch', 'nothing', 'die')
 
-const events: fc.Arbitrary<Event[]> = fc.array(
-  fc.oneof(
-    { weight: 5, arbitrary: fc.constant(ask) },
-    { weight: 6, arbitrary: fc.tuple(outcomes, fc.nat(9)).map(([what, who]): Event => ({ what, who })) },
-    { weight: 1, arbitrary: fc.constant(rebind) },
+const events: Arbitrary<Event[]> = array(
+  oneof(
+    { weight: 5, arbitrary: constant(ask) },
+    { weight: 6, arbitrary: tuple(outcomes, nat(9)).map(([what, who]): Event => ({ what, who })) },
+    { weight: 1, arbitrary: constant(rebind) },
   ),
   { maxLength: 60, size: 'max' },
 )
@@ -87,8 +98,8 @@ function play(history: readonly Event[], rules: Rules): End {
 
 describe('requests that count as failures', () => {
   test('QUORUM-31 in every order no more nonmatches leave in a run than the policy allows', () => {
-    fc.assert(
-      fc.property(events, (history) => {
+    assert(
+      property(events, (history) => {
         const { row, longest, failed } = play(history, REAL)
         expect(longest).toBeLessThanOrEqual(CONSECUTIVE)
         expect(row.count.failures).toBe(failed)
@@ -107,8 +118,8 @@ describe('requests that count as failures', () => {
         return matched ? { ...next, count: { ...next.count, run: 0 } } : next
       },
     }
-    const found = fc.check(
-      fc.property(events, (history) => play(history, forgets).longest <= CONSECUTIVE),
+    const found = check(
+      property(events, (history) => play(history, forgets).longest <= CONSECUTIVE),
       { numRuns: 5000 },
     )
     expect(found.failed).toBe(true)
@@ -116,8 +127,8 @@ describe('requests that count as failures', () => {
 
   test('the control that gives back what was compared loses failures', () => {
     const gives: Rules = { ...REAL, outcome: (row, asked) => countNothing(row, asked.mark) }
-    const found = fc.check(
-      fc.property(events, (history) => {
+    const found = check(
+      property(events, (history) => {
         const { row, failed } = play(history, gives)
         return row.count.failures === failed
       }),

@@ -46,9 +46,13 @@ describe('QUORUM-24', () => {
     expect(await vault.describe(SUBJECT)).toMatchObject({ custody: 'quorum', generation: 2 })
     await vault.close()
     const entries = (await logged(world.store)).filter((entry) => !entry.startsWith('key-'))
-    expect(entries).toEqual([
-      ...['open done', 'enroll done', 'open done', 'verify match', 'open done', 'verify nonmatch'],
-      ...['open done', 'reissue done', 'open done', 'verify match'],
+    expect(entries.filter((_, i) => i % 2 === 0)).toEqual(Array(5).fill('open done'))
+    expect(entries.filter((_, i) => i % 2 === 1)).toEqual([
+      'enroll done',
+      'verify match',
+      'verify nonmatch',
+      'reissue done',
+      'verify match',
     ])
     await world.end()
   })
@@ -265,7 +269,7 @@ describe('QUORUM-32', () => {
     expect(await outcomeOf(older, own())).toBe('match')
     expect(await codeOf(world.vault.verify(own()))).toBe('ERR_QUORUM_EPOCH')
     await older.enroll({ ...sample(3), subject: 'user-3', basis: basis() })
-    expect((await epochs()).sort()).toEqual([1, 2])
+    expect(new Set(await epochs())).toEqual(new Set([1, 2]))
     for (const one of [vault, older]) await one.close()
     await world.end()
   })

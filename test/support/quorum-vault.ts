@@ -19,8 +19,6 @@ import { decodeReply, encodeAnswer } from '../../src/quorum/messages.ts'
 import { memoryAnchor } from './quorum.ts'
 import { basis, SIGNER, sample, type TestVault, testVault } from './vault.ts'
 
-export const HOLDERS = 3
-export const THRESHOLD = 2
 const GENEROUS = { recordPerHour: 100_000, recordTotal: 1_000_000, allPerHour: 10_000_000 }
 
 /** How a holder answers. */
@@ -52,7 +50,7 @@ export async function quorumVault(
   } = {},
 ): Promise<QuorumVault> {
   const { timeoutMs = 10_000, profile = 'quorum', budgets = GENEROUS, ...rest } = options
-  const dealt = dealQuorum({ realm: 'clinic', epoch: 1, threshold: THRESHOLD, holders: HOLDERS })
+  const dealt = dealQuorum({ realm: 'clinic', epoch: 1, threshold: 2, holders: 3 })
   const holderStores = dealt.shares.map(() => memoryStore())
   const holderAnchors = dealt.shares.map(() => memoryAnchor())
   const manners: Manner[] = dealt.shares.map(() => 'honest')

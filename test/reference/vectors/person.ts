@@ -115,7 +115,7 @@ export function referenceHeaderFor(d: number, m: number, suite: string): Uint8Ar
 }
 
 /** Of the quorum whose output is in the wraps of profiles 1 and 3. */
-export const QUORUM_EPOCH = 2
+const QUORUM_EPOCH = 2
 
 export function secretFields(profile: Profile, epoch = 1, since = 1): Fields {
   return {
