@@ -64,6 +64,7 @@ export class Outputs {
       this.#held = { name: template, epoch, output }
       ctx.settings.meter?.holders(faults)
     } catch (error) {
+      ctx.signal?.throwIfAborted()
       ctx.settings.meter?.holders(faultsOf(error))
       if (wasOvertaken(error) && ++this.#overtaken < MOST_OVERTAKEN) return
       if (hasCode(error, 'ERR_QUORUM_REVOKED')) this.#ended = { name: template, error: error as GuiseError }

@@ -129,15 +129,17 @@ export interface PutBack {
   readonly opened: number
   /** Codes of what the holders said to the latter. */
   readonly said: readonly string[]
-  /** The same for as many templates that were not revoked: the control. */
+  /** The same for five templates that were not revoked: the control. */
   readonly control: number
   /** Of the first five revoked ones: how many the old stores match with holders that have forgotten everything. The other control. */
   readonly forgotten: number
 }
 
-/** All stores copied, half of the people revoked, the copy put back. */
+const CONTROLS = 5
+
+/** All stores copied, all but five people revoked, the copy put back. */
 export async function putBack(people: number): Promise<PutBack> {
-  const world = await populated(2 * people)
+  const world = await populated(people + CONTROLS)
   const live = await insider(world)
   // Nothing waits in the queue, whose rows nobody can put back.
   await live.ledger.settle({})
@@ -185,7 +187,7 @@ export async function putBack(people: number): Promise<PutBack> {
   for (const index of [1, 2, 3]) {
     await world.restart(index, { store: memoryStore(), anchor: memoryAnchor() })
   }
-  const forgotten = await matches(5)
+  const forgotten = await matches(CONTROLS)
   await live.ledger.close()
   await world.end()
   return { revoked: gone.size, matched, ...count, forgotten, said }

@@ -4,7 +4,7 @@ import type { Quorum, QuorumShare } from 'guise/quorum'
 import { bent, type Manner, type QuorumVault, quorumVault, refreshed } from '../support/quorum-vault.ts'
 import { basis, numbers, sample } from '../support/vault.ts'
 
-const PEOPLE = 8
+const PEOPLE = 4
 /** No limit stands between two comparisons: what is wrong is to show, not what is throttled. */
 const ATTEMPTS = { consecutive: 100, total: 1000, generation: 100_000, realmPerHour: 1_000_000_000 }
 const BAD: readonly Manner[] = ['gone', 'garbles', 'elsewhere', 'stale', 'refuses']

@@ -11,7 +11,7 @@ test('QUORUM-34 of 40 verifies while holders die, return and lie none is decided
 }, 120_000)
 
 test('the control whose quorum gives outputs of other generations is caught', async () => {
-  const { wrong } = await verifyUnderKills(12, 1, exchanged)
+  const { wrong } = await verifyUnderKills(8, 1, exchanged)
   expect(wrong.length).toBeGreaterThan(0)
 }, 60_000)
 

@@ -81,6 +81,13 @@ test('without the log’s key sequence waits for whoever has it', async () => {
   const pending = ledger.sequence({ signal: controller.signal })
   setTimeout(() => controller.abort(), 120)
   await expect(pending).rejects.toMatchObject({ code: 'ERR_AUDIT_PENDING', retryable: true })
+  // Integrated, and not signed yet.
+  const follower = new Follower(store, REALM, KEYS)
+  await follower.follow()
+  await integrateSome({ store, realm: REALM, keys: KEYS }, follower)
+  const again = new AbortController()
+  setTimeout(() => again.abort(), 120)
+  await expect(ledger.sequence({ signal: again.signal })).rejects.toMatchObject({ code: 'ERR_AUDIT_PENDING' })
   const waiting = ledger.sequence({})
   const signing = new Ledger({ ...parts, journal: new Journal(REALM), signer: SIGNER })
   await signing.open()
