@@ -135,8 +135,10 @@ async function openWorld(path: string, way: Way, people: readonly Person[]): Pro
 /** Nothing is written to the log any more, and nothing read from it; every row is taken for the newest. */
 function withoutLog(ctx: VaultContext, way: Way): void {
   const row = { step: 'append', table: 'queue', bytes: new Uint8Array(ROW_BYTES).fill(1) } as const
-  const commit: Journal['commit'] = async (store, steps, _event, _keys, options) =>
-    await store.commit(way === 'no log' ? steps : [...steps, row], options)
+  const commit: Journal['commit'] = async (store, steps, _event, _keys, options) => {
+    const versions = await store.commit(way === 'no log' ? steps : [...steps, row], options)
+    return { versions, entry: row.bytes }
+  }
   Object.assign(ctx.ring.journal, { commit, settle: async () => {} })
   Object.assign(ctx.ledger, { isLast: () => true, isLastRing: () => true, follow: async () => {} })
 }

@@ -10,6 +10,7 @@ import { identifyPartsScenario } from './identify-parts.ts'
 import { keyingScenario } from './keying.ts'
 import { postgresScenario } from './postgres.ts'
 import { quorumScenario } from './quorum.ts'
+import { quorumVerifyScenario } from './quorum-verify.ts'
 import { rotateScenario } from './rotate.ts'
 import { scanScenario } from './scan.ts'
 import type { Scenario } from './scenario.ts'
@@ -29,6 +30,7 @@ export const SCENARIOS: readonly Scenario[] = [
   auditScenario,
   auditLogScenario,
   quorumScenario,
+  quorumVerifyScenario,
   enrollScenario,
   scanScenario,
   evaluateScenario,

@@ -146,7 +146,7 @@ function decideOver(
   { state, reference, secret }: Pick<Subject, 'state' | 'reference' | 'secret'>,
   { integers }: Pick<Subject, 'integers'>,
 ): boolean {
-  return withRecordSecret(ctx, state, secret, undefined, (recordSecret) =>
+  return withRecordSecret(ctx, state, secret, {}, (recordSecret) =>
     openCode(recordSecret, reference.header, reference, CODE_BYTES, (code, rotationKey) => {
       const probe = encodeProbe(integers, SUITE, BITS, rotationKey)
       try {
@@ -187,7 +187,7 @@ async function readSubject(ctx: VaultContext, store: Store, person: Person): Pro
   const reference = decodeReferenceRow(rows.references, ctx.settings.profile, state)
   const secret = decodeSecretRow(rows.secrets, state)
   const integers = toIntegers(embedding(vector, modelOf(vector.length)))
-  const recordSecret = withRecordSecret(ctx, state, secret, undefined, copy)
+  const recordSecret = withRecordSecret(ctx, state, secret, {}, copy)
   const [code, rotationKey] = openCode(recordSecret, reference.header, reference, CODE_BYTES, (own, key) => [
     copy(own),
     copy(key),
@@ -217,7 +217,7 @@ function readAttempts(ctx: VaultContext, bytes: Uint8Array, state: StateRow): At
 }
 
 function unwrap(ctx: VaultContext, { state, secret }: Subject): number {
-  const custody = custodyKey(ctx, 0, secret.keyVersion, undefined)
+  const custody = custodyKey(ctx, 0, secret.keyVersion, {})
   const opened = ctx.ring.withEpoch(secret.epoch, (prepared) =>
     openWrap(secret, {
       custody: custody.prepared,

@@ -25,6 +25,12 @@ export interface Queued {
 /** What happened, and when. */
 export type TimedEvent = AuditEvent & { readonly timeMs: number }
 
+/** What a commit left behind. */
+export interface Committed {
+  readonly versions: readonly string[]
+  readonly entry: Uint8Array
+}
+
 /** Told of every entry of this process that became durable, and asked when a caller waits for what follows. */
 export interface JournalListener {
   kept(entry: Queued): void
@@ -68,7 +74,8 @@ export class Journal {
 
   /**
    * Commits steps together with the entry that tells of them: both or neither. The keys must be loaded. Its number is used
-   * again when the commit is refused, and its writer given up when nobody knows.
+   * again when the commit is refused, and its writer given up when nobody knows. Resolves with the versions of the steps and the
+   * entry's bytes, which nobody changes.
    */
   async commit(
     store: Pick<Store, 'commit'>,
@@ -76,7 +83,7 @@ export class Journal {
     event: TimedEvent,
     keys: Pick<LogKeys, 'newestVersion' | 'key'>,
     options?: CallOptions,
-  ): Promise<readonly string[]> {
+  ): Promise<Committed> {
     const { timeMs } = event
     const lane = this.#take(timeMs)
     const { writer, sequence, previous, name } = lane
@@ -125,7 +132,7 @@ export class Journal {
       timeMs,
     }
     for (const listener of this.#listeners) listener.kept(queued)
-    return versions.slice(0, -1)
+    return { versions: versions.slice(0, -1), entry: bytes }
   }
 
   /** The lane used last, so that few are in use; a new one when all have something under way. */

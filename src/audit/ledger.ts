@@ -57,6 +57,7 @@ export class Ledger implements JournalListener {
   #fault: AuditError | undefined
   readonly #readings: Turns = new Turns()
   readonly #publishings: Turns = new Turns()
+  readonly #signings: Turns = new Turns()
   #timer: ReturnType<typeof setTimeout> | undefined
   #dueMs = SOON_MS
   #conflicts = 0
@@ -139,7 +140,17 @@ export class Ledger implements JournalListener {
     return this.#readings.share(() => this.#guard(() => this.#follower.follow()))
   }
 
-  async settle({ signal }: CallOptions): Promise<void> {
+  /** Resolves when everything kept before the call is integrated, signed and anchored. Throws `ERR_AUDIT_PENDING`. */
+  async settle(options: CallOptions): Promise<void> {
+    await this.#within(options, (isOver) => this.#settled(isOver))
+  }
+
+  /** As `settle`, without the anchor: what a receipt has to show lies under a signed checkpoint in the store. */
+  async sequence(options: CallOptions): Promise<void> {
+    await this.#within(options, (isOver) => this.#sequenced(isOver))
+  }
+
+  async #within({ signal }: CallOptions, task: (isOver: () => boolean) => Promise<void>): Promise<void> {
     let end: (() => void) | undefined
     const limit = new Promise<never>((_, reject) => {
       const late = (): void => reject(noAnswer())
@@ -153,7 +164,7 @@ export class Ledger implements JournalListener {
     // Whoever loses the race is not heard.
     limit.catch(() => undefined)
     let over = false
-    const settled = this.#settled(() => over)
+    const settled = task(() => over)
     settled.catch(() => undefined)
     try {
       if (signal?.aborted === true) throw noAnswer()
@@ -198,6 +209,11 @@ export class Ledger implements JournalListener {
     return { size: frontier.size, root: frontier.root() }
   }
 
+  readonly #newHead = async (): Promise<LogHead> => {
+    await this.follow()
+    return this.#head()
+  }
+
   /** Everything kept before the call is anchored when it resolves. */
   async #settled(isOver: () => boolean): Promise<void> {
     if (this.signs) return await this.#cycle()
@@ -212,15 +228,35 @@ export class Ledger implements JournalListener {
     }
   }
 
+  /** Everything kept before the call is under a signed checkpoint when it resolves. */
+  async #sequenced(isOver: () => boolean): Promise<void> {
+    await this.#readOn()
+    while (!isOver()) {
+      const { size } = this.#head()
+      if (this.signs || this.#follower.queued === 0) {
+        await this.#sign()
+        const { checkpoint } = this.#publisher
+        if (checkpoint !== undefined && checkpoint.size >= size) return
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+      await this.follow()
+    }
+  }
+
   async #cycle(): Promise<void> {
+    await this.#readOn()
+    await this.#publish()
+    if (this.signs && isDue(this.#follower, this.#snapshotSize)) this.#snapshot()
+  }
+
+  /** Reads the log and integrates what waits. */
+  async #readOn(): Promise<void> {
     await this.follow()
     // What others write meanwhile is for the next turn: whoever waits for this one would wait for as long as they write.
     const end = this.#follower.size + this.#follower.queued
     while (this.signs && this.#follower.size < end && (await this.#integrate())) {
       // One commit after another.
     }
-    await this.#publish()
-    if (this.signs && isDue(this.#follower, this.#snapshotSize)) this.#snapshot()
   }
 
   /** In the background: whoever opens the realm next is spared the entries until here. */
@@ -255,17 +291,18 @@ export class Ledger implements JournalListener {
     )
   }
 
+  #sign(): Promise<void> {
+    const task = (): Promise<void> => inTime(this.#publisher.sign(this.#head(), this.#newHead))
+    return this.#signings.share(() => this.#guard(task))
+  }
+
   #publish(): Promise<void> {
     return this.#publishings.share(() => this.#guard(() => inTime(this.#publishNow())))
   }
 
   async #publishNow(): Promise<void> {
     try {
-      const readOn = async (): Promise<LogHead> => {
-        await this.follow()
-        return this.#head()
-      }
-      await this.#publisher.publish(this.#head(), readOn)
+      await this.#publisher.publish(this.#head(), this.#newHead)
     } catch (error) {
       const longer =
         hasCode(error, 'ERR_AUDIT_ANCHOR') && hasCode((error as Error).cause, 'ERR_AUDIT_ROLLBACK')

@@ -87,6 +87,11 @@ export class Publisher {
     return await tree.consistency(from, to)
   }
 
+  /** Signs a durable head and stores the checkpoint; without a signer it takes what others signed. */
+  async sign(head: LogHead, readOn: () => Promise<LogHead>, options: CallOptions = {}): Promise<void> {
+    await this.#sign(head, readOn, options)
+  }
+
   /**
    * Signs a durable head, stores the checkpoint, and anchors it. Without a signer it takes what others signed. A stored checkpoint
    * beyond the head is taken when the log continues it: `readOn` gives the head as it is then.

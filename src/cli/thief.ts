@@ -163,7 +163,7 @@ export async function withSecret<Result>(
   if (secret === undefined) throw new Error('the wrap is missing')
   await ctx.ring.load()
   await ctx.ring.loadEpoch(secret.row.epoch)
-  return withRecordSecret(ctx, name, secret.row, share, use)
+  return withRecordSecret(ctx, name, secret.row, { share }, use)
 }
 
 /** Share of differing bits. */

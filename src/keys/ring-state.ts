@@ -285,7 +285,8 @@ export class RingState implements RingAccess {
       timeMs: systemClock.nowMs(),
       ...event,
     } as const
-    return await this.journal.commit(this.store, steps, said, access, options)
+    const { versions } = await this.journal.commit(this.store, steps, said, access, options)
+    return versions
   }
 
   /** Checks a row that differs from the one last read, and takes it over. */

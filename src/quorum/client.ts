@@ -3,9 +3,11 @@
 import { openCheckpoint } from '../audit/checkpoint.ts'
 import { KEY_TYPE, parseVerifierKey } from '../audit/note.ts'
 import type { EntryProof } from '../audit/stored-log.ts'
+import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
+import { KeyedMutex } from '../base/mutex.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { verifyEd25519 } from '../crypto/sign.ts'
 import { type Collected, collect } from './collect.ts'
@@ -29,8 +31,8 @@ import {
 
 const DEFAULT_TIMEOUT_MS = 5000
 const MOST_KEYS = 4
-/** The first try may start from another checkpoint than the holder has seen; the second starts where it said. */
-const TRIES = 2
+/** A try may start from another checkpoint than the holder has seen, for others ask it too; the next starts where it said. */
+const TRIES = 4
 
 /** One holder as it is pinned. */
 export interface QuorumMember {
@@ -76,6 +78,11 @@ export interface QuorumOutput {
 }
 
 export interface Quorum {
+  readonly realm: Realm
+  /** The epochs that are pinned, in ascending order. */
+  readonly epochs: readonly number[]
+  /** The verifier key of the log whose entries the holders ask for, as text. */
+  readonly logKey: string
   /**
    * The output of a generation. Throws `ERR_QUORUM_UNAVAILABLE`, retryable, when fewer than t holders gave a valid answer, with
    * `faults` that name each; `ERR_QUORUM_REVOKED` when it will never be given again.
@@ -111,19 +118,25 @@ type Member = QuorumMember & { readonly publicKey: Uint8Array }
 type Make = (member: Member, receipt: Receipt) => { readonly id: Uint8Array; readonly message: Uint8Array }
 
 class Asked implements Quorum {
+  readonly realm: Realm
+  readonly epochs: readonly number[]
+  readonly logKey: string
   readonly #keys: readonly QuorumKey[]
   readonly #key: QuorumKey
   readonly #members: readonly Member[]
-  readonly #logKey: string
   readonly #timeoutMs: number
+  /** One question at a time for each holder: what it has seen is then known when the next is made. */
+  readonly #turns = new KeyedMutex()
   /** The size of the log that each holder said it has seen. */
   readonly #seen = new Map<number, number>()
 
   constructor(keys: readonly QuorumKey[], members: readonly Member[], logKey: string, timeoutMs: number) {
     this.#keys = keys
     this.#key = keys[0] as QuorumKey
+    this.realm = this.#key.realm
+    this.epochs = keys.map(({ epoch }) => epoch).sort(ascending)
+    this.logKey = logKey
     this.#members = members
-    this.#logKey = logKey
     this.#timeoutMs = timeoutMs
   }
 
@@ -202,14 +215,14 @@ class Asked implements Quorum {
     options: CallOptions,
   ): Promise<Collected<Value>> {
     const { need, make, check } = work
-    const { size } = openCheckpoint(receipt.checkpoint, this.#logKey)
-    const askOne = async (member: Member, signal: AbortSignal): Promise<Value | Refusal | undefined> => {
+    const { size } = openCheckpoint(receipt.checkpoint, this.logKey)
+    const askNow = async (member: Member, signal: AbortSignal): Promise<Value | Refusal | undefined> => {
       for (let left = TRIES; ; left--) {
         const from = this.#seen.get(member.index) ?? 0
         const consistency = await log.consistency(Math.min(from, size), Math.max(from, size), { signal })
         const { entry, index: place, hashes: inclusion, checkpoint } = receipt
         const asked = make(member, { entry, place, inclusion, checkpoint, from, consistency })
-        const reply = readReply(await member.peer.handle(asked.message, { signal }))
+        const reply = readReply(await untilAborted(member.peer.handle(asked.message, { signal }), signal))
         if (reply === undefined) return undefined
         if (reply.kind !== 'refusal') {
           const value = check(reply, member.index, asked.id, member.publicKey)
@@ -220,10 +233,21 @@ class Asked implements Quorum {
         this.#seen.set(member.index, reply.seen)
       }
     }
+    const askOne = (member: Member, signal: AbortSignal): Promise<Value | Refusal | undefined> =>
+      this.#turns.run(`${member.index}`, () => askNow(member, signal), signal)
     const collected = await collect(this.#members, need, askOne, this.#timeoutMs, options.signal)
     if (collected.values.length >= need) return collected
     throw notEnough(collected.faults, this.#key)
   }
+}
+
+/** A peer that does not heed the signal keeps nobody waiting behind it. */
+function untilAborted<Result>(task: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop, { once: true })
+    task.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
 }
 
 function readReply(bytes: Uint8Array): Answer | Acknowledgement | Refusal | undefined {

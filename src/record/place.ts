@@ -55,6 +55,16 @@ export function receiptKey(realm: Realm, digest: Uint8Array): Uint8Array {
   return joinBytes(realmPrefix(realm), NOBODY, digest)
 }
 
+/** Where a generation lies that ended, and of which fewer holders than needed know. */
+export function endingKey(realm: Realm, record: Uint8Array, generation: Uint8Array): Uint8Array {
+  return joinBytes(endingStart(realm), record, generation)
+}
+
+/** Where the realm's ended generations begin that the quorum has to be told of; no receipt or note lies there, for names are random. */
+export function endingStart(realm: Realm): Uint8Array {
+  return joinBytes(realmPrefix(realm), NOBODY, NOBODY)
+}
+
 /** Where the realm's unfinished work begins. */
 export function unfinishedStart(realm: Realm): Uint8Array {
   return joinBytes(realmPrefix(realm), NOBODY)

@@ -22,6 +22,7 @@ export const KIND = {
   unfinished: 9,
   receipt: 10,
   receiptRow: 11,
+  ending: 44,
 } as const
 
 /** Length of the tag at the end of an authenticated row. */

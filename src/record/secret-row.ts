@@ -22,6 +22,8 @@ export interface SecretHeader {
   readonly profile: number
   /** Version of the custody key inside. */
   readonly keyVersion: number
+  /** The quorum epoch whose output is inside: of profiles 1 and 3, and of no other. */
+  readonly quorumEpoch?: number | undefined
 }
 
 /** A parsed secret row. */
@@ -42,9 +44,14 @@ function slotsOf(profile: number): 1 | 4 {
   return profile >= 2 ? 4 : 1
 }
 
+/** Items of a header, without and with the quorum's epoch. */
+const ITEMS = 9
+const QUORUM_ITEMS = 10
+const QUORUM_HEAD = 0x80 | QUORUM_ITEMS
+
 /** The header's bytes: associated data of the outer wrap. */
 export function secretHeader(header: SecretHeader): Uint8Array {
-  const { realm, record, generation, epoch, since, profile, keyVersion } = header
+  const { realm, record, generation, epoch, since, profile, keyVersion, quorumEpoch } = header
   return encodeCbor([
     FORMAT,
     KIND.secret,
@@ -55,6 +62,7 @@ export function secretHeader(header: SecretHeader): Uint8Array {
     u32be(since),
     profile,
     u32be(keyVersion),
+    ...(quorumEpoch === undefined ? [] : [u32be(quorumEpoch)]),
   ])
 }
 
@@ -84,13 +92,17 @@ function readFast(bytes: Uint8Array, place: SecretPlace): SecretRow | undefined 
   const ciphertext = row.bytes(1, 4 * SLOT_BYTES + TAG_BYTES)
   if (!row.done) return undefined
   const items = new CborCursor(header)
-  items.array(9)
+  const named = header[0] === QUORUM_HEAD
+  items.array(named ? QUORUM_ITEMS : ITEMS)
   items.expect(beginOf(place.realm))
   const [record, generation] = [items.bytes(16), items.bytes(20)]
   const [epoch, since] = [items.bytes(4), items.bytes(4)]
   const profile = items.uint()
   const keyVersion = items.bytes(4)
+  const quorumItem = named ? items.bytes(4) : undefined
   if (!items.done || profile >= PROFILES) return undefined
+  const quorumEpoch = quorumItem && readU32be(quorumItem)
+  if (!fitsProfile(quorumEpoch, profile)) return undefined
   if (ciphertext.length !== slotsOf(profile) * SLOT_BYTES + TAG_BYTES) return undefined
   if (!equalBytes(record, place.record) || !equalBytes(generation, place.generation)) return undefined
   return {
@@ -105,7 +117,13 @@ function readFast(bytes: Uint8Array, place: SecretPlace): SecretRow | undefined 
     since: readU32be(since),
     profile,
     keyVersion: readU32be(keyVersion),
+    quorumEpoch,
   }
+}
+
+/** An epoch from 1 on where a quorum takes part, none elsewhere. */
+function fitsProfile(quorumEpoch: number | undefined, profile: number): boolean {
+  return profile % 2 === 1 ? quorumEpoch !== undefined && quorumEpoch > 0 : quorumEpoch === undefined
 }
 
 let begun: { readonly realm: Realm; readonly items: Uint8Array } | undefined
@@ -129,14 +147,16 @@ function readStrict(bytes: Uint8Array, place: SecretPlace): SecretRow {
     malformed,
   )
   const header = asBytes(first, [1, 512], malformed)
-  const items = decodeStructure(header, KIND.secret, 9)
-  const [, , realm, record, generation, epoch, since, profileItem, keyVersion] = items
+  const items = decodeStructure(header, KIND.secret, header[0] === QUORUM_HEAD ? QUORUM_ITEMS : ITEMS)
+  const [, , realm, record, generation, epoch, since, profileItem, keyVersion, quorumItem] = items
   if (asText(realm, 64, malformed) !== place.realm) throw misplaced('another realm')
   if (!equalBytes(asBytes(record, 16, malformed), place.record)) throw misplaced('another record')
   if (!equalBytes(asBytes(generation, 20, malformed), place.generation)) throw misplaced('another generation')
   const profile = asUint(profileItem, 255, malformed)
   if (profile >= PROFILES)
     throw new RecordError('ERR_RECORD_VERSION', 'the custody profile of a wrap is unknown')
+  const quorumEpoch = quorumItem === undefined ? undefined : readU32be(asBytes(quorumItem, 4, malformed))
+  if (!fitsProfile(quorumEpoch, profile)) throw malformed('a quorum epoch that does not fit the profile')
   return {
     header,
     nonce: asBytes(nonce, 24, malformed),
@@ -149,5 +169,6 @@ function readStrict(bytes: Uint8Array, place: SecretPlace): SecretRow {
     since: readU32be(asBytes(since, 4, malformed)),
     profile,
     keyVersion: readU32be(asBytes(keyVersion, 4, malformed)),
+    quorumEpoch,
   }
 }

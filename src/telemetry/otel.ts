@@ -48,6 +48,7 @@ export function otelTelemetry(meter: OtelMeter, options: OtelOptions = {}): Tele
   const counters: ReadonlyMap<string, Adding> = new Map([
     counter(meter, 'guise.vault.calls', 'Calls that ended', '{call}'),
     counter(meter, 'guise.vault.conflicts', 'Decisions that were made anew', '{decision}'),
+    counter(meter, 'guise.vault.quorum_faults', 'Holders that gave no valid answer', '{answer}'),
     [
       'guise.vault.in_flight',
       meter.createUpDownCounter('guise.vault.in_flight', { description: 'Calls under way', unit: '{call}' }),

@@ -6,7 +6,8 @@ import { RecordError } from '../record/errors.ts'
 import { stateKey } from '../record/place.ts'
 import { encodeStateRow, findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
-import { PROFILE, type VaultContext, type VaultEvent } from './context.ts'
+import type { VaultContext, VaultEvent } from './context.ts'
+import { mayReissue, PROFILE } from './custody.ts'
 import { VaultError } from './errors.ts'
 import { type Found, requireState, stale, type Versioned, withSubject } from './lookup.ts'
 import { operationDigest, VERB, type Verb } from './operation.ts'
@@ -86,12 +87,13 @@ export function changeEvent(
 
 /**
  * A vault that may not compare a template may not replace it or change its devices either: a reissue would take a record out
- * of its holder's custody, or to another purpose (VAULT-17). It may bring a holder in.
+ * of its holder's or its quorum's custody, or to another purpose (VAULT-17). It may bring them in.
  */
 function requireFit(ctx: VaultContext, verb: 'reissue' | 'devices', state: StateRow): void {
   const { custody, profile } = ctx.settings
-  const bringsHolder = verb === 'reissue' && custody === 'holder' && state.profile === PROFILE.operator
-  if (state.profile !== PROFILE[custody] && !bringsHolder) {
+  const own = PROFILE[custody]
+  const fits = verb === 'reissue' ? mayReissue(state.profile, own) : state.profile === own
+  if (!fits) {
     throw new VaultError('ERR_VAULT_CUSTODY', 'the record has another custody profile than the vault')
   }
   if (state.basis !== null && state.basis.purpose !== profile.purpose) {

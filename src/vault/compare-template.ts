@@ -10,14 +10,14 @@ import { openCode } from '../seal/code.ts'
 import { encodeProbe } from '../template/template.ts'
 import type { VaultContext } from './context.ts'
 import type { RefusalReason } from './types.ts'
-import { type StoredSecret, type TemplateName, withRecordSecret } from './wrap.ts'
+import { type Presented, type StoredSecret, type TemplateName, withRecordSecret } from './wrap.ts'
 
-/** Both rows of a template, read and checked, and the share that opens it. */
+/** Both rows of a template, read and checked, and what opens it. */
 export interface TemplateParts {
   readonly name: TemplateName
   readonly reference: ReferenceRow
   readonly secret: StoredSecret
-  readonly share: Uint8Array | undefined
+  readonly presented: Presented
 }
 
 /** Opens, compares and lends the score to `use`, without a pause; everything is wiped on the way out. */
@@ -28,7 +28,7 @@ export function withScore<Result>(
   use: (sum: number, energy: number) => Result,
 ): Result {
   const { profile, suite } = ctx.settings
-  return withRecordSecret(ctx, parts.name, parts.secret.row, parts.share, (recordSecret) =>
+  return withRecordSecret(ctx, parts.name, parts.secret.row, parts.presented, (recordSecret) =>
     openCode(recordSecret, parts.reference.header, parts.reference, profile.bits / 8, (code, rotationKey) => {
       const probe = encodeProbe(integers, suite, profile.bits, rotationKey)
       try {

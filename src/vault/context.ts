@@ -15,6 +15,7 @@ import { randomBytes } from '../crypto/random.ts'
 import type { CheckStep } from '../keys/ring-access.ts'
 import type { AttemptPolicy, Instant } from '../policy/attempts.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
+import type { Quorum } from '../quorum/client.ts'
 import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import type { TemplateProfile } from '../record/reference-row.ts'
 import { type KeyForVersion, TAG_BYTES } from '../record/row.ts'
@@ -27,16 +28,22 @@ import type { VaultKeys } from './keys.ts'
 import { isConflict } from './outcome.ts'
 import type { RealmLimit } from './realm-limit.ts'
 import type { Meter } from './telemetry.ts'
+import type { Custody } from './types.ts'
 
-/** Codes of custody profiles in rows (SPEC §4.3). */
-export const PROFILE = { operator: 0, quorum: 1, holder: 2, 'quorum+holder': 3 } as const
+/** Whom the vault asks, and in which epoch what it makes is sealed. */
+export interface VaultQuorum {
+  readonly asked: Quorum
+  readonly epoch: number
+}
 
 /** The checked configuration of a vault. */
 export interface VaultSettings {
   readonly realm: Realm
   readonly profile: TemplateProfile
   readonly suite: Suite
-  readonly custody: 'operator' | 'holder'
+  readonly custody: Custody['profile']
+  /** Under custody with a quorum. */
+  readonly quorum: VaultQuorum | undefined
   readonly points: ReadonlyMap<string, OperatingPoint>
   readonly attempts: AttemptPolicy
   readonly erasureBoundMs: number
@@ -167,18 +174,19 @@ export class VaultContext {
 
   /**
    * Commits steps together with the entry that tells of them: both, or neither and nothing has happened (AUDIT-16). Resolves with
-   * the versions of the steps.
+   * the entry.
    */
-  async commitLogged(steps: readonly StoreStep[], event: VaultEvent): Promise<readonly string[]> {
+  async commitLogged(steps: readonly StoreStep[], event: VaultEvent): Promise<Uint8Array> {
     const { signal, actor = null } = this.#call
     await this.ring.load()
-    return await this.ring.journal.commit(
+    const { entry } = await this.ring.journal.commit(
       this.#parts.store,
       steps,
       this.#timed(event, actor, steps),
       this.ring,
       signal === undefined ? undefined : { signal },
     )
+    return entry
   }
 
   /** The event with all that is known of it, field by field: spread, it would cost as much as its tag. */

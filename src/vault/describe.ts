@@ -8,10 +8,11 @@ import { effectiveState } from '../policy/states.ts'
 import { startsWith, unfinishedStart } from '../record/place.ts'
 import type { StoredRow, Table } from '../store/store.ts'
 import type { VaultContext, VaultStore } from './context.ts'
+import { countEndings } from './endings.ts'
 import { generationNumber, recordId, requireState, subjectId, withSubject } from './lookup.ts'
-import type { SubjectDescription, VaultHealth } from './types.ts'
+import type { Custody, SubjectDescription, VaultHealth } from './types.ts'
 
-const CUSTODIES = ['operator', 'quorum', 'holder', 'quorum+holder'] as const
+const CUSTODIES: readonly Custody['profile'][] = ['operator', 'quorum', 'holder', 'quorum+holder']
 
 /** State, generation, custody and basis of a subject; `undefined` when it is unknown. */
 export async function describe(ctx: VaultContext, subject: string): Promise<SubjectDescription | undefined> {
@@ -26,7 +27,7 @@ export async function describe(ctx: VaultContext, subject: string): Promise<Subj
         record: recordId(row.record),
         state: effectiveState(row.state, basis, ctx.now().nowMs),
         generation: generationNumber(row.generation),
-        custody: CUSTODIES[row.profile] as SubjectDescription['custody'],
+        custody: CUSTODIES[row.profile] as Custody['profile'],
         exposed: row.exposed,
         model: row.model,
         bits: row.bits,
@@ -67,8 +68,8 @@ async function succeeds(task: () => Promise<void>): Promise<boolean> {
 }
 
 async function countUnfinished(ctx: VaultContext): Promise<number> {
-  if (!ctx.split) return 0
-  let count = 0
+  let count = await countEndings(ctx)
+  if (!ctx.split) return count
   for await (const _ of unfinishedRows(ctx, ctx.secrets, 'secrets')) count++
   for await (const _ of unfinishedRows(ctx, ctx.store, 'states')) count++
   return count

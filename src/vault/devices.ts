@@ -14,12 +14,14 @@ import { sealFailure } from '../seal/errors.ts'
 import type { StoreStep } from '../store/store.ts'
 import { changedRow, changeEvent, changeSubject, type Subject, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
+import { asksHolder } from './custody.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { requireUnchanged } from './lookup.ts'
+import { openEvent } from './outputs.ts'
 import { type Shares, withShares } from './shares.ts'
 import { secondFactorConfirmed } from './symbols.ts'
 import type { AddDeviceRequest, RemoveDeviceRequest } from './types.ts'
-import { binding, custodyKey, readSecret, type StoredSecret } from './wrap.ts'
+import { binding, custodyKey, isAuthentic, type Presented, readSecret, type StoredSecret } from './wrap.ts'
 
 const ADD_FIELDS = ['subject', 'holderShare', 'newShare', secondFactorConfirmed] as const
 const REMOVE_FIELDS = ['subject', 'holderShare', 'device', secondFactorConfirmed] as const
@@ -101,8 +103,9 @@ async function changeWrap(ctx: VaultContext, found: Subject, change: DeviceChang
     await requireUnchanged(ctx, found, found.found.ring)
     throw new VaultError('ERR_VAULT_TRANSITION', 'the record has no wrap')
   }
+  const presented = await presentedFor(ctx, found, secret, change)
   await ctx.ring.loadEpoch(secret.row.epoch)
-  const step = wrapStep(ctx, found.row, secret, change)
+  const step = wrapStep(ctx, found.row, secret, change, presented)
   const devices = found.row.devices.map((known, slot) => (slot === change.slot ? change.device : known))
   const next = stateStep(ctx, found, changedRow(ctx, found, 'devices', { devices }))
   if (ctx.split) await ctx.secrets.commit([step])
@@ -112,15 +115,42 @@ async function changeWrap(ctx: VaultContext, found: Subject, change: DeviceChang
   )
 }
 
-function wrapStep(ctx: VaultContext, state: StateRow, secret: StoredSecret, change: DeviceChange): StoreStep {
+/** What the device that is present opens the template with, and the one that is added. */
+interface DeviceParts {
+  readonly present: Presented
+  readonly added: Presented | undefined
+}
+
+/** Both shares are asked for before the quorum is. */
+async function presentedFor(
+  ctx: VaultContext,
+  { row, found }: Subject,
+  secret: StoredSecret,
+  { shares, adds }: DeviceChange,
+): Promise<DeviceParts> {
+  const share = shares.of(row)
+  const addedShare = adds ? shares.of(row, 'added') : undefined
+  const quorum = await shares.outputs.of(row, secret.row.quorumEpoch, async (epoch) => {
+    if (!(await isAuthentic(ctx, secret.row))) throw sealFailure()
+    return await ctx.commitLogged([found.ring], openEvent(row, epoch))
+  })
+  const added = addedShare === undefined ? undefined : { share: addedShare, quorum }
+  return { present: { share, quorum }, added }
+}
+
+function wrapStep(
+  ctx: VaultContext,
+  state: StateRow,
+  secret: StoredSecret,
+  change: DeviceChange,
+  presented: DeviceParts,
+): StoreStep {
   const { row } = secret
   const profile = row.profile as Profile
   const epoch = Math.max(row.epoch, ctx.ring.primary)
   const header = secretHeader({ ...row, epoch })
-  const presentShare = change.shares.of(state)
-  const addedShare = change.adds ? change.shares.of(state, 'added') : undefined
-  const present = custodyKey(ctx, profile, row.keyVersion, presentShare)
-  const added = change.adds ? custodyKey(ctx, profile, row.keyVersion, addedShare) : undefined
+  const present = custodyKey(ctx, profile, row.keyVersion, presented.present)
+  const added = presented.added && custodyKey(ctx, profile, row.keyVersion, presented.added)
   try {
     const sealed = ctx.ring.withEpoch(row.epoch, (from) =>
       ctx.ring.withEpoch(epoch, (to) => {
@@ -152,8 +182,8 @@ function wrapStep(ctx: VaultContext, state: StateRow, secret: StoredSecret, chan
 }
 
 function checkRequest(ctx: VaultContext, given: { readonly [secondFactorConfirmed]: unknown }): void {
-  if (ctx.settings.custody !== 'holder') {
-    throw new VaultError('ERR_VAULT_CUSTODY', 'devices exist under custody holder only')
+  if (!asksHolder(ctx.settings.custody)) {
+    throw new VaultError('ERR_VAULT_CUSTODY', 'devices exist under custody with a holder only')
   }
   if (given[secondFactorConfirmed] !== true) {
     throw rejectInput('a change of devices needs [secondFactorConfirmed]: true')

@@ -12,7 +12,8 @@ import { encodeStateRow, findOperation, rememberOperation, type StateRow } from 
 import type { StoreStep } from '../store/store.ts'
 import { commitChange } from './batch.ts'
 import { changeEvent } from './change.ts'
-import { PROFILE, type VaultContext } from './context.ts'
+import type { VaultContext } from './context.ts'
+import { asksHolder, PROFILE } from './custody.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { drawPlace } from './gallery-change.ts'
 import {
@@ -117,16 +118,12 @@ async function commitEnrolment(
   },
 ): Promise<Enrolled> {
   const { name, basis, found, digest, alike, member } = what
+  const presented = await what.shares.forNew(name, found.ring)
   await ctx.ring.load()
   const { nowMs } = ctx.now()
   const devices = firstDevices(ctx)
-  const template = makeTemplate(
-    ctx,
-    { ...name, devices },
-    what.integers,
-    what.shares.of(name),
-    nowMs,
-    (recordSecret) => member.make(recordSecret, nowMs),
+  const template = makeTemplate(ctx, { ...name, devices }, what.integers, presented, nowMs, (recordSecret) =>
+    member.make(recordSecret, nowMs),
   )
   const state: StateRow = {
     ...name,
@@ -223,7 +220,7 @@ export function firstAttempts(state: StateRow, limiter: Uint8Array): Uint8Array 
 
 /** The device that enrols takes the first of four slots; without holder there are none. */
 export function firstDevices(ctx: VaultContext): readonly Uint8Array[] {
-  if (ctx.settings.custody === 'operator') return []
+  if (!asksHolder(ctx.settings.custody)) return []
   const free = new Uint8Array(16)
   return [randomBytes(16), free, free, free]
 }

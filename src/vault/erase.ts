@@ -30,6 +30,7 @@ import {
   stateStep,
 } from './change.ts'
 import type { VaultContext } from './context.ts'
+import { endGenerations, endingSteps } from './endings.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { finishRecord } from './finish.ts'
 import { departureSteps, findDeparture, forgetDeparture } from './gallery-change.ts'
@@ -46,22 +47,32 @@ export async function erase(
 ): Promise<ErasureReceipt> {
   const digest = await eraseDigest(ctx, subject, options)
   try {
-    const receipt = await changeSubject(
+    const { receipt, profile } = await changeSubject(
       ctx,
       'erase',
       // The tombstone remembers no operation: the receipt stands for it.
       { subject, options: undefined },
       { change: (found) => eraseOnce(ctx, found, digest) },
     )
-    return await withProof(ctx, receipt)
+    return await ended(ctx, receipt, profile)
   } catch (error) {
     const gone = error instanceof VaultError && error.code === 'ERR_VAULT_UNKNOWN_SUBJECT'
     const before = gone && digest !== undefined ? await readBefore(ctx, digest) : undefined
     if (before === undefined) throw error
     const receipt = await finished(ctx, before)
     await settle(ctx)
-    return await withProof(ctx, receipt)
+    return await ended(ctx, receipt, undefined)
   }
+}
+
+/** Under a quorum an erasure has ended well when no backup can bring the template back. */
+async function ended(
+  ctx: VaultContext,
+  receipt: ErasureReceipt,
+  profile: number | undefined,
+): Promise<ErasureReceipt> {
+  await endGenerations(ctx, fromBase64(receipt.record) as Uint8Array, profile)
+  return await withProof(ctx, receipt)
 }
 
 /** How far back in the log the entry of an erasure is looked for. */
@@ -105,18 +116,21 @@ async function finished(ctx: VaultContext, receipt: ErasureReceipt): Promise<Era
   return receipt
 }
 
-async function eraseOnce(
-  ctx: VaultContext,
-  found: Subject,
-  digest: Uint8Array | undefined,
-): Promise<ErasureReceipt> {
+interface Erased {
+  readonly receipt: ErasureReceipt
+  /** Of the record; not known any more of one that was erased before. */
+  readonly profile: number | undefined
+}
+
+async function eraseOnce(ctx: VaultContext, found: Subject, digest: Uint8Array | undefined): Promise<Erased> {
   // The identifier was enrolled again since: this is still the retry of the erasure before.
   const before = digest && (await readBefore(ctx, digest))
-  if (before !== undefined) return finished(ctx, before)
+  if (before !== undefined) return { receipt: await finished(ctx, before), profile: undefined }
   const state = nextState(found, 'erase')
   const old = await dropTemplate(ctx, found.row)
   const rest = await dropRest(ctx, found)
   const departure = await findDeparture(ctx, found.row.handle)
+  const ending = await endingSteps(ctx, found.row)
   await ctx.ring.load()
   const tombstone = changedRow(ctx, found, 'erase', {
     state,
@@ -132,6 +146,7 @@ async function eraseOnce(
     ...old.change.steps,
     ...rest,
     ...(departure === undefined ? [] : departureSteps(ctx, departure)),
+    ...ending,
   ]
   if (digest !== undefined) {
     const key = receiptKey(ctx.realm, digest)
@@ -147,7 +162,8 @@ async function eraseOnce(
   const event = changeEvent('erase', found.row)
   await commitChange(ctx, { ...old.change, steps, event, ring: found.found.ring })
   forgetDeparture(ctx, departure)
-  return describeReceipt(ctx, body, signed.bytes, signed.signature)
+  const receipt = describeReceipt(ctx, body, signed.bytes, signed.signature)
+  return { receipt, profile: found.row.profile }
 }
 
 /** The attempts row and the mapping. */

@@ -26,6 +26,11 @@ export type VaultErrorCode =
   | 'ERR_VAULT_DEVICE'
   /** The decision stands, but the old wrap in the secrets store is not deleted yet; opening a vault finishes it. */
   | 'ERR_VAULT_UNFINISHED'
+  /**
+   * The record has changed and matches no more, but fewer holders of the quorum than needed know that the former generation has ended. A
+   * retry with the same operation id, and opening a vault of this custody, finishes it. Retryable.
+   */
+  | 'ERR_VAULT_QUORUM_PENDING'
   /** A note of unfinished work became too old before its deciding batch; nothing was enrolled. Retryable. */
   | 'ERR_VAULT_EXPIRED_WORK'
 
@@ -61,6 +66,22 @@ export function overloaded(): VaultError {
 /** For verbs that manage records: the subject must have one. */
 export function unknownSubject(): VaultError {
   return new VaultError('ERR_VAULT_UNKNOWN_SUBJECT', 'no record of this subject exists')
+}
+
+/** Says that a decision cannot go on without the quorum's output for a generation. Its request is in the log. Never leaves this folder. */
+export class OutputNeeded extends Error {
+  readonly template: RecordName
+  /** Of the quorum. */
+  readonly epoch: number
+  /** The log entry that holders have to be shown. */
+  readonly entry: Uint8Array
+
+  constructor(template: RecordName, epoch: number, entry: Uint8Array) {
+    super('an output of the quorum is needed')
+    this.template = template
+    this.epoch = epoch
+    this.entry = entry
+  }
 }
 
 /** The share that opens the template now, and the one of a device to be added. */

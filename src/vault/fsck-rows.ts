@@ -6,6 +6,7 @@ import { equalBytes, readU32be, toHex } from '../base/bytes.ts'
 import { realmPrefix } from '../base/identifier.ts'
 import { decodeIndexRow } from '../keys/pseudonym.ts'
 import { decodeAttemptsRow, decodeRealmAttemptsRow } from '../record/attempts-row.ts'
+import { decodeEndingRow } from '../record/ending-row.ts'
 import { attemptsKey, referenceKey, SCOPE_UNBOUND, stateKey, unfinishedKey } from '../record/place.ts'
 import { decodeReceiptRow } from '../record/receipt.ts'
 import { readReferenceHeader } from '../record/reference-row.ts'
@@ -200,6 +201,13 @@ export class FsckRows {
   #ownerless(table: Table, inner: Uint8Array, bytes: Uint8Array): boolean {
     const { realm } = this
     const rest = inner.slice(HANDLE_BYTES)
+    const ended = rest.slice(HANDLE_BYTES)
+    if (table === 'states' && ended.length === RECORD_BYTES + GENERATION_BYTES) {
+      const place = { realm, record: ended.slice(0, RECORD_BYTES), generation: ended.slice(RECORD_BYTES) }
+      decodeEndingRow(bytes, place, this.#stateKey)
+      this.unfinished += 1
+      return true
+    }
     if (table === 'attempts' && rest.length === HANDLE_BYTES) {
       const { writer } = decodeRealmAttemptsRow(bytes, realm, this.#limiterKey)
       return equalBytes(writer, rest)

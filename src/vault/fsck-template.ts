@@ -14,7 +14,7 @@ import type { StateRow } from '../record/state-row.ts'
 import { openCode } from '../seal/code.ts'
 import { sealFailure } from '../seal/errors.ts'
 import type { Store, Table } from '../store/store.ts'
-import { PROFILE } from './context.ts'
+import { PROFILE } from './custody.ts'
 import { type Fault, kindOf } from './fsck-fault.ts'
 import type { VaultKeys } from './keys.ts'
 

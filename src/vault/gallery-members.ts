@@ -13,7 +13,7 @@ import type { StoredRow } from '../store/store.ts'
 import type { VaultContext } from './context.ts'
 import { kindOf } from './fsck-fault.ts'
 import { openShard } from './gallery-rows.ts'
-import { openSecret, withRecordSecret } from './wrap.ts'
+import { NOBODY, openSecret, withRecordSecret } from './wrap.ts'
 
 /** Devices of a record under custody `operator`. */
 const NO_DEVICES: readonly Uint8Array[] = []
@@ -110,7 +110,7 @@ function openOne(
   if (member === undefined) return undefined
   return unlessUnreadable(() => {
     const name = { ...member.name, devices: NO_DEVICES }
-    return withRecordSecret(ctx, name, secret, undefined, (recordSecret) => openMember(member, recordSecret))
+    return withRecordSecret(ctx, name, secret, NOBODY, (recordSecret) => openMember(member, recordSecret))
   })
 }
 

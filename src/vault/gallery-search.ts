@@ -14,12 +14,13 @@ import { decodeReferenceRow } from '../record/reference-row.ts'
 import type { StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
 import { unfitState, withScore } from './compare-template.ts'
-import { PROFILE, type VaultContext } from './context.ts'
+import type { VaultContext } from './context.ts'
+import { PROFILE } from './custody.ts'
 import type { Gallery } from './gallery.ts'
 import { askParts } from './gallery-ask.ts'
 import { type GalleryMoment, sync } from './gallery-sync.ts'
 import { openState, readTemplate, stale, type Versioned } from './lookup.ts'
-import { openSecret } from './wrap.ts'
+import { NOBODY, openSecret } from './wrap.ts'
 
 /** What is asked of a gallery. */
 export interface GalleryQuestion {
@@ -140,7 +141,7 @@ async function confirm(
     }
     const row = decodeReferenceRow(reference.bytes, ctx.settings.profile, state.row)
     await ctx.ring.loadEpoch(wrap.row.epoch)
-    const parts = { name: state.row, reference: row, secret: wrap, share: undefined }
+    const parts = { name: state.row, reference: row, secret: wrap, presented: NOBODY }
     return withScore(ctx, question.integers, parts, (sum, energy) =>
       accepts(sum, energy, bits, question.point.threshold)
         ? { state, rank: scanned + similarity(sum, energy, bits) }

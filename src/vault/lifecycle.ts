@@ -3,6 +3,7 @@
 import type { CallOptions } from '../base/errors.ts'
 import { encodeAttemptsRow } from '../record/attempts-row.ts'
 import { attemptsKey, SCOPE_UNBOUND } from '../record/place.ts'
+import { withoutRequests } from './asked.ts'
 import { changedRow, changeEvent, changeSubject, nextState, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
 import { VaultError } from './errors.ts'
@@ -52,8 +53,9 @@ export function rebind(ctx: VaultContext, subject: string, options?: CallOptions
         const { row, version } = await readAttempts(ctx, found.row)
         const keyVersion = ctx.ring.newestVersion
         const count = { ...row.count, run: 0 }
+        const operations = withoutRequests(row.operations)
         const bytes = encodeAttemptsRow(
-          { ...row, count, version: row.version + 1, keyVersion },
+          { ...row, count, operations, version: row.version + 1, keyVersion },
           ctx.ring.requireRealmKeys(keyVersion).limiter,
         )
         const key = attemptsKey(ctx.realm, row.handle, SCOPE_UNBOUND)

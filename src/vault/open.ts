@@ -4,7 +4,7 @@ import type { Anchor } from '../audit/anchor.ts'
 import type { LogSigner } from '../audit/checkpoint.ts'
 import { Ledger } from '../audit/ledger.ts'
 import type { Realm, TransformId } from '../base/brand.ts'
-import { checkBytes, checkFunction, checkInteger, checkObject, checkOneOf, checkText } from '../base/check.ts'
+import { checkBytes, checkFunction, checkInteger, checkObject, checkText } from '../base/check.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { checkPurpose } from '../base/identifier.ts'
 import { KeyedMutex } from '../base/mutex.ts'
@@ -20,7 +20,9 @@ import type { Store } from '../store/store.ts'
 import { checkBits, defaultBits } from '../template/bits.ts'
 import { checkCall } from './calls.ts'
 import { VaultContext, type VaultSettings } from './context.ts'
+import { checkCustody, requireLog } from './custody.ts'
 import { Decoys } from './decoy.ts'
+import { recoverEndings } from './endings.ts'
 import { rejectConfiguration } from './errors.ts'
 import { Gallery } from './gallery.ts'
 import { declareGallery } from './gallery-sync.ts'
@@ -108,6 +110,7 @@ async function openChecked(
   const settings = checkSettings(options, access.realm)
   const gallery = openGallery(options, settings, place)
   const { signer, anchor } = checkLog(options)
+  requireLog(settings, signer)
   const realmLimit = new RealmLimit(ring, settings.realm, clock, settings.attempts.realmPerHour)
   const ctx = new VaultContext({
     settings,
@@ -128,6 +131,7 @@ async function openChecked(
     await ctx.ledger.open(signal === undefined ? {} : { signal })
     if (place !== undefined) return ctx
     await recover(call)
+    await recoverEndings(call)
     if (gallery !== undefined) await declareGallery(call, gallery)
     return ctx
   } catch (error) {
@@ -186,12 +190,11 @@ function checkSettings(options: VaultOptions, realm: Realm): VaultSettings {
       : checkBits(model.dimensions, options.bits, overcomplete)
   const purpose = checkPurpose(options.purpose, rejectConfiguration)
   const { id, dimensions, meanHash } = model
-  const custody = readFields(options.custody, 'custody', ['profile'], rejectConfiguration).profile
   return {
     realm,
     profile: { realm, purpose, model: id, meanHash, dimensions, bits, suite: SUITE },
     suite: SUITE,
-    custody: checkOneOf(custody, 'custody.profile', ['operator', 'holder'], rejectConfiguration),
+    ...checkCustody(options.custody, realm),
     points: fitOperatingPoints(
       options.operatingPoints,
       { model: id, meanHash, suite: SUITE as string as TransformId, bits },

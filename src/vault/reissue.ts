@@ -1,6 +1,6 @@
 /** Reissue: a new secret, a new template from a fresh sample, the old one gone in the same batch (SPEC §11.3). @module */
 
-import { readU32be } from '../base/bytes.ts'
+import { fromBase64, readU32be } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { checkBasis, type StoredBasis } from '../policy/basis.ts'
 import type { State } from '../policy/states.ts'
@@ -9,7 +9,9 @@ import type { StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
 import { commitChange } from './batch.ts'
 import { changedRow, changeEvent, changeSubject, nextState, type Subject, stateStep } from './change.ts'
-import { PROFILE, type VaultContext } from './context.ts'
+import type { VaultContext } from './context.ts'
+import { PROFILE } from './custody.ts'
+import { endGenerations, endingSteps } from './endings.ts'
 import { describeEnrolled, firstAttempts, firstDevices } from './enroll.ts'
 import { drawPlace } from './gallery-change.ts'
 import { type NewMember, prepareMember, requireGalleryBasis } from './gallery-member.ts'
@@ -34,7 +36,7 @@ export async function reissue(
     requireGalleryBasis(ctx, basis)
     const generation = drawOnce()
     const place = drawPlace()
-    return await withShares(ctx, { present: given.holderShare }, (shares) =>
+    const issued = await withShares(ctx, { present: given.holderShare }, (shares) =>
       changeSubject(
         ctx,
         'reissue',
@@ -48,6 +50,8 @@ export async function reissue(
         },
       ),
     )
+    await endGenerations(ctx, fromBase64(issued.record) as Uint8Array, PROFILE[ctx.settings.custody])
+    return issued
   })
 }
 
@@ -93,13 +97,15 @@ async function commitReissue(
   },
 ): Promise<Enrolled> {
   const { name, state, old, member } = what
+  const presented = await what.shares.forNew(name, found.found.ring)
+  const ending = await endingSteps(ctx, found.row)
   await ctx.ring.load()
   const devices = firstDevices(ctx)
   const template = makeTemplate(
     ctx,
     { ...name, devices },
     what.integers,
-    what.shares.of(name),
+    presented,
     found.nowMs,
     (recordSecret) => member.make(recordSecret, found.nowMs),
   )
@@ -125,7 +131,13 @@ async function commitReissue(
   await commitChange(ctx, {
     ...old.change,
     event: { ...changeEvent('reissue', next), epoch: template.epoch },
-    steps: [stateStep(ctx, found, next), reference, await freshAttempts(ctx, next), ...member.steps()],
+    steps: [
+      stateStep(ctx, found, next),
+      reference,
+      await freshAttempts(ctx, next),
+      ...member.steps(),
+      ...ending,
+    ],
     ring: found.found.ring,
     wrap: { name, bytes: template.secret },
   })

@@ -10,6 +10,7 @@ import type { StoreStep } from '../store/store.ts'
 import { type Change, commitChange } from './batch.ts'
 import { changedRow, changeEvent, changeSubject, nextState, type Subject, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
+import { endGenerations, endingSteps } from './endings.ts'
 import { rejectInput } from './errors.ts'
 import { finishRecord, finishRevoked } from './finish.ts'
 import { departureSteps, findDeparture, forgetDeparture } from './gallery-change.ts'
@@ -34,38 +35,45 @@ export async function revoke(
   options?: CallOptions,
 ): Promise<void> {
   const code = 1 + REASONS.indexOf(checkOneOf(reason, 'reason', REASONS, rejectInput))
-  return changeSubject(
+  const { record, profile } = await changeSubject(
     ctx,
     'revoke',
     { subject, options },
     {
-      repeat: (state) => finishOld(ctx, state),
+      repeat: async (state) => {
+        await finishOld(ctx, state)
+        return state
+      },
       change: async (found) => {
         if (reason === 'breach' && KEPT.has(found.row.state)) return expose(ctx, found)
         const state = nextState(found, 'revoke')
         const old = await dropTemplate(ctx, found.row)
         const exposed = found.row.exposed || reason === 'breach'
         const departure = await findDeparture(ctx, found.row.handle)
+        const ending = await endingSteps(ctx, found.row)
         await ctx.ring.load()
         const next = changedRow(ctx, found, 'revoke', { state, reason: code, exposed, ...old.epochs() })
         const left = departure === undefined ? [] : departureSteps(ctx, departure)
-        const steps = [stateStep(ctx, found, next), ...old.change.steps, ...left]
+        const steps = [stateStep(ctx, found, next), ...old.change.steps, ...left, ...ending]
         const event = changeEvent('revoke', next)
         await commitChange(ctx, { ...old.change, steps, event, ring: found.found.ring })
         forgetDeparture(ctx, departure)
+        return next
       },
     },
   )
+  await endGenerations(ctx, record, profile)
 }
 
 /** States that a revocation does not change; that the template was stolen must be known all the same (VAULT-10). */
 const KEPT: ReadonlySet<State> = new Set(['revoked', 'held'])
 
-async function expose(ctx: VaultContext, found: Subject): Promise<void> {
+async function expose(ctx: VaultContext, found: Subject): Promise<StateRow> {
   await finishOld(ctx, found.row)
   await ctx.ring.load()
   const next = changedRow(ctx, found, 'revoke', { exposed: true })
   await ctx.commitLogged([stateStep(ctx, found, next), found.found.ring], changeEvent('revoke', next))
+  return next
 }
 
 /** What has to go with a generation, and the epochs that ever wrapped its secret. */

@@ -1,17 +1,23 @@
-/** The holder's shares of one call, asked for outside the subject's turn (SPEC §4.3, §11.7). @module */
+/** What others give to one call, the holder's shares and the quorum's output, asked for outside the subject's turn (SPEC §4.3, §11.7). @module */
 
 import { equalBytes, wipe } from '../base/bytes.ts'
 import { GuiseError } from '../base/errors.ts'
 import { KeysError } from '../keys/errors.ts'
 import { copyBytes } from '../policy/fields.ts'
 import type { RecordName } from '../record/place.ts'
+import { StoreError } from '../store/errors.ts'
+import type { StoreStep } from '../store/store.ts'
 import type { VaultContext } from './context.ts'
-import { rejectInput, ShareNeeded, type ShareRole } from './errors.ts'
+import { asksHolder } from './custody.ts'
+import { OutputNeeded, rejectInput, ShareNeeded, type ShareRole } from './errors.ts'
 import { recordId } from './lookup.ts'
+import { Outputs, openEvent } from './outputs.ts'
 import type { ShareSource } from './types.ts'
+import type { Presented } from './wrap.ts'
 
 /** Other processes that reissue in between make a share useless: so often it is asked for again. */
 const MOST_ASKED = 16
+const CHANGING = 'the template kept changing while others were asked for their part'
 const SHARE_BYTES = 32
 /** A device that has gone must not hold a call, and with it a place among those under way, for ever. */
 const LONGEST_MS = 120_000
@@ -23,8 +29,9 @@ interface Held {
   readonly share: Uint8Array
 }
 
-/** The shares of one call; wiped when it ends. */
+/** The shares and outputs of one call; wiped when it ends. */
 export class Shares {
+  readonly outputs: Outputs
   readonly #ctx: VaultContext
   readonly #sources: Readonly<Partial<Record<ShareRole, ShareSource>>>
   readonly #held: Map<ShareRole, Held> = new Map()
@@ -32,14 +39,25 @@ export class Shares {
   constructor(ctx: VaultContext, sources: Readonly<Partial<Record<ShareRole, ShareSource>>>) {
     this.#ctx = ctx
     this.#sources = sources
+    this.outputs = new Outputs(ctx)
   }
 
-  /** The share of one generation, borrowed; `undefined` under custody `operator`. Does not wait. */
+  /** The share of one generation, borrowed; `undefined` under custody without a holder. Does not wait. */
   of(name: RecordName, role: ShareRole = 'present'): Uint8Array | undefined {
-    if (this.#ctx.settings.custody === 'operator') return undefined
+    if (!asksHolder(this.#ctx.settings.custody)) return undefined
     const held = this.#held.get(role)
     if (held !== undefined && isSame(held.name, name)) return held.share
     throw new ShareNeeded(role, name)
+  }
+
+  /** All that a template is sealed with that is about to be made. A request rests on `ring` alone. */
+  async forNew(name: RecordName, ring: StoreStep): Promise<Presented> {
+    const ctx = this.#ctx
+    const share = this.of(name)
+    const quorum = await this.outputs.of(name, ctx.settings.quorum?.epoch, (epoch) =>
+      ctx.commitLogged([ring], openEvent(name, epoch)),
+    )
+    return { share, quorum }
   }
 
   /** Asks the device for what a decision lacked. */
@@ -57,14 +75,15 @@ export class Shares {
   }
 
   wipe(): void {
+    this.outputs.wipe()
     for (const { share } of this.#held.values()) wipe(share)
   }
 }
 
 /**
  * Checks the sources before anything is read, so that a missing one says nothing of the subject, and runs `task` until
- * it lacks no share. Only the device of a subject that exists is asked: `refused` answers in place of the error when it
- * gives nothing of use.
+ * it lacks nothing. Only the device of a subject that exists is asked: `refused` answers in place of the error when it
+ * gives nothing of use. What the quorum does not give is an error.
  */
 export async function withShares<Result>(
   ctx: VaultContext,
@@ -77,15 +96,19 @@ export async function withShares<Result>(
     for (let asked = 0; ; asked++) {
       try {
         return await task(shares)
-      } catch (error) {
-        if (!(error instanceof ShareNeeded)) throw error
-        try {
-          if (asked >= MOST_ASKED) throw missing('the template kept changing while its share was asked for')
-          await shares.ask(error)
-        } catch (failure) {
-          if (refused === undefined || !(failure instanceof GuiseError)) throw failure
-          return await refused()
-        }
+      } catch (lack) {
+        if (lack instanceof OutputNeeded) {
+          if (asked >= MOST_ASKED) throw new StoreError('ERR_STORE_CONFLICT', CHANGING)
+          await shares.outputs.ask(lack)
+        } else if (lack instanceof ShareNeeded) {
+          try {
+            if (asked >= MOST_ASKED) throw missing(CHANGING)
+            await shares.ask(lack)
+          } catch (failure) {
+            if (refused === undefined || !(failure instanceof GuiseError)) throw failure
+            return await refused()
+          }
+        } else throw lack
       }
     }
   } finally {
@@ -98,7 +121,7 @@ function checkSources(
   sources: Readonly<Partial<Record<ShareRole, unknown>>>,
 ): Readonly<Partial<Record<ShareRole, ShareSource>>> {
   for (const source of Object.values(sources)) {
-    if (ctx.settings.custody === 'operator') {
+    if (!asksHolder(ctx.settings.custody)) {
       if (source !== undefined) throw rejectInput('this vault takes no holder share')
     } else if (typeof source !== 'function') {
       throw missing('this vault needs a holder share')

@@ -88,6 +88,8 @@ const SOON_PEOPLE = 0.9
 const PROGRESS_ROWS = 256
 const RECORD_BYTES = 16
 const NOTE_BYTES = 52
+/** Of a generation that ended, and of which fewer holders than needed know. */
+const ENDING_BYTES = 68
 
 /**
  * Counts a realm. Vaults may be at work meanwhile: then the counts are of no single instant. Opens no template; which epoch
@@ -164,7 +166,7 @@ class Count {
     const inner = key.slice(this.#prefixBytes)
     if (table === 'galleries') return await this.#addShard(key, inner, bytes)
     if (!isSubjectKey(realm, key)) {
-      if (inner.length === NOTE_BYTES) this.unfinished += 1
+      if (inner.length === NOTE_BYTES || inner.length === ENDING_BYTES) this.unfinished += 1
       return
     }
     await this.#ring.load()
@@ -233,7 +235,7 @@ export function noticesOf(
     add(
       'note',
       'unfinished',
-      `${unfinished} notes of work between two stores: the next opening finishes them`,
+      `${unfinished} notes of work between two stores, or for the quorum: the next opening finishes them`,
     )
   }
   if (log.oldestMs !== undefined && at - log.oldestMs > LOG_LATE_MS) {

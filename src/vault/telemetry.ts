@@ -4,6 +4,7 @@ import { checkFunction } from '../base/check.ts'
 import { processMs } from '../base/clock.ts'
 import { GuiseError } from '../base/errors.ts'
 import { readFields } from '../policy/fields.ts'
+import type { QuorumFault } from '../quorum/errors.ts'
 import { rejectConfiguration } from './errors.ts'
 import { type ScoreHistogram, ScoreWindow } from './histogram.ts'
 
@@ -15,7 +16,7 @@ export type TelemetryAttributes = Readonly<Record<string, string>>
  * and values come from the closed list of SPEC §11.9: never a subject, a record, a score, a vector or a message.
  */
 export interface Telemetry {
-  /** `guise.vault.calls`, `guise.vault.conflicts`: `value` is 1. `guise.vault.in_flight`: 1 or −1. */
+  /** `guise.vault.calls`, `guise.vault.conflicts`, `guise.vault.quorum_faults`: `value` is 1. `guise.vault.in_flight`: 1 or −1. */
   count(name: string, value: number, attributes: TelemetryAttributes): void
   /** `guise.vault.duration`, in milliseconds with fractions. */
   record(name: string, ms: number, attributes: TelemetryAttributes): void
@@ -69,6 +70,11 @@ export class Meter {
 
   inFlight(change: 1 | -1): void {
     this.#count('in_flight', change, {})
+  }
+
+  /** Holders of the quorum that gave no valid answer, and what they did instead. */
+  holders(faults: readonly QuorumFault[]): void {
+    for (const { index, fault } of faults) this.#count('quorum_faults', 1, { holder: `${index}`, fault })
   }
 
   conflict(): void {

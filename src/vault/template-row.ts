@@ -7,7 +7,7 @@ import { encodeReferenceRow, referenceHeader } from '../record/reference-row.ts'
 import { sealCode } from '../seal/code.ts'
 import { encodeReference } from '../template/template.ts'
 import type { VaultContext } from './context.ts'
-import { makeSecretRow, type TemplateName } from './wrap.ts'
+import { makeSecretRow, type Presented, type TemplateName } from './wrap.ts'
 
 /** Both rows of a new template. */
 export interface NewTemplate {
@@ -29,7 +29,7 @@ export function makeTemplate(
   ctx: VaultContext,
   name: TemplateName,
   integers: Int32Array,
-  share: Uint8Array | undefined,
+  presented: Presented,
   createdMs: number,
   also?: (recordSecret: Uint8Array) => void,
 ): NewTemplate {
@@ -40,7 +40,7 @@ export function makeTemplate(
     const sealed = sealCode(recordSecret, header, (rotationKey) =>
       encodeReference(integers, suite, profile.bits, rotationKey),
     )
-    const { bytes, epoch } = makeSecretRow(ctx, name, recordSecret, share)
+    const { bytes, epoch } = makeSecretRow(ctx, name, recordSecret, presented)
     also?.(recordSecret)
     return { reference: encodeReferenceRow({ header, ...sealed }), secret: bytes, epoch }
   } finally {

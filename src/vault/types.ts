@@ -14,6 +14,7 @@ import type { AttemptPolicy } from '../policy/attempts.ts'
 import type { Basis } from '../policy/basis.ts'
 import type { Bits, OperatingPoint } from '../policy/operating-point.ts'
 import type { State } from '../policy/states.ts'
+import type { Quorum } from '../quorum/client.ts'
 import type { Store } from '../store/store.ts'
 import type {
   allowHighFalseMatchRate,
@@ -26,8 +27,16 @@ import type {
 } from './symbols.ts'
 import type { Telemetry } from './telemetry.ts'
 
-/** Who must take part before a template can be compared: the vault alone, or also the person's device. */
-export type Custody = { readonly profile: 'operator' } | { readonly profile: 'holder' }
+/** Who must take part before a template can be compared: the vault alone, or also share holders, the person's device, or both. */
+export type Custody =
+  | { readonly profile: 'operator' | 'holder' }
+  | {
+      readonly profile: 'quorum' | 'quorum+holder'
+      /** `quorumOf` of `guise/quorum`. */
+      readonly quorum: Quorum
+      /** Of the quorum, for new templates. Default: the newest that is pinned. */
+      readonly epoch?: number
+    }
 
 /** Configuration of a vault; everything that decides security is stated, nothing is guessed. */
 export interface VaultOptions extends CallOptions {
@@ -87,7 +96,7 @@ export type EnrollRequest = SampleInput & {
   readonly subject: string
   readonly basis: Basis
   readonly more?: readonly SampleInput[]
-  /** Required under custody `holder`, refused otherwise. */
+  /** Required under custody `holder` and `quorum+holder`, refused otherwise. */
   readonly holderShare?: ShareSource
   /** Enrols without activating: nothing matches before `activate`. */
   readonly pending?: true
@@ -164,7 +173,7 @@ export type RefusalReason =
   | 'erased'
   | 'throttled'
   | 'locked'
-  /** Under custody `holder`: the device gave no share, or one that does not open the template. */
+  /** Under custody with a holder: the device gave no share, or one that does not open the template. */
   | 'holder-share'
 
 export type RevocationReason = 'breach' | 'lost-device' | 'withdrawn' | 'fraud' | 'superseded' | 'other'
@@ -199,7 +208,7 @@ export interface SubjectDescription {
   readonly record: RecordId
   readonly state: State
   readonly generation: Generation
-  readonly custody: Custody['profile'] | 'quorum' | 'quorum+holder'
+  readonly custody: Custody['profile']
   readonly exposed: boolean
   readonly model: string
   readonly bits: number
@@ -216,7 +225,7 @@ export interface VaultHealth {
   /** The provider opens the primary epoch. */
   readonly keyring: boolean
   readonly inFlight: number
-  /** Notes of work that a crash left between two stores. */
+  /** Notes of work that a crash left between two stores, and ended generations of which fewer holders than needed know. */
   readonly unfinished: number
   /** False once the log was found altered: then nothing is answered any more. */
   readonly log: boolean

@@ -4,39 +4,54 @@ import type { Epoch } from '../base/brand.ts'
 import { wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
-import { attemptGate, countAnswer, type Instant, type WaitStart } from '../policy/attempts.ts'
+import { attemptGate, countAnswer, type WaitStart } from '../policy/attempts.ts'
 import { type OperatingPoint, operatingPointId } from '../policy/operating-point.ts'
-import { type AttemptsRow, encodeAttemptsRow, MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
+import { MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
-import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import { decodeReferenceRow } from '../record/reference-row.ts'
 import { findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
 import { SealError } from '../seal/errors.ts'
 import type { StoreStep } from '../store/store.ts'
+import { ASKED, Asked, countOutcome } from './asked.ts'
 import { changeEvent } from './change.ts'
 import { type TemplateParts, unfitState, withScore } from './compare-template.ts'
-import { type Beside, PROFILE, type VaultContext, type VaultEvent } from './context.ts'
+import type { Beside, VaultContext, VaultEvent } from './context.ts'
+import { PROFILE } from './custody.ts'
+import {
+  attemptsCheck,
+  attemptsStep,
+  type Evidence,
+  giveBack,
+  isAdmitted,
+  requestOutput,
+  stateCheck,
+} from './evidence.ts'
 import { scoreBin } from './histogram.ts'
 import {
   findSubject,
   fittingAttempts,
   type IndexRowPlace,
   openState,
-  type RecordRows,
   readingOf,
   readRecord,
   readTemplate,
   recordId,
   stale,
   subjectId,
-  type Versioned,
   withSubject,
 } from './lookup.ts'
 import { operationDigest, probeDigest } from './operation.ts'
 import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
-import { isAuthentic, openSecret, type StoredSecret, type TemplateName, withRecordSecret } from './wrap.ts'
+import {
+  isAuthentic,
+  openSecret,
+  type Presented,
+  type StoredSecret,
+  type TemplateName,
+  withRecordSecret,
+} from './wrap.ts'
 
 /** Outcome codes in the attempts row. */
 const NONMATCH = 0
@@ -52,20 +67,25 @@ export async function verify(
   options?: CallOptions,
 ): Promise<VerifyDecision> {
   const { subject, holderShare, ...samples } = readRequest(request, FIELDS)
-  return withSample(ctx.settings, samples, (integers, point) =>
-    withShares(
-      ctx,
-      { present: holderShare },
-      (shares) =>
-        withSubject(ctx, subject, ctx.signal, (text) =>
-          ctx.decide(
-            (beside) => verifyOnce(ctx, { subject: text, integers, point, shares }, beside, options),
-            () => readingOf(ctx, text),
+  const asked = new Asked()
+  try {
+    return await withSample(ctx.settings, samples, (integers, point) =>
+      withShares(
+        ctx,
+        { present: holderShare },
+        (shares) =>
+          withSubject(ctx, subject, ctx.signal, (text) =>
+            ctx.decide(
+              (beside) => verifyOnce(ctx, { subject: text, integers, point, shares, asked }, beside, options),
+              () => readingOf(ctx, text),
+            ),
           ),
-        ),
-      () => refuse(ctx, point, { reason: 'holder-share' }),
-    ),
-  )
+        () => refuse(ctx, point, { reason: 'holder-share' }),
+      ),
+    )
+  } finally {
+    await giveBack(ctx, asked)
+  }
 }
 
 interface Question {
@@ -73,17 +93,8 @@ interface Question {
   readonly integers: Int32Array
   readonly point: OperatingPoint
   readonly shares: Shares
-}
-
-/** All that a decision rests on, as it was read. */
-interface Evidence {
-  readonly state: Versioned<StateRow>
-  readonly attempts: Versioned<AttemptsRow>
-  readonly now: Instant
-  /** Fails a batch unless the keyring is the one that the decision began with. */
-  readonly ring: StoreStep
-  /** Read at the same instant as the state, or `undefined`. */
-  readonly rows: RecordRows | undefined
+  /** What the quorum was asked. */
+  readonly asked: Asked
 }
 
 async function verifyOnce(
@@ -92,7 +103,8 @@ async function verifyOnce(
   beside: Beside<IndexRowPlace> | undefined,
   options: CallOptions | undefined,
 ): Promise<VerifyDecision> {
-  const { point } = question
+  const { point, asked } = question
+  asked.begin()
   const { handle, ring, record } = await findSubject(ctx, question.subject, beside)
   const rows = record ?? (await readRecord(ctx, handle ?? NO_HANDLE))
   const state = await openState(ctx, handle ?? NO_HANDLE, rows.state)
@@ -110,13 +122,13 @@ async function verifyOnce(
   const evidence: Evidence = { state, attempts, now, ring, rows: record }
   const digest = await digestOf(ctx, question, state.row, options)
   const before = digest && findOperation(evidence.attempts.row.operations, digest)
-  if (before !== undefined) return answerAgain(ctx, question, evidence, before.code)
-  const closed = await gate(ctx, evidence)
+  if (before !== undefined && before.code !== ASKED) return answerAgain(ctx, question, evidence, before.code)
+  const closed = isAdmitted(ctx, asked, evidence, digest) ? undefined : await gate(ctx, evidence)
   if (closed !== undefined) return refuse(ctx, point, closed)
   if (!(await ctx.realmLimit.enter())) return refuse(ctx, point, { reason: 'throttled', state: state.row })
   let failed = false
   try {
-    const compared = await compareOnce(ctx, question, evidence)
+    const compared = await compareOnce(ctx, question, evidence, { digest, repeats: false })
     if ('reason' in compared) return await refuse(ctx, point, compared)
     const decided = await answer(ctx, question, evidence, compared, digest)
     failed = !compared.matched
@@ -173,7 +185,9 @@ async function compareOnce(
   ctx: VaultContext,
   question: Question,
   evidence: Evidence,
+  request: { readonly digest: Uint8Array | undefined; readonly repeats: boolean },
 ): Promise<Compared | Refusal> {
+  const { shares, asked } = question
   const { state } = evidence
   const name: TemplateName = state.row
   const recheck = stale(ctx, evidence)
@@ -188,14 +202,19 @@ async function compareOnce(
   try {
     const reference = decodeReferenceRow(rows.reference.bytes, ctx.settings.profile, name)
     const secret = openSecret(name, rows.secret)
-    if (secret === undefined) return { reason: 'erased', state: state.row, steps: [stateStep(ctx, state)] }
-    const share = question.shares.of(name)
+    if (secret === undefined) return { reason: 'erased', state: state.row, steps: [stateCheck(ctx, state)] }
+    const share = shares.of(name)
+    const quorum = await shares.outputs.of(name, secret.row.quorumEpoch, (epoch) =>
+      requestOutput(ctx, asked, evidence, { ...request, secret: secret.row, epoch }),
+    )
     await ctx.ring.loadEpoch(secret.row.epoch)
-    if (share !== undefined && (await isWrongShare(ctx, name, secret, share))) {
-      const steps = [stateStep(ctx, state), evidence.ring]
+    const presented = { share, quorum }
+    if (share !== undefined && (await isWrongShare(ctx, name, secret, presented))) {
+      const steps = [stateCheck(ctx, state), evidence.ring]
       return { reason: 'holder-share', state: state.row, steps }
     }
-    const compared = compareNow(ctx, question, { name, reference, secret, share })
+    const compared = compareNow(ctx, question, { name, reference, secret, presented })
+    asked.compared()
     return { ...compared, epoch: secret.row.epoch }
   } catch (error) {
     return await recheck(error)
@@ -207,10 +226,10 @@ async function isWrongShare(
   ctx: VaultContext,
   name: TemplateName,
   { row }: StoredSecret,
-  share: Uint8Array,
+  presented: Presented,
 ): Promise<boolean> {
   try {
-    withRecordSecret(ctx, name, row, share, () => undefined)
+    withRecordSecret(ctx, name, row, presented, () => undefined)
     return false
   } catch (error) {
     if (error instanceof SealError && (await isAuthentic(ctx, row))) return true
@@ -234,7 +253,7 @@ function compareNow(
 /** Makes the attempt durable together with what it rests on, and only then answers (VAULT-5). */
 async function answer(
   ctx: VaultContext,
-  { point }: Question,
+  { point, asked }: Question,
   evidence: Evidence,
   { matched, epoch }: Compared,
   digest: Uint8Array | undefined,
@@ -242,15 +261,22 @@ async function answer(
   const { state, attempts, ring } = evidence
   await ctx.ring.load()
   // A slow store or device must not let the delay after a failure pass before the failure is known.
-  const count = countAnswer(attempts.row.count, matched, ctx.now())
+  const mark = asked.markOf(state.row)
+  const counted =
+    mark === undefined
+      ? { ...attempts.row, count: countAnswer(attempts.row.count, matched, ctx.now()) }
+      : countOutcome(attempts.row, { mark, counts: asked.counts(state.row) }, matched, ctx.now())
   const operation = digest && { digest, code: matched ? MATCH : NONMATCH }
-  const operations = rememberOperation(attempts.row.operations, operation, MOST_ATTEMPT_OPERATIONS)
-  const changed = !matched || attempts.row.count.run > 0 || operation !== undefined
-  const steps = [stateStep(ctx, state), ring]
+  const operations = rememberOperation(counted.operations, operation, MOST_ATTEMPT_OPERATIONS)
+  const changed = mark !== undefined || !matched || attempts.row.count.run > 0 || operation !== undefined
+  const steps = [stateCheck(ctx, state), ring]
   steps.push(
-    changed ? attemptsStep(ctx, attempts, { ...attempts.row, count, operations }) : unchanged(ctx, attempts),
+    changed
+      ? attemptsStep(ctx, attempts, { ...attempts.row, count: counted.count, operations })
+      : attemptsCheck(ctx, attempts),
   )
   await ctx.commitLogged(steps, answerEvent(point, state.row, matched, epoch))
+  asked.answered()
   return decideNow(ctx, point, state.row, matched, epoch)
 }
 
@@ -266,10 +292,10 @@ async function answerAgain(
 ): Promise<VerifyDecision> {
   const { point } = question
   const state = evidence.state.row
-  const compared = await compareOnce(ctx, question, evidence)
+  const compared = await compareOnce(ctx, question, evidence, { digest: undefined, repeats: true })
   if ('reason' in compared) return refuse(ctx, point, compared)
   const matched = code === MATCH && compared.matched
-  const steps = [stateStep(ctx, evidence.state), evidence.ring]
+  const steps = [stateCheck(ctx, evidence.state), evidence.ring]
   await ctx.commitLogged(steps, answerEvent(point, state, matched, compared.epoch))
   return decideNow(ctx, point, state, matched, compared.epoch)
 }
@@ -322,26 +348,4 @@ async function refuse(ctx: VaultContext, point: OperatingPoint, refusal: Refusal
   await ctx.commitLogged(steps, { ...known, outcome: 'refused', policy: operatingPointId(point) })
   if (!ctx.settings.reveal) return { outcome: 'refused' }
   return { outcome: 'refused', reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
-}
-
-function stateStep(ctx: VaultContext, state: Versioned<StateRow>): StoreStep {
-  return {
-    step: 'check',
-    table: 'states',
-    key: stateKey(ctx.realm, state.row.handle),
-    expected: state.version,
-  }
-}
-
-function unchanged(ctx: VaultContext, attempts: Versioned<AttemptsRow>): StoreStep {
-  const key = attemptsKey(ctx.realm, attempts.row.handle, SCOPE_UNBOUND)
-  return { step: 'check', table: 'attempts', key, expected: attempts.version }
-}
-
-function attemptsStep(ctx: VaultContext, attempts: Versioned<AttemptsRow>, row: AttemptsRow): StoreStep {
-  const keyVersion = ctx.ring.newestVersion
-  const next = { ...row, version: row.version + 1, keyVersion }
-  const bytes = encodeAttemptsRow(next, ctx.ring.requireRealmKeys(keyVersion).limiter)
-  const key = attemptsKey(ctx.realm, row.handle, SCOPE_UNBOUND)
-  return { step: 'put', table: 'attempts', key, bytes, expected: attempts.version }
 }

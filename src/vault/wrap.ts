@@ -1,14 +1,15 @@
 /** Wrapping and opening record secrets for the verbs of a vault (SPEC §4.3). @module */
 
 import { wipe } from '../base/bytes.ts'
-import { type Profile, preparedCustody } from '../keys/custody.ts'
+import { type CustodyParts, type Profile, preparedCustody } from '../keys/custody.ts'
 import { KeysError } from '../keys/errors.ts'
 import { openWrap, rotateOuter, type WrapBinding, wrapSecret } from '../keys/wraps.ts'
 import { type RecordName, secretKey } from '../record/place.ts'
 import { decodeSecretRow, encodeSecretRow, type SecretRow, secretHeader } from '../record/secret-row.ts'
 import { SealError, sealFailure } from '../seal/errors.ts'
 import type { StoredRow } from '../store/store.ts'
-import { PROFILE, type VaultContext } from './context.ts'
+import type { VaultContext } from './context.ts'
+import { PROFILE } from './custody.ts'
 
 /** A secret row and the version that a commit must still find. */
 export interface StoredSecret {
@@ -21,6 +22,12 @@ export interface TemplateName extends RecordName {
   /** By slot, as in the state row; empty without holder. */
   readonly devices: readonly Uint8Array[]
 }
+
+/** What opens a template beside the realm's own key, as its custody asks for. Borrowed. */
+export type Presented = Pick<CustodyParts, 'quorum' | 'share'>
+
+/** Nobody but the operator takes part. */
+export const NOBODY: Presented = Object.freeze({})
 
 /** Reads the wrap of a generation; `undefined` when it is missing. */
 export async function readSecret(ctx: VaultContext, name: RecordName): Promise<StoredSecret | undefined> {
@@ -42,13 +49,14 @@ export function makeSecretRow(
   ctx: VaultContext,
   name: TemplateName,
   recordSecret: Uint8Array,
-  share: Uint8Array | undefined,
+  presented: Presented,
 ): { readonly bytes: Uint8Array; readonly epoch: number } {
   const epoch = ctx.ring.primary
   const keyVersion = ctx.ring.newestVersion
   const profile = PROFILE[ctx.settings.custody]
-  const header = secretHeader({ ...name, epoch, since: epoch, profile, keyVersion })
-  const custody = custodyKey(ctx, profile, keyVersion, share)
+  const quorumEpoch = ctx.settings.quorum?.epoch
+  const header = secretHeader({ ...name, epoch, since: epoch, profile, keyVersion, quorumEpoch })
+  const custody = custodyKey(ctx, profile, keyVersion, presented)
   try {
     const sealed = ctx.ring.withEpoch(epoch, (prepared) =>
       wrapSecret(recordSecret, {
@@ -71,11 +79,11 @@ export function withRecordSecret<Result>(
   ctx: VaultContext,
   name: TemplateName,
   secret: SecretRow,
-  share: Uint8Array | undefined,
+  presented: Presented,
   use: (recordSecret: Uint8Array, slot: number) => Result,
 ): Result {
   const profile = secret.profile as Profile
-  const custody = custodyKey(ctx, profile, secret.keyVersion, share)
+  const custody = custodyKey(ctx, profile, secret.keyVersion, presented)
   try {
     const opened = ctx.ring.withEpoch(secret.epoch, (prepared) =>
       openWrap(secret, {
@@ -126,18 +134,18 @@ export async function isAuthentic(ctx: VaultContext, row: SecretRow): Promise<bo
   }
 }
 
-/** The custody key, ready to use: kept by the ring for the operator, made for this call for a holder. */
+/** The custody key, ready to use: kept by the ring for the operator, made for this call where others take part. */
 export function custodyKey(
   ctx: VaultContext,
   profile: Profile,
   keyVersion: number,
-  share: Uint8Array | undefined,
+  presented: Presented,
 ): { readonly prepared: Uint8Array; wipe(): void } {
   // What a row says of itself: nothing vouches for it before its wrap opens.
   if (!ctx.ring.versions.includes(keyVersion)) throw sealFailure()
   const keys = ctx.ring.requireRealmKeys(keyVersion)
   if (profile === PROFILE.operator) return { prepared: keys.preparedOperator, wipe: () => undefined }
-  const prepared = preparedCustody(profile, { custodyKey: keys.custody, share })
+  const prepared = preparedCustody(profile, { ...presented, custodyKey: keys.custody })
   return { prepared, wipe: () => wipe(prepared) }
 }
 

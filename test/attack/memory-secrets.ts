@@ -116,7 +116,9 @@ export class Secrets {
     const secret = decodeSecretRow(this.#wraps.get(prefix) as Uint8Array, name)
     const share = this.#custody === 'holder' ? numberedBytes(1 + subject) : undefined
     const { devices } = decodeStateRow(Uint8Array.from(this.#state ?? []), name, ctx.stateKey)
-    const rs = withRecordSecret(ctx, { ...name, devices }, secret, share, (opened) => Uint8Array.from(opened))
+    const rs = withRecordSecret(ctx, { ...name, devices }, secret, { share }, (opened) =>
+      Uint8Array.from(opened),
+    )
     const reference = decodeReferenceRow(row, ctx.settings.profile, name)
     const keys = recordKeys(rs, reference.nonce, reference.header)
     const code = recordOpen(rs, reference.header, reference)

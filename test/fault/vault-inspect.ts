@@ -120,7 +120,7 @@ async function openTemplate(
   rows.delete(nameOf(ctx, 'secrets', state.record, state.generation))
   const reference = decodeReferenceRow(stored.bytes, profile, state)
   await ctx.ring.loadEpoch(secret.row.epoch)
-  return withRecordSecret(ctx, state, secret.row, undefined, (recordSecret) =>
+  return withRecordSecret(ctx, state, secret.row, {}, (recordSecret) =>
     openCode(recordSecret, reference.header, reference, profile.bits / 8, () => undefined),
   )
 }

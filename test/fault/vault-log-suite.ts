@@ -59,7 +59,8 @@ function faultTests(injections: number, timeout: number): void {
         keys,
         options,
       ) {
-        if (event.outcome === 'match') return await store.commit(steps, options)
+        if (event.outcome === 'match')
+          return { versions: await store.commit(steps, options), entry: new Uint8Array(0) }
         return await commit.call(this, store, steps, event, keys, options)
       })
       try {

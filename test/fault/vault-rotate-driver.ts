@@ -145,7 +145,7 @@ async function unreadable({ ctx }: World, epochs: ReadonlyMap<string, number>): 
     const reference = decodeReferenceRow(stored.bytes, ctx.settings.profile, state)
     await ctx.ring.loadEpoch(secret.row.epoch)
     try {
-      withRecordSecret(ctx, state, secret.row, undefined, (recordSecret) =>
+      withRecordSecret(ctx, state, secret.row, {}, (recordSecret) =>
         openCode(recordSecret, reference.header, reference, ctx.settings.profile.bits / 8, () => undefined),
       )
       readable++

@@ -19,7 +19,7 @@ import type { VaultContext } from '../../src/vault/context.ts'
 import { openContext } from '../../src/vault/open.ts'
 import { allowHighFalseMatchRate, allowUnattestedCapture, revealReason } from '../../src/vault/symbols.ts'
 import type { Telemetry } from '../../src/vault/telemetry.ts'
-import type { Custody, UnattestedSample, VaultOptions } from '../../src/vault/types.ts'
+import type { UnattestedSample, VaultOptions } from '../../src/vault/types.ts'
 import { OpenVault, type Vault } from '../../src/vault/vault.ts'
 import { seeded } from './driver.ts'
 import { POSTGRES_WORLD, postgresWorldStore } from './postgres-world.ts'
@@ -45,7 +45,7 @@ export function numberedBytes(number: number): Uint8Array {
 export interface WorldOptions {
   /** Wraps lie in a store of their own. */
   readonly split?: boolean
-  readonly custody?: Custody['profile']
+  readonly custody?: 'operator' | 'holder'
   /** Stands between the vault and each store. */
   readonly between?: (store: Store) => Store
   readonly telemetry?: Telemetry

@@ -3,7 +3,14 @@ import { ascii, concat, equal, lp, Refused, u8, u32be } from './bytes.ts'
 import { encode } from './cbor.ts'
 import { mac } from './hashes.ts'
 import type { Sealed } from './seal.ts'
-import { decodeShape, type Fields, type Shape, sealedRow } from './shapes.ts'
+import {
+  decodeShape,
+  type Fields,
+  type Shape,
+  sealedRow,
+  secretHeader,
+  secretHeaderOfQuorum,
+} from './shapes.ts'
 
 /** `P = u8(length of realm) ‖ realm`. */
 export function prefix(realm: string): Uint8Array {
@@ -30,6 +37,10 @@ export function attemptsKey(realm: string, handle: Uint8Array, scope: number): U
 
 export function realmAttemptsKey(realm: string, writer: Uint8Array): Uint8Array {
   return concat(prefix(realm), FFFF, writer)
+}
+
+export function endingKey(realm: string, record: Uint8Array, generation: Uint8Array): Uint8Array {
+  return concat(prefix(realm), new Uint8Array(32).fill(0xff), record, generation)
 }
 
 export function unfinishedKey(realm: string, record: Uint8Array, generation: Uint8Array): Uint8Array {
@@ -73,6 +84,15 @@ export function decodeSealedRow(shape: Shape, row: Uint8Array): SealedRow {
   }
 }
 
+/** §9.2: a quorum's epoch where the profile is 1 or 3, and nowhere else. */
+export function decodeSecretRow(row: Uint8Array): SealedRow {
+  const [first] = decodeShape(sealedRow, row)['header'] as Uint8Array
+  const found = decodeSealedRow(first === 0x8a ? secretHeaderOfQuorum : secretHeader, row)
+  if (((found.fields['profile'] as number) % 2 === 1) !== (first === 0x8a))
+    throw new Refused('ERR_RECORD_FORMAT', 'epoch of the quorum')
+  return found
+}
+
 /** The rows that are `body ‖ mac(key, context ‖ body)`; `context` is a label, or 0x02 and the tag in the index. */
 export function encodeMacRow(key: Uint8Array, context: Uint8Array, body: Uint8Array): Uint8Array {
   return concat(body, mac(key, concat(context, body)))
@@ -99,6 +119,7 @@ export function decodeMacRow(
 export const STATE_CONTEXT: Uint8Array = lp('guise/v1/state')
 export const ATTEMPTS_CONTEXT: Uint8Array = lp('guise/v1/attempts')
 export const REALM_ATTEMPTS_CONTEXT: Uint8Array = lp('guise/v1/realm-attempts')
+export const ENDING_CONTEXT: Uint8Array = lp('guise/v1/ending')
 export const UNFINISHED_CONTEXT: Uint8Array = lp('guise/v1/unfinished')
 export const RECEIPT_ROW_CONTEXT: Uint8Array = lp('guise/v1/receipt-row')
 export const RING_CONTEXT: Uint8Array = lp('guise/v1/ring')

@@ -116,7 +116,7 @@ export class SecondVault {
     const record = state['record'] as Uint8Array
     const generation = state['generation'] as Uint8Array
     const secretRow = await this.#row('secrets', rows.secretKey(realm, record, generation))
-    const wrap = rows.decodeSealedRow(shapes.secretHeader, secretRow)
+    const wrap = rows.decodeSecretRow(secretRow)
     rows.checkBinding(wrap.fields, { realm, record, generation })
     const profile = wrap.fields['profile'] as number
     const v = bigEndian(wrap.fields['v'] as Uint8Array)

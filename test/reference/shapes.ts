@@ -83,6 +83,12 @@ export const secretHeader: Shape = [
   ['v', bytes(4)],
 ]
 
+/** §9.2, profiles 1 and 3. */
+export const secretHeaderOfQuorum: Shape = [
+  ...secretHeader,
+  ['quorumEpoch', (value) => bytes(4)(value) && (value as Uint8Array).some((byte) => byte !== 0)],
+]
+
 /** The outer array of §9.1 and §9.2. */
 export const sealedRow: Shape = [
   ['header', someBytes],
@@ -176,6 +182,16 @@ export const unfinishedBody: Shape = [
   ['time', uint],
   ['origin', bytes(16)],
   ['steady', uint],
+  ['v', uint],
+]
+
+/** §9.7. */
+export const endingBody: Shape = [
+  ...kind(44),
+  ['realm', realm],
+  ['handle', bytes(16)],
+  ['record', bytes(16)],
+  ['generation', bytes(20)],
   ['v', uint],
 ]
 

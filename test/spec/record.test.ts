@@ -139,15 +139,35 @@ describe('RECORD-3 headers against the configuration', () => {
       return code(() => decodeSecretRow(row, NAME))
     }
     expect(read(7, 0)).toBe('read')
-    expect(read(7, 1)).toBe('read')
+    expect(read(7, 1)).toBe('ERR_RECORD_FORMAT')
     expect(read(7, 2)).toBe('ERR_RECORD_FORMAT')
-    expect(read(7, 3, 432)).toBe('read')
+    expect(read(7, 2, 432)).toBe('read')
+    expect(read(7, 3, 432)).toBe('ERR_RECORD_FORMAT')
     for (const profile of [4, 5, 255]) expect(read(7, profile, 432)).toBe('ERR_RECORD_VERSION')
     for (const format of [0, 2]) expect(read(0, format)).toBe('ERR_RECORD_VERSION')
     expect(read(2, 'other')).toBe('ERR_RECORD_BINDING')
     expect(read(3, new Uint8Array(16))).toBe('ERR_RECORD_BINDING')
     expect(read(4, new Uint8Array(20))).toBe('ERR_RECORD_BINDING')
     for (let at = 2; at < 9; at++) expect(read(at, [])).toBe('ERR_RECORD_FORMAT')
+  })
+
+  test('RECORD-3 a secret row names an epoch of the quorum where one takes part, and nowhere else', () => {
+    const read = (profile: number, quorumEpoch: number | undefined, length = 120): string => {
+      const header = secretHeader({ ...NAME, epoch: 1, since: 1, profile, keyVersion: 1, quorumEpoch })
+      const row = encodeCbor([header, sealed[0], sealed[1], new Uint8Array(length)])
+      return code(() => expect(decodeSecretRow(row, NAME).quorumEpoch).toBe(quorumEpoch))
+    }
+    expect(read(0, undefined)).toBe('read')
+    expect(read(1, 1)).toBe('read')
+    expect(read(1, 0xffff_ffff)).toBe('read')
+    expect(read(3, 7, 432)).toBe('read')
+    for (const profile of [0, 2])
+      expect(read(profile, 1, profile === 2 ? 432 : 120)).toBe('ERR_RECORD_FORMAT')
+    for (const profile of [1, 3]) {
+      for (const epoch of [0, undefined])
+        expect(read(profile, epoch, profile === 3 ? 432 : 120)).toBe('ERR_RECORD_FORMAT')
+    }
+    expect(read(5, 1)).toBe('ERR_RECORD_VERSION')
   })
 })
 

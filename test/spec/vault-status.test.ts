@@ -182,7 +182,7 @@ describe('what is due', () => {
     expect(notices.map(({ text }) => text.replaceAll(/\d+/g, 'n'))).toEqual([
       'n rows cannot be read: guise fsck names them',
       'n people: from n on some laws ask for a filing',
-      'n notes of work between two stores: the next opening finishes them',
+      'n notes of work between two stores, or for the quorum: the next opening finishes them',
     ])
   })
 })

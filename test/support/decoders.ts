@@ -11,6 +11,7 @@ import {
   encodeAttemptsRow,
   encodeRealmAttemptsRow,
 } from '../../src/record/attempts-row.ts'
+import { decodeEndingRow, encodeEndingRow } from '../../src/record/ending-row.ts'
 import { decodeReceiptRow, encodeReceiptRow, readReceipt } from '../../src/record/receipt.ts'
 import {
   decodeReferenceRow,
@@ -142,6 +143,12 @@ export function rowDecoders(): Readonly<Record<string, Decoder>> {
       wrap: tagged('guise/v1/unfinished'),
       decode: (given) => decodeUnfinishedRow(given, NAME, () => key),
       encode: (value: Parameters<typeof encodeUnfinishedRow>[0]) => encodeUnfinishedRow(value, key),
+    },
+    ending: {
+      seed: body(encodeEndingRow({ ...NAME, keyVersion: 1 }, key)),
+      wrap: tagged('guise/v1/ending'),
+      decode: (given) => decodeEndingRow(given, NAME, () => key),
+      encode: (value: Parameters<typeof encodeEndingRow>[0]) => encodeEndingRow(value, key),
     },
     receipt: {
       seed: body(encodeReceiptRow(kept, key)),

@@ -6,6 +6,7 @@ import { integrateSome } from '../../src/audit/integrate.ts'
 import { Journal } from '../../src/audit/journal.ts'
 import { Ledger } from '../../src/audit/ledger.ts'
 import type { LogKeys } from '../../src/audit/queue.ts'
+import { storedLog } from '../../src/audit/stored-log.ts'
 import type { Realm } from '../../src/base/brand.ts'
 import { SIGNER } from '../support/vault.ts'
 import { memoryAnchor } from '../support/vault-log.ts'
@@ -47,4 +48,51 @@ test('settle ends although another process writes faster than the log is integra
   expect(turns).toBeLessThan(3)
   turns = MOST_TURNS
   await ledger.close()
+})
+
+const EVENT = { action: 'open', outcome: 'done', timeMs: 1_767_225_600_000 } as const
+
+test('sequence ends when the entry is under a signed checkpoint, and waits for no anchor', async () => {
+  const store = memoryStore()
+  const journal = new Journal(REALM)
+  let hangs = false
+  const anchor = {
+    ...memoryAnchor(),
+    advance: () => (hangs ? new Promise<never>(() => undefined) : Promise.resolve()),
+  }
+  const ledger = new Ledger({ store, realm: REALM, keys: KEYS, journal, signer: SIGNER, anchor })
+  await ledger.open()
+  hangs = true
+  for (let size = 1; size <= 3; size++) {
+    await journal.commit(store, [], EVENT, KEYS)
+    await ledger.sequence({})
+    expect(await storedLog(store, REALM).checkpoint()).toMatchObject({ size })
+  }
+})
+
+test('without the log’s key sequence waits for whoever has it', async () => {
+  const store = memoryStore()
+  const journal = new Journal(REALM)
+  const parts = { store, realm: REALM, keys: KEYS, journal, anchor: undefined }
+  const ledger = new Ledger({ ...parts, signer: undefined })
+  await ledger.open()
+  await journal.commit(store, [], EVENT, KEYS)
+  const controller = new AbortController()
+  const pending = ledger.sequence({ signal: controller.signal })
+  setTimeout(() => controller.abort(), 120)
+  await expect(pending).rejects.toMatchObject({ code: 'ERR_AUDIT_PENDING', retryable: true })
+  // Integrated, and not signed yet.
+  const follower = new Follower(store, REALM, KEYS)
+  await follower.follow()
+  await integrateSome({ store, realm: REALM, keys: KEYS }, follower)
+  const again = new AbortController()
+  setTimeout(() => again.abort(), 120)
+  await expect(ledger.sequence({ signal: again.signal })).rejects.toMatchObject({ code: 'ERR_AUDIT_PENDING' })
+  const waiting = ledger.sequence({})
+  const signing = new Ledger({ ...parts, journal: new Journal(REALM), signer: SIGNER })
+  await signing.open()
+  await waiting
+  expect(await storedLog(store, REALM).checkpoint()).toMatchObject({ size: 1 })
+  await ledger.close()
+  await signing.close()
 })

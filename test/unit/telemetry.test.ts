@@ -58,6 +58,7 @@ test('a meter gets the instruments of the vault, and what they count', async () 
   expect([...to.made].map(([name, { kind, unit }]) => `${kind} ${name} ${unit}`)).toEqual([
     'counter guise.vault.calls {call}',
     'counter guise.vault.conflicts {decision}',
+    'counter guise.vault.quorum_faults {answer}',
     'up and down guise.vault.in_flight {call}',
     'histogram guise.vault.duration ms',
   ])

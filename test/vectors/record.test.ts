@@ -13,6 +13,7 @@ import {
   encodeAttemptsRow,
   encodeRealmAttemptsRow,
 } from '../../src/record/attempts-row.ts'
+import { decodeEndingRow, encodeEndingRow } from '../../src/record/ending-row.ts'
 import * as place from '../../src/record/place.ts'
 import { decodeReceiptRow, encodeReceiptRow, readReceipt, signReceipt } from '../../src/record/receipt.ts'
 import {
@@ -125,6 +126,8 @@ const readers: Readonly<Record<string, (good: Vector, row: Uint8Array) => unknow
     const found = decodeUnfinishedRow(row, placeOf(fieldsOf(good)), keyFor(good))
     return encodeUnfinishedRow(found, bytes(good, 'macKey'))
   },
+  ending: (good, row) =>
+    encodeEndingRow(decodeEndingRow(row, placeOf(fieldsOf(good)), keyFor(good)), bytes(good, 'macKey')),
   receipt: (good, row) => {
     const where = { realm: fieldsOf(good)['realm'] as Realm, digest: bytes(fieldsOf(good), 'digest') }
     return encodeReceiptRow(decodeReceiptRow(row, where, keyFor(good)), bytes(good, 'macKey'))
@@ -163,6 +166,8 @@ describe('sealed rows', () => {
       since: 1,
       profile: number(fields, 'profile'),
       keyVersion: 1,
+      quorumEpoch:
+        fields['quorumEpoch'] === undefined ? undefined : Number.parseInt(text(fields, 'quorumEpoch'), 16),
     })
     expect(hex(header)).toBe(vector['header'])
     expect(hex(place.secretKey(realm, record, generation))).toBe(vector['key'])
@@ -272,6 +277,15 @@ test.each(kind('unfinished'))('$name', (vector) => {
   expect(hex(place.unfinishedKey(name.realm, name.record, name.generation))).toBe(vector['key'])
 })
 
+test('generation that ended', () => {
+  const vector = named('generation that ended')
+  const name = placeOf(fieldsOf(vector))
+  const row = decodeEndingRow(rowOf(vector), name, keyFor(vector))
+  expect(hex(row.handle)).toBe(fieldsOf(vector)['handle'])
+  expect(hex(encodeEndingRow(row, bytes(vector, 'macKey')))).toBe(vector['row'])
+  expect(hex(place.endingKey(name.realm, name.record, name.generation))).toBe(vector['key'])
+})
+
 test('receipt of an erasure', () => {
   const vector = named('receipt of an erasure')
   const { realm, statement, signature } = fieldsOf(vector)
@@ -292,6 +306,7 @@ describe('rows with one fault', () => {
     index: ['index', 'index'],
     keyring: ['keyring', 'keyring'],
     'unfinished work, table states': ['unfinished', 'unfinished work, table states'],
+    'generation that ended': ['ending', 'generation that ended'],
     'receipt of an erasure': ['receipt', 'receipt of an erasure'],
   }
 

@@ -21,6 +21,7 @@ import { openWrap } from '../../src/keys/wraps.ts'
 import { BASIS_KINDS } from '../../src/policy/basis.ts'
 import { STATES } from '../../src/policy/states.ts'
 import { decodeAttemptsRow, decodeRealmAttemptsRow } from '../../src/record/attempts-row.ts'
+import { decodeEndingRow } from '../../src/record/ending-row.ts'
 import { decodeReceiptRow, readReceipt } from '../../src/record/receipt.ts'
 import { decodeReferenceRow, type TemplateProfile } from '../../src/record/reference-row.ts'
 import { decodeSecretRow } from '../../src/record/secret-row.ts'
@@ -137,6 +138,15 @@ function unfinished(file: KitFile): string {
   }
   const row = decodeUnfinishedRow(file.payload, place, keyFor(file))
   return `${row.timeMs} ${hex(row.origin)} ${row.steadyMs}`
+}
+
+function ending(file: KitFile): string {
+  const place = {
+    realm: realmOf(file),
+    record: bytes(file, 'record'),
+    generation: bytes(file, 'generation'),
+  }
+  return hex(decodeEndingRow(file.payload, place, keyFor(file)).handle)
 }
 
 function receiptRow(file: KitFile): string {
@@ -273,6 +283,7 @@ const READERS: Readonly<Record<string, Read>> = {
   'attempts-row': attempts,
   'realm-attempts-row': realmAttempts,
   'unfinished-row': unfinished,
+  'ending-row': ending,
   'receipt-row': receiptRow,
   receipt,
   'index-row': index,

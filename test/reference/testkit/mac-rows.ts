@@ -31,6 +31,7 @@ export function macRowFiles(): KitFile[] {
     ...attemptsFiles(named),
     ...indexFiles(named('index')),
     ...unfinishedFiles(named('unfinished work, table states')),
+    ...endingFiles(named('generation that ended')),
     ...receiptRowFiles(named('receipt of an erasure')),
     ...receiptFiles(),
   ]
@@ -275,6 +276,28 @@ function unfinishedFiles(row: MacRow): KitFile[] {
           generation: hex(generationOf(2, bytesFor('second generation', 16))),
         },
       ),
+    ],
+  )
+}
+
+function endingFiles(row: MacRow): KitFile[] {
+  return family(
+    {
+      kind: 'ending-row',
+      name: 'ending-row-waiting',
+      comment: 'A generation of which fewer holders than needed know that it has ended.',
+      inputs: inputs(row, 'realm', 'record', 'generation'),
+      payload: remade(row),
+      result: text(row, 'handle'),
+    },
+    [
+      ...tagFaults('ending-row', row),
+      fault('ending-row-wrong-record', BINDING, 'A genuine row under the key of another record.', {
+        record: hex(bytesFor('another record', 16)),
+      }),
+      fault('ending-row-wrong-generation', BINDING, 'A genuine row under the key of another generation.', {
+        generation: hex(generationOf(2, bytesFor('second generation', 16))),
+      }),
     ],
   )
 }

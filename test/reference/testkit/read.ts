@@ -79,7 +79,7 @@ function sized(row: Uint8Array): Uint8Array {
 }
 
 function secret(file: KitFile): string {
-  const row = rows.decodeSealedRow(shapes.secretHeader, sized(file.payload))
+  const row = rows.decodeSecretRow(sized(file.payload))
   const names = {
     realm: input(file, 'realm'),
     record: bytes(file, 'record'),
@@ -287,6 +287,12 @@ const READERS: Readonly<Record<string, Read>> = {
     context: rows.UNFINISHED_CONTEXT,
     bound: ['realm', 'record', 'generation'],
     shown: ['time', 'origin', 'steady'],
+  }),
+  'ending-row': tagged({
+    shape: shapes.endingBody,
+    context: rows.ENDING_CONTEXT,
+    bound: ['realm', 'record', 'generation'],
+    shown: ['handle'],
   }),
   'receipt-row': tagged({
     shape: shapes.receiptRow,

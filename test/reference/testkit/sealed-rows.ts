@@ -270,6 +270,8 @@ function operatorFaults(): Fault[] {
   const under = (header: Uint8Array, slots = good.slots): Uint8Array =>
     encodeSealedRow(header, sealOuter(person.epochKey(3), header, slots, bytesFor('outer nonce again', 24)))
   const one = (changes: Fields): Uint8Array => under(encodeWith(secretHeader, fields, changes))
+  const named = (changes: Fields, quorumEpoch = u32be(2)): Uint8Array =>
+    under(encode([...secretHeader.map(([name]) => changes[name] ?? (fields[name] as Value)), quorumEpoch]))
   const of = (what: string, code: string, comment: string, row: Uint8Array): Fault =>
     fault(`secret-row-${what}`, code, comment, row)
   const input = (what: string, code: string, comment: string, changes: Record<string, string>): Fault =>
@@ -279,6 +281,9 @@ function operatorFaults(): Fault[] {
     of('format-2', VERSION, 'Format number 2, sealed as such.', one({ format: 2 })),
     of('kind-of-reference-row', VERSION, 'The kind of another structure.', one({ kind: 1 })),
     of('profile-4', VERSION, 'A custody profile that does not exist.', one({ profile: 4 })),
+    of('quorum-epoch-of-operator', FORMAT, 'An epoch of the quorum where none takes part.', named({})),
+    of('quorum-without-epoch', FORMAT, 'No epoch of the quorum where one takes part.', one({ profile: 1 })),
+    of('quorum-epoch-0', FORMAT, 'Epoch 0 of the quorum.', named({ profile: 1 }, u32be(0))),
     of('epoch-as-integer', FORMAT, 'The epoch as an integer.', one({ epoch: 3 })),
     of('version-3-bytes', FORMAT, 'A version of three bytes.', one({ v: Uint8Array.of(0, 0, 1) })),
     of(

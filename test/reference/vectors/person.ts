@@ -17,7 +17,7 @@ import {
 import { operationDigest } from '../lifecycle.ts'
 import { encodeSealedRow, generationOf } from '../record.ts'
 import type { Sealed } from '../seal.ts'
-import { encodeShape, type Fields, referenceHeader, secretHeader } from '../shapes.ts'
+import { encodeShape, type Fields, referenceHeader, secretHeader, secretHeaderOfQuorum } from '../shapes.ts'
 
 export const REALM = 'example-realm'
 export const PURPOSE = 'building-access'
@@ -114,6 +114,9 @@ export function referenceHeaderFor(d: number, m: number, suite: string): Uint8Ar
   return encodeShape(referenceHeader, referenceFields(d, m, suite))
 }
 
+/** Of the quorum whose output is in the wraps of profiles 1 and 3. */
+const QUORUM_EPOCH = 2
+
 export function secretFields(profile: Profile, epoch = 1, since = 1): Fields {
   return {
     format: 1,
@@ -125,11 +128,13 @@ export function secretFields(profile: Profile, epoch = 1, since = 1): Fields {
     since: u32be(since),
     profile: PROFILES[profile],
     v: u32be(1),
+    ...(PROFILES[profile] % 2 === 1 ? { quorumEpoch: u32be(QUORUM_EPOCH) } : {}),
   }
 }
 
 function secretHeaderFor(profile: Profile, epoch = 1, since = 1): Uint8Array {
-  return encodeShape(secretHeader, secretFields(profile, epoch, since))
+  const shape = PROFILES[profile] % 2 === 1 ? secretHeaderOfQuorum : secretHeader
+  return encodeShape(shape, secretFields(profile, epoch, since))
 }
 
 export interface Wrap extends Sealed {

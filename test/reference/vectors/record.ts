@@ -7,8 +7,10 @@ import { signReceipt } from '../lifecycle.ts'
 import {
   ATTEMPTS_CONTEXT,
   attemptsKey,
+  ENDING_CONTEXT,
   encodeMacRow,
   encodeSealedRow,
+  endingKey,
   generationOf,
   indexContext,
   indexKey,
@@ -308,6 +310,7 @@ export function macRows(): MacRow[] {
       faulty: true,
     },
     ...unfinished(),
+    ending(),
     receiptRow(),
   ]
 }
@@ -341,6 +344,21 @@ function unfinished(): MacRow[] {
     context: UNFINISHED_CONTEXT,
     faulty: table === 'states',
   }))
+}
+
+/** §9.7. */
+function ending(): MacRow {
+  const { REALM, handle, record, generation } = person
+  return {
+    name: 'generation that ended',
+    table: 'states',
+    key: endingKey(REALM, record, generation),
+    shape: shapes.endingBody,
+    fields: { format: 1, kind: 44, realm: REALM, handle, record, generation, v: 1 },
+    macKey: person.keys.state,
+    context: ENDING_CONTEXT,
+    faulty: true,
+  }
 }
 
 /** §9.6, with the receipt of 30 days of receipt.json. */

@@ -7,6 +7,7 @@ import {
   checkBinding,
   decodeMacRow,
   decodeSealedRow,
+  decodeSecretRow,
   encodeMacRow,
   encodeSealedRow,
   generationOf,
@@ -326,6 +327,8 @@ function secretFaults(): Record<string, Json>[] {
     encodeSealedRow(header, sealOuter(person.epochKey(1), header, slots, bytesFor('n', 24)))
   const one = (name: string, value: Value): Uint8Array =>
     under(encode(changed(secretHeader, fields, name, value)))
+  const named = (given: Fields, quorumEpoch: Uint8Array): Uint8Array =>
+    under(encode([...secretHeader.map(([name]) => given[name] as Value), quorumEpoch]))
   const bad: Record<string, Uint8Array> = {
     ...outerFaults(good),
     ...Object.fromEntries(
@@ -335,6 +338,10 @@ function secretFaults(): Record<string, Json>[] {
       ]),
     ),
     'profile 4': one('profile', 4),
+    'an epoch of the quorum under operator': named(fields, u32be(2)),
+    'no epoch of the quorum under quorum': one('profile', 1),
+    'epoch 0 of the quorum': named({ ...fields, profile: 1 }, u32be(0)),
+    'an epoch of the quorum of three bytes': named({ ...fields, profile: 1 }, Uint8Array.of(0, 0, 2)),
     'epoch as an integer': one('epoch', 1),
     'an epoch of three bytes': one('epoch', Uint8Array.of(0, 0, 1)),
     'version as an integer': one('v', 1),
@@ -353,7 +360,7 @@ function secretFaults(): Record<string, Json>[] {
     of: 'secret',
     ...rowJson(row),
     ...stageOf(() => {
-      const found = decodeSealedRow(secretHeader, row)
+      const found = decodeSecretRow(row)
       const { realm, record, generation } = EXPECTED
       checkBinding(found.fields, { realm, record, generation } as Fields)
       if (found.ciphertext.length !== 104 + 16)

@@ -1,0 +1,140 @@
+/** What the quorum gave for one call: asked for with a logged request, outside the subject's turn (SPEC §13.9). @module */
+
+import { type AuditEntry, decodeEntry } from '../audit/entry.ts'
+import { AuditError } from '../audit/errors.ts'
+import { type EntryProof, type StoredLog, storedLog } from '../audit/stored-log.ts'
+import { equalBytes, wipe } from '../base/bytes.ts'
+import { type CallOptions, GuiseError } from '../base/errors.ts'
+import type { QuorumFault } from '../quorum/errors.ts'
+import type { RecordName } from '../record/place.ts'
+import type { VaultContext, VaultQuorum } from './context.ts'
+import { OutputNeeded } from './errors.ts'
+
+/** Requests of others for the same generation may overtake one: so often it is logged anew. */
+const MOST_OVERTAKEN = 4
+/** How far behind the newest entry one is looked for that was integrated a moment ago. */
+const MOST_ENTRIES = 10_000
+
+interface Held {
+  readonly name: RecordName
+  readonly epoch: number
+  readonly output: Uint8Array
+}
+
+/** The outputs of one call, the newest held; wiped when it ends. */
+export class Outputs {
+  readonly #ctx: VaultContext
+  #held: Held | undefined
+  #overtaken = 0
+  #ended: { readonly name: RecordName; readonly error: GuiseError } | undefined
+
+  constructor(ctx: VaultContext) {
+    this.#ctx = ctx
+  }
+
+  /**
+   * The output for a generation, borrowed; `undefined` under custody without a quorum. Where it is not held, `request` logs that it is
+   * asked for, and the decision is left for the time that this takes.
+   */
+  async of(
+    name: RecordName,
+    epoch: number | undefined,
+    request: (epoch: number) => Promise<Uint8Array>,
+  ): Promise<Uint8Array | undefined> {
+    if (epoch === undefined) return undefined
+    const held = this.#held
+    if (held !== undefined && held.epoch === epoch && isSame(held.name, name)) return held.output
+    // Once more from fresh rows, and the record is as it was: the holders know better than the store.
+    if (this.#ended !== undefined && isSame(this.#ended.name, name)) throw this.#ended.error
+    throw new OutputNeeded(name, epoch, await request(epoch))
+  }
+
+  /** Shows the holders the request. A generation that they remember as revoked is left to a new decision. */
+  async ask({ template, epoch, entry }: OutputNeeded): Promise<void> {
+    const ctx = this.#ctx
+    const call = callOf(ctx)
+    const { asked } = ctx.settings.quorum as VaultQuorum
+    const { record, generation } = template
+    try {
+      await ctx.ledger.sequence(call)
+      const log = logOf(ctx)
+      const receipt = await proveOwn(log, entry, call)
+      const { output, faults } = await asked.open({ record, generation, epoch, receipt, log }, call)
+      this.wipe()
+      this.#held = { name: template, epoch, output }
+      ctx.settings.meter?.holders(faults)
+    } catch (error) {
+      ctx.signal?.throwIfAborted()
+      ctx.settings.meter?.holders(faultsOf(error))
+      if (wasOvertaken(error) && ++this.#overtaken < MOST_OVERTAKEN) return
+      if (hasCode(error, 'ERR_QUORUM_REVOKED')) this.#ended = { name: template, error: error as GuiseError }
+      else throw error
+    }
+  }
+
+  wipe(): void {
+    wipe(this.#held?.output)
+    this.#held = undefined
+  }
+}
+
+/** The log that holders are shown. */
+export function logOf(ctx: VaultContext): StoredLog {
+  return storedLog(ctx.store, ctx.realm)
+}
+
+/** What a call gives on to whoever it waits for. */
+export function callOf(ctx: VaultContext): CallOptions {
+  return ctx.signal === undefined ? {} : { signal: ctx.signal }
+}
+
+/** What the log is told of a request, and of one that came to nothing. */
+export function openEvent(
+  { handle, record, generation }: RecordName,
+  epoch: number,
+  outcome: 'done' | 'failed' = 'done',
+): {
+  readonly action: 'open'
+  readonly outcome: 'done' | 'failed'
+  readonly handle: Uint8Array
+  readonly record: Uint8Array
+  readonly generation: Uint8Array
+  readonly epoch: number
+} {
+  return { action: 'open', outcome, handle, record, generation, epoch }
+}
+
+/** The proof of an entry of this process. */
+export async function proveOwn(log: StoredLog, entry: Uint8Array, call: CallOptions): Promise<EntryProof> {
+  const { writer, sequence } = decodeEntry(entry)
+  const isOwn = (other: AuditEntry): boolean =>
+    other.sequence === sequence && equalBytes(other.writer, writer)
+  const proof = await log.prove(isOwn, MOST_ENTRIES, call)
+  if (proof !== undefined) return proof
+  throw new AuditError('ERR_AUDIT_PENDING', 'the request is not under a signed checkpoint yet', {
+    retryable: true,
+  })
+}
+
+/** True when holders answered a later request for the generation first: whoever asks again logs again (QUORUM-10). */
+function wasOvertaken(error: unknown): boolean {
+  return (
+    hasCode(error, 'ERR_QUORUM_UNAVAILABLE') &&
+    faultsOf(error).some(({ code }) => code === 'ERR_QUORUM_REPLAY')
+  )
+}
+
+/** Quorums of other makers may have error classes of their own: the code is the contract. */
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof GuiseError && error.code === code
+}
+
+function faultsOf(error: unknown): readonly QuorumFault[] {
+  if (!(error instanceof GuiseError)) return []
+  const { faults = [] } = error as { readonly faults?: readonly QuorumFault[] }
+  return faults
+}
+
+function isSame(a: RecordName, b: RecordName): boolean {
+  return equalBytes(a.record, b.record) && equalBytes(a.generation, b.generation)
+}
