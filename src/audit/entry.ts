@@ -32,6 +32,7 @@ export const ACTIONS = [
   'identify',
   'gallery',
   'open',
+  'campaign',
 ] as const
 
 /** How it ended, in classes that tell no score. */
