@@ -46,6 +46,8 @@ export async function readHistory(
   // The order of the log is that of integration: queues of several processes are told apart by time only.
   entries.sort((a, b) => a.timeMs - b.timeMs)
   for (const entry of entries) note(entry, lives, current)
+  // Afterwards: where clocks differ, a rotation may seem to come before what it rotated.
+  for (const entry of entries) noteRotation(entry, lives)
   return { lives: [...lives.values()], holds }
 }
 
@@ -91,14 +93,9 @@ function nameOf({ writer, sequence }: AuditEntry): string {
 }
 
 function note(entry: AuditEntry, lives: Map<string, TemplateLife>, current: Map<string, TemplateLife>): void {
-  const { action, outcome, handle, record, generation, epoch, timeMs } = entry
-  if (outcome === 'refused' || outcome === 'failed') return
-  if (action === 'rotate') {
-    const life = generation === null ? undefined : lives.get(toHex(generation))
-    if (life !== undefined && epoch !== null) life.epochs.push({ epoch, fromMs: timeMs })
-    return
-  }
-  if (handle === null || record === null || generation === null) return
+  const { action, outcome, handle, generation, epoch, timeMs } = entry
+  if (action === 'rotate' || outcome === 'refused' || outcome === 'failed') return
+  if (handle === null || generation === null) return
   const who = toHex(handle)
   const before = current.get(who)
   if (action === 'verify') {
@@ -118,4 +115,13 @@ function note(entry: AuditEntry, lives: Map<string, TemplateLife>, current: Map<
   }
   lives.set(toHex(generation), life)
   current.set(who, life)
+}
+
+function noteRotation(
+  { action, outcome, generation, epoch, timeMs }: AuditEntry,
+  lives: Map<string, TemplateLife>,
+): void {
+  if (action !== 'rotate' || outcome !== 'done' || generation === null || epoch === null) return
+  const life = lives.get(toHex(generation))
+  life?.epochs.push({ epoch, fromMs: Math.max(timeMs, life.fromMs) })
 }

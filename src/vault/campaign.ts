@@ -174,7 +174,12 @@ async function pass(
     return await task.run()
   }
   const call = signal === undefined ? {} : { signal }
-  for await (const result of runMany(paced(kind.tasks(), { perSecond, signal, clock }), begin, width, call)) {
+  for await (const result of runMany(
+    paced(kind.tasks(), { perSecond, width, signal, clock }),
+    begin,
+    width,
+    call,
+  )) {
     const task = under.get(result.index) as CampaignTask
     under.delete(result.index)
     done += 1
@@ -190,21 +195,27 @@ async function pass(
   return { changed, stragglers, failed }
 }
 
-/** Hands tasks out, none before its time: the number n not before n ÷ `perSecond` of the pass have gone by. */
+/**
+ * Hands tasks out in groups that share the store's flush, none before its time: the number n, from 0, of a pass not before n ÷ `perSecond`,
+ * n rounded down to a multiple of the group.
+ */
 async function* paced<Item>(
   items: AsyncIterable<Item>,
   pace: {
     readonly perSecond: number | undefined
+    readonly width: number
     readonly signal: AbortSignal | undefined
     readonly clock: Pick<Clock, 'steady'>
   },
 ): AsyncGenerator<Item> {
-  const { perSecond, signal, clock } = pace
+  const { perSecond, width, signal, clock } = pace
   const begunMs = clock.steady().ms
+  // A tenth of a second at most: a rate that is asked for is not to be heard as a hammer.
+  const group = Math.max(1, Math.min(width, Math.floor((perSecond ?? 0) / 10)))
   let number = 0
   for await (const item of items) {
     if (perSecond !== undefined) {
-      const dueMs = begunMs + (number++ * 1000) / perSecond
+      const dueMs = begunMs + ((number - (number++ % group)) * 1000) / perSecond
       for (let waitMs = dueMs - clock.steady().ms; waitMs > 0; waitMs = dueMs - clock.steady().ms) {
         await sleep(waitMs, signal)
       }
