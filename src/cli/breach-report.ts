@@ -32,7 +32,7 @@ Where
 ${secretUsage}
 
 What was taken; where you do not know, take it for stolen
-  --stolen SETS            of rows,secrets,keyring,quorum,process, with commas between
+  --stolen SETS            of rows,secrets,keyring,quorum,memory (of the vault's process), with commas between
   --epochs A..B            only the keys of these epochs; without keyring: nothing but those
   --shares all | FILE      holders' shares: of all, or of the handles in a file, one a line
   --since, --until         when: 2026-01-31 or 2026-01-31T08:00:00Z; of a stolen backup its day. Default: ever, now
@@ -46,7 +46,7 @@ Options
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the log does not hold, rows cannot be read, or somebody is not marked yet.
 `
 
-const SETS = ['rows', 'secrets', 'keyring', 'quorum', 'process'] as const
+const SETS = ['rows', 'secrets', 'keyring', 'quorum', 'memory'] as const
 const LEFT = 3
 const WHERE = [
   'realm',

@@ -1,51 +1,56 @@
 /** What the commands of campaigns take, and how they open a realm. @module */
 /// <reference types="node" />
 
-import { parseArgs } from 'node:util'
+import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { type Keyring, openKeyring } from '../keys/keyring.ts'
 import { lmdbStore } from '../store/lmdb.ts'
 import type { Store } from '../store/store.ts'
 import type { CampaignProgress, CampaignReport } from '../vault/campaign.ts'
 import { count, type Io, Progress, table, UsageError } from './io.ts'
 import { needStore } from './needed-store.ts'
-import { needed, openProvider, secretOptions, secretSource, wholeNumber } from './secret.ts'
+import { needed, openProvider, secretSource, wholeNumber } from './secret.ts'
 
 const text = { type: 'string' } as const
 const flag = { type: 'boolean', default: false } as const
 
 /** Every option that one of them takes. */
-export const campaignOptions = {
-  realm: text,
-  store: text,
-  secrets: text,
-  provider: text,
-  ...secretOptions,
-  grant: text,
-  'grant-fd': text,
-  out: text,
-  rate: text,
-  actor: text,
-  bound: text,
-  lead: text,
-  stolen: text,
-  epochs: text,
-  shares: text,
-  since: text,
-  until: text,
-  retire: flag,
-  mark: flag,
-  'no-gallery': flag,
-  'dry-run': flag,
-  json: flag,
-  help: flag,
-} as const
+const TEXTS = [
+  'realm',
+  'store',
+  'secrets',
+  'provider',
+  'passphrase-file',
+  'passphrase-fd',
+  'key-file',
+  'key-fd',
+  'grant',
+  'grant-fd',
+  'out',
+  'rate',
+  'actor',
+  'bound',
+  'lead',
+  'stolen',
+  'epochs',
+  'shares',
+  'since',
+  'until',
+] as const
+const FLAGS = ['retire', 'mark', 'no-gallery', 'dry-run', 'json', 'help'] as const
 
-export type CampaignValues = ReturnType<typeof parseCampaign>['values']
+export type CampaignValues = { readonly [Name in (typeof TEXTS)[number]]?: string | undefined } & {
+  readonly [Name in (typeof FLAGS)[number]]: boolean
+}
 
-export function parseCampaign(
-  argv: readonly string[],
-): ReturnType<typeof parseArgs<{ options: typeof campaignOptions; allowPositionals: true }>> {
-  return parseArgs({ args: [...argv], options: campaignOptions, allowPositionals: true })
+export function parseCampaign(argv: readonly string[]): {
+  readonly values: CampaignValues
+  readonly positionals: readonly string[]
+} {
+  const options: NonNullable<ParseArgsConfig['options']> = {}
+  for (const name of TEXTS) options[name] = text
+  for (const name of FLAGS) options[name] = flag
+  const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true })
+  return { values: values as CampaignValues, positionals }
 }
 
 /** Refuses options that the verb does not take: a word that is passed over looks as if it had been heard. */

@@ -31,8 +31,8 @@ export interface StolenSet {
   readonly shares?: 'all' | readonly string[]
   /** As many shares of the quorum as open. */
   readonly quorum?: boolean
-  /** The vault's process, or what it held in memory. */
-  readonly process?: boolean
+  /** The memory of the vault's process. */
+  readonly memory?: boolean
 }
 
 export interface BreachOptions extends RealmPlace {
@@ -108,17 +108,17 @@ const MAX_MILLIS = 8_640_000_000_000_000
  */
 export async function breachReport(options: BreachOptions): Promise<BreachReport> {
   const host = new RingHost(options)
-  const nowMs = (options.now ?? systemClock.nowMs)()
+  const nowMs = options.now?.() ?? systemClock.nowMs()
   const until = checkInteger(options.until ?? nowMs, 'until', [0, MAX_MILLIS], rejectInput)
   const since = checkInteger(options.since ?? 0, 'since', [0, until], rejectInput)
   const stolen = checkStolen(options.stolen)
   const { history, rows, unreadable, members } = await host.decide(async () => {
     const read = await readStates(host)
-    const found = await readHistory(host.store, host.realm, host.ring, stolen.process === true)
+    const found = await readHistory(host.store, host.realm, host.ring, stolen.memory === true)
     return {
       history: found,
       ...read,
-      members: stolen.process === true ? await membersOf(host) : new Set<string>(),
+      members: stolen.memory === true ? await membersOf(host) : new Set<string>(),
     }
   })
   const affected: AffectedTemplate[] = []
@@ -271,7 +271,7 @@ function judge(
   const { subject, profile, epochs, life } = one
   if (epochs.length === 0) return { exposure: 'none', missing: [] }
   const opened = life.opened.some((atMs) => atMs >= since && atMs <= until) || members.has(toHex(life.handle))
-  if (stolen.process === true && opened) return { exposure: 'template', missing: [] }
+  if (stolen.memory === true && opened) return { exposure: 'template', missing: [] }
   const { rows, secrets, keyring, shares } = stolen
   const range = stolen.epochs ?? (keyring === true ? ([1, MAX_U32] as const) : undefined)
   const epochKey = range !== undefined && epochs.some((epoch) => epoch >= range[0] && epoch <= range[1])

@@ -53,7 +53,7 @@ function tableOf(affected: readonly AffectedTemplate[]): readonly string[] {
   ]
 }
 
-function words({ rows, secrets, keyring, epochs, shares, quorum, process }: StolenSet): string {
+function words({ rows, secrets, keyring, epochs, shares, quorum, memory }: StolenSet): string {
   const said = [
     rows === true ? 'rows' : '',
     secrets === true ? 'wraps' : '',
@@ -69,7 +69,7 @@ function words({ rows, secrets, keyring, epochs, shares, quorum, process }: Stol
       : shares === 'all'
         ? "all holders' shares"
         : `shares of ${shares.length} holders`,
-    process === true ? "the process's memory" : '',
+    memory === true ? "the process's memory" : '',
   ].filter((word) => word !== '')
   return said.length === 0 ? 'nothing' : said.join(', ')
 }

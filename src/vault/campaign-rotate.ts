@@ -1,6 +1,7 @@
 /** The campaigns that bring every wrap under the primary epoch: `rotate` with a keyring, `rewrap` with a grant (SPEC §11.11). @module */
 
 import { readU32be, toBase64Url } from '../base/bytes.ts'
+import { systemClock } from '../base/clock.ts'
 import { GuiseError } from '../base/errors.ts'
 import { realmPrefix } from '../base/identifier.ts'
 import { shardStart } from '../gallery/place.ts'
@@ -85,7 +86,7 @@ export function wrapCampaign(
     tasks: () => wrapTasks(host, how.shards),
     trial: async () => {
       let number = 0
-      const begun = performance.now()
+      const begunMs = systemClock.steady().ms
       for await (const task of wrapTasks(host, how.shards, true)) {
         try {
           await task.run()
@@ -96,7 +97,8 @@ export function wrapCampaign(
         }
         if (number === TRIAL) break
       }
-      return number === 0 ? undefined : (performance.now() - begun) / number
+      // The clock may count in whole milliseconds.
+      return number === 0 ? undefined : Math.max(1, systemClock.steady().ms - begunMs) / number
     },
     ...(how.finish === undefined ? {} : { finish: how.finish }),
     log: async (when, outcome) => {

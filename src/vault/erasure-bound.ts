@@ -132,14 +132,18 @@ const MOST_STEPS = 1024
  */
 export async function keepErasureBound(options: ErasureBoundOptions): Promise<ErasureBoundReport> {
   const host = new RingHost(options)
-  const { keyring, boundMs = DEFAULT_BOUND_MS, dryRun = false, signal, now = systemClock.nowMs } = options
+  const { keyring, boundMs = DEFAULT_BOUND_MS, dryRun = false, signal } = options
   checkInteger(boundMs, 'boundMs', [1, 3653 * DAY_MS], rejectInput)
   const leadMs = checkInteger(options.leadMs ?? Math.floor(boundMs / 4), 'leadMs', [0, boundMs], rejectInput)
   const call = signal === undefined ? {} : { signal }
   const steps: BoundStep[] = []
   let rotation: CampaignReport | undefined
   for (;;) {
-    const facts = await factsOf(host, options, { boundMs, leadMs, nowMs: now() })
+    const facts = await factsOf(host, options, {
+      boundMs,
+      leadMs,
+      nowMs: options.now?.() ?? systemClock.nowMs(),
+    })
     const next = boundStep(facts)
     const ended =
       steps.length >= MOST_STEPS || isRest(next) || (next.step === 'rotate' && rotation?.complete === false)

@@ -2,7 +2,7 @@
 
 import type { AuditEntry } from '../audit/entry.ts'
 import { type EntryProof, storedLog } from '../audit/stored-log.ts'
-import type { Epoch, Millis, RecordId } from '../base/brand.ts'
+import type { Millis, RecordId } from '../base/brand.ts'
 import { equalBytes, fromBase64 } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import { type EpochInfo, type Keyring, ringAccess } from '../keys/keyring.ts'
@@ -54,7 +54,7 @@ const MOST_ENTRIES = 1_000_000
  * ```
  */
 export async function erasureStatus(options: ErasureStatusOptions): Promise<ErasureStatus> {
-  const { keyring, store, receipt, signal, now = systemClock.nowMs } = options
+  const { keyring, store, receipt, signal } = options
   const access = ringAccess(keyring)
   if (access.store !== store) throw rejectConfiguration('store must be the store that holds the keyring')
   const call = signal === undefined ? {} : { signal }
@@ -75,7 +75,7 @@ export async function erasureStatus(options: ErasureStatusOptions): Promise<Eras
     const audit = destroyed
       ? await prove((entry) => entry.action === 'key-destroy' && entry.epoch === (epoch as number))
       : undefined
-    epochs.push({ epoch: epoch as Epoch, status, destroyedAt: destroyed ? changedAt : undefined, audit })
+    epochs.push({ epoch, status, destroyedAt: destroyed ? changedAt : undefined, audit })
   }
   const irrecoverable = irrecoverableOf(statement, epochs, access.canDestroy)
   const open = irrecoverable === 'never' || 'by' in irrecoverable
@@ -83,7 +83,7 @@ export async function erasureStatus(options: ErasureStatusOptions): Promise<Eras
     record: statement.record,
     unreachableAt: statement.unreachableAt,
     irrecoverable,
-    overdue: open && now() > statement.irrecoverableBy,
+    overdue: open && (options.now?.() ?? systemClock.nowMs()) > statement.irrecoverableBy,
     epochs,
     audit: await prove(
       (entry) => entry.action === 'erase' && entry.record !== null && equalBytes(entry.record, record),
