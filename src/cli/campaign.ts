@@ -1,7 +1,7 @@
 /** `guise campaign`: rotation, re-wrapping by a worker, and the bound of erasures, beside traffic (SPEC §11.11). @module */
 /// <reference types="node" />
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { secretBytes, wipe } from '../base/bytes.ts'
 import type { CampaignReport } from '../vault/campaign.ts'
 import { rewrapCampaign, rotateCampaign } from '../vault/campaign-rotate.ts'
@@ -18,7 +18,6 @@ import {
 } from './campaign-options.ts'
 import { count, exitCode, type Io, runCommand, UsageError } from './io.ts'
 import { needed, secretUsage, wholeNumber } from './secret.ts'
-import { writeSecret } from './secret-file.ts'
 
 const usage = `
 Usage: guise campaign <verb> [options]
@@ -129,7 +128,7 @@ async function grant(values: CampaignValues, io: Io): Promise<number> {
   await withRealm(values, io, async ({ keyring }) => {
     const bytes = await rewrapGrant(keyring, { shards: !values['no-gallery'] })
     try {
-      writeSecret(out, bytes)
+      writeFileSync(out, bytes, { flag: 'wx', mode: 0o600, flush: true })
     } finally {
       wipe(bytes)
     }

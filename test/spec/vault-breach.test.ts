@@ -12,7 +12,7 @@ import { describe, expect, test } from 'vitest'
 import { toBase64Url, toHex } from '../../src/base/bytes.ts'
 import { ringAccess } from '../../src/keys/keyring.ts'
 import { enrollPeople, galleryVault } from '../support/gallery.ts'
-import { hookedStore, overwrite, rowsOf, typedCode } from '../support/rows.ts'
+import { hookedStore, overwrite, remove, rowsOf, typedCode } from '../support/rows.ts'
 import { basis, face, manualClock, SIGNER, sample, type TestVault, testVault } from '../support/vault.ts'
 import { ask, entriesOf } from '../support/vault-log.ts'
 
@@ -181,6 +181,20 @@ test('VAULT-50 erased people are named by handle; what cannot be read, or a log 
     sound: false,
     unreadable: 0,
   })
+})
+
+test('VAULT-50 a record of which the log does not tell was there always, under every epoch that its row names', async () => {
+  const world = await realm(['anna', 'bert'])
+  const { vault, store, keyring } = world
+  await vault.revoke('bert', 'other')
+  await vault.close()
+  for (const table of ['log', 'queue'] as const) {
+    for (const { key } of await rowsOf(store, table)) await remove(store, table, key)
+  }
+  const report = await breachReport({ keyring, store, stolen: EVERYTHING, until: 5 })
+  expect(exposures(report)).toEqual(['1@1 template', '1@1 template'])
+  const states = report.affected.map(({ state, present }) => `${state} ${present}`)
+  expect(states.toSorted()).toEqual(['active true', 'revoked false'])
 })
 
 test('VAULT-51 neither form holds a vector, a code, a score, a key, or an external identifier', async () => {

@@ -153,6 +153,23 @@ test('a bound that is shorter, and what blocks it', async () => {
   ).toContain('to do: another primary epoch')
 })
 
+test('over two stores', async () => {
+  const key = new Uint8Array(32).fill(7)
+  const provider = localKeyProvider({ path: at('provider'), key })
+  const [store, secrets] = [await lmdbStore({ path: at('codes') }), await lmdbStore({ path: at('wraps') })]
+  const { vault, keyring } = await testVault({ provider, store, secrets, realm: 'apart' })
+  await vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) })
+  await keyring.promote(await keyring.add())
+  await vault.close()
+  keyring.close()
+  await store.close()
+  await secrets.close()
+  provider.close()
+  const stores = ['--store', at('codes'), '--secrets', at('wraps'), '--provider', at('provider')]
+  const done = await campaign('rotate', '--realm', 'apart', ...stores, '--key-file', at('key'), '--retire')
+  expect(done).toMatchObject({ code: 0, err: '', out: expect.stringContaining('1 changed') })
+})
+
 describe('a breach report', () => {
   test('in Markdown and JSON', async () => {
     const { code, out, err } = await breach('--stolen', 'rows,secrets,keyring')
