@@ -23,9 +23,48 @@ export {
 } from './quorum/https-holder.ts'
 export { certificatePin, type TlsIdentity, type TlsTrust } from './quorum/https-tls.ts'
 export { type AcceptAnchorOptions, acceptAnchor } from './vault/accept-anchor.ts'
+export { type MarkBreachOptions, markBreach } from './vault/breach-mark.ts'
+export {
+  type AffectedTemplate,
+  type BreachOptions,
+  type BreachReport,
+  breachReport,
+  type Exposure,
+  type Missing,
+  type StolenSet,
+} from './vault/breach-report.ts'
+export { breachMarkdown } from './vault/breach-text.ts'
+export type {
+  CampaignCensus,
+  CampaignName,
+  CampaignOptions,
+  CampaignProgress,
+  CampaignReport,
+  Straggler,
+} from './vault/campaign.ts'
+export {
+  type RewrapCampaignOptions,
+  type RotateCampaignOptions,
+  rewrapCampaign,
+  rotateCampaign,
+} from './vault/campaign-rotate.ts'
+export {
+  type BoundStep,
+  type ErasureBoundOptions,
+  type ErasureBoundReport,
+  keepErasureBound,
+} from './vault/erasure-bound.ts'
+export {
+  type ErasedEpoch,
+  type ErasureStatus,
+  type ErasureStatusOptions,
+  erasureStatus,
+} from './vault/erasure-status.ts'
 export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
 export type { Fault, FaultKind } from './vault/fsck-fault.ts'
 export { type GalleryPartOptions, type OpenGalleryPart, openGalleryPart } from './vault/gallery-part.ts'
+export { rewrapGrant, type WorkerPlace } from './vault/rewrap-grant.ts'
+export type { RealmPlace } from './vault/rewrap-host.ts'
 export {
   type EpochUse,
   type Notice,

@@ -33,6 +33,7 @@ export const ACTIONS = [
   'gallery',
   'open',
   'key-migrate',
+  'campaign',
 ] as const
 
 /** How it ended, in classes that tell no score. */

@@ -10,6 +10,8 @@ const usage = `Usage: guise <command> [options]
 Commands
   demo        the main job on a temporary store, or accuracy on your embeddings
   keys        make and rotate the keyring of a realm
+  campaign    rotate, re-wrap, keep the bound of erasures, beside traffic
+  breach-report  say whose templates a theft reaches, and mark them
   calibrate   from labelled embeddings to an operating point
   drill       what each stolen set yields, from real vaults in a temporary folder
   evaluate    measure accuracy, linkage, inversion and thefts, and write a report
@@ -43,6 +45,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['anchor', async (): Promise<Command> => (await import('./anchor.ts')).anchorCommand],
   ['holder', async (): Promise<Command> => (await import('./holder.ts')).holderCommand],
   ['status', async (): Promise<Command> => (await import('./status.ts')).statusCommand],
+  ['campaign', async (): Promise<Command> => (await import('./campaign.ts')).campaignCommand],
+  ['breach-report', async (): Promise<Command> => (await import('./breach-report.ts')).breachReportCommand],
   ['fsck', async (): Promise<Command> => (await import('./fsck.ts')).fsckCommand],
 ])
 

@@ -33,6 +33,8 @@ export type VaultErrorCode =
   | 'ERR_VAULT_QUORUM_PENDING'
   /** A note of unfinished work became too old before its deciding batch; nothing was enrolled. Retryable. */
   | 'ERR_VAULT_EXPIRED_WORK'
+  /** A grant to re-wrap cannot be read, or the keyring has changed since it was made. */
+  | 'ERR_VAULT_GRANT'
 
 /** A verb that did not happen, with a reason for the caller's program. */
 export class VaultError extends GuiseError {

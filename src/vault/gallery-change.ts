@@ -249,7 +249,7 @@ function withHole(
 }
 
 /** Needs loaded keys. */
-export function putShard(ctx: VaultContext, row: ShardRow, expected: string | null): StoreStep {
+function putShard(ctx: VaultContext, row: ShardRow, expected: string | null): StoreStep {
   const bytes = encodeShardRow(row, ctx.ring.requireRealmKeys(row.keyVersion).state)
   return { step: 'put', table: 'galleries', key: shardKey(ctx.realm, row.number), bytes, expected }
 }

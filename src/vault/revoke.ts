@@ -34,7 +34,7 @@ export async function revoke(
   reason: RevocationReason,
   options?: CallOptions,
 ): Promise<void> {
-  const code = 1 + REASONS.indexOf(checkOneOf(reason, 'reason', REASONS, rejectInput))
+  checkOneOf(reason, 'reason', REASONS, rejectInput)
   const { record, profile } = await changeSubject(
     ctx,
     'revoke',
@@ -44,25 +44,33 @@ export async function revoke(
         await finishOld(ctx, state)
         return state
       },
-      change: async (found) => {
-        if (reason === 'breach' && KEPT.has(found.row.state)) return expose(ctx, found)
-        const state = nextState(found, 'revoke')
-        const old = await dropTemplate(ctx, found.row)
-        const exposed = found.row.exposed || reason === 'breach'
-        const departure = await findDeparture(ctx, found.row.handle)
-        const ending = await endingSteps(ctx, found.row)
-        await ctx.ring.load()
-        const next = changedRow(ctx, found, 'revoke', { state, reason: code, exposed, ...old.epochs() })
-        const left = departure === undefined ? [] : departureSteps(ctx, departure)
-        const steps = [stateStep(ctx, found, next), ...old.change.steps, ...left, ...ending]
-        const event = changeEvent('revoke', next)
-        await commitChange(ctx, { ...old.change, steps, event, ring: found.found.ring })
-        forgetDeparture(ctx, departure)
-        return next
-      },
+      change: (found) => revokeFound(ctx, found, reason),
     },
   )
   await endGenerations(ctx, record, profile)
+}
+
+/** Revokes a record that was found, in one decision. Holders of a quorum are told afterwards (`endGenerations`). */
+export async function revokeFound(
+  ctx: VaultContext,
+  found: Subject,
+  reason: RevocationReason,
+): Promise<StateRow> {
+  if (reason === 'breach' && KEPT.has(found.row.state)) return expose(ctx, found)
+  const state = nextState(found, 'revoke')
+  const old = await dropTemplate(ctx, found.row)
+  const exposed = found.row.exposed || reason === 'breach'
+  const departure = await findDeparture(ctx, found.row.handle)
+  const ending = await endingSteps(ctx, found.row)
+  await ctx.ring.load()
+  const code = 1 + REASONS.indexOf(reason)
+  const next = changedRow(ctx, found, 'revoke', { state, reason: code, exposed, ...old.epochs() })
+  const left = departure === undefined ? [] : departureSteps(ctx, departure)
+  const steps = [stateStep(ctx, found, next), ...old.change.steps, ...left, ...ending]
+  const event = changeEvent('revoke', next)
+  await commitChange(ctx, { ...old.change, steps, event, ring: found.found.ring })
+  forgetDeparture(ctx, departure)
+  return next
 }
 
 /** States that a revocation does not change; that the template was stolen must be known all the same (VAULT-10). */

@@ -1,27 +1,22 @@
 /** Rotate: re-wraps every record secret under the primary epoch, without face, person or secret (SPEC §11.4). @module */
 
 import type { RecordId } from '../base/brand.ts'
-import { equalBytes } from '../base/bytes.ts'
 import { checkBoolean, checkFunction } from '../base/check.ts'
 import { GuiseError } from '../base/errors.ts'
 import { realmPrefix } from '../base/identifier.ts'
 import { readFields } from '../policy/fields.ts'
-import { isSubjectKey, referenceKey, startsWith } from '../record/place.ts'
-import { readReferenceName } from '../record/reference-row.ts'
-import { decodeSecretRow } from '../record/secret-row.ts'
-import type { StoredRow, StoreStep } from '../store/store.ts'
+import { isSubjectKey, startsWith } from '../record/place.ts'
+import type { StoredRow } from '../store/store.ts'
 import { checkCall } from './calls.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput } from './errors.ts'
 import { rotateShards } from './gallery-rotate.ts'
 import { recordId } from './lookup.ts'
+import { nameOf, rewrapRecord } from './rewrap.ts'
 import type { BulkResult, RotateOptions } from './types.ts'
-import { rewrap } from './wrap.ts'
 
 /** Commits under way at once: they share the store's flush. */
 const PAGE = 64
-const RECORD_BYTES = 16
-const GENERATION_BYTES = 20
 
 /**
  * Yields one result for each wrap of a record that was re-wrapped, or would be; then re-wraps the shards of a gallery, of which it
@@ -86,50 +81,10 @@ async function rotateRow(
   options: RotateOptions | undefined,
 ): Promise<Result | undefined> {
   try {
-    return await ctx.decide(() => rotateOnce(ctx, row.key, options))
+    const moved = await rewrapRecord(ctx, row.key, options?.dryRun === true)
+    return moved ? { ok: true, value: recordId(nameOf(ctx, row.key).record) } : undefined
   } catch (error) {
     if (error instanceof GuiseError) return { ok: false, error }
     throw error
   }
-}
-
-async function rotateOnce(
-  ctx: VaultContext,
-  key: Uint8Array,
-  options: RotateOptions | undefined,
-): Promise<Result | undefined> {
-  const stored = await ctx.secrets.get('secrets', key)
-  if (stored === undefined) return undefined
-  const offset = realmPrefix(ctx.realm).length
-  const record = key.slice(offset, offset + RECORD_BYTES)
-  const generation = key.slice(offset + RECORD_BYTES, offset + RECORD_BYTES + GENERATION_BYTES)
-  const row = decodeSecretRow(stored.bytes, { realm: ctx.realm, record, generation })
-  const value = recordId(record)
-  // Which epoch is the primary one is asked before whether the wrap is in use: an erasure names the epochs until its
-  // own commit, and a wrap that was in use after this question is carried to no epoch that came later.
-  const { primary } = ctx.ring
-  if (row.epoch >= primary || (ctx.split && !(await isInUse(ctx, record, generation)))) return undefined
-  if (options?.dryRun === true) return { ok: true, value }
-  await ctx.ring.loadEpoch(row.epoch)
-  if (ctx.ring.primary !== primary) return rotateOnce(ctx, key, options)
-  const bytes = rewrap(ctx, row, primary)
-  const put: StoreStep = { step: 'put', table: 'secrets', key, bytes, expected: stored.version }
-  const event = { action: 'rotate', outcome: 'done', record, generation, epoch: primary } as const
-  await ctx.commitLogged(ctx.split ? [] : [put, ctx.ringStep()], event)
-  // Between two stores the log knows of it first: what is not logged does not happen.
-  if (ctx.split) await ctx.secrets.commit([put])
-  return { ok: true, value }
-}
-
-/**
- * True when the references store still has the code of this generation. A wrap that waits for its deletion is not
- * carried over to an epoch that the receipt of its erasure does not name; what has just been read decides nothing, so the
- * store is asked once more by a commit.
- */
-async function isInUse(ctx: VaultContext, record: Uint8Array, generation: Uint8Array): Promise<boolean> {
-  const key = referenceKey(ctx.realm, record)
-  const stored = await ctx.store.get('references', key)
-  if (stored === undefined) return false
-  await ctx.store.commit([{ step: 'check', table: 'references', key, expected: stored.version }])
-  return equalBytes(readReferenceName(stored.bytes).generation, generation)
 }

@@ -3,13 +3,14 @@
 import { wipe } from '../base/bytes.ts'
 import { type CustodyParts, type Profile, preparedCustody } from '../keys/custody.ts'
 import { KeysError } from '../keys/errors.ts'
-import { openWrap, rotateOuter, type WrapBinding, wrapSecret } from '../keys/wraps.ts'
+import { openWrap, type WrapBinding, wrapSecret } from '../keys/wraps.ts'
 import { type RecordName, secretKey } from '../record/place.ts'
 import { decodeSecretRow, encodeSecretRow, type SecretRow, secretHeader } from '../record/secret-row.ts'
 import { SealError, sealFailure } from '../seal/errors.ts'
 import type { StoredRow } from '../store/store.ts'
 import type { VaultContext } from './context.ts'
 import { PROFILE } from './custody.ts'
+import { rewrapRow } from './rewrap.ts'
 
 /** A secret row and the version that a commit must still find. */
 export interface StoredSecret {
@@ -103,30 +104,11 @@ export function withRecordSecret<Result>(
   }
 }
 
-/**
- * The row under another epoch, its slots unchanged. Needs loaded keys; does not wait. Throws `ERR_SEAL_OPEN` when the
- * outer wrap does not open.
- */
-export function rewrap(ctx: VaultContext, row: SecretRow, epoch: number): Uint8Array {
-  const header = secretHeader({ ...row, epoch })
-  const sealed = ctx.ring.withEpoch(row.epoch, (from) =>
-    ctx.ring.withEpoch(epoch, (to) =>
-      rotateOuter(row, {
-        profile: row.profile as Profile,
-        from: { prepared: from, header: row.header },
-        to: { prepared: to, header },
-      }),
-    ),
-  )
-  if (sealed === undefined) throw sealFailure()
-  return encodeSecretRow({ header, ...sealed })
-}
-
 /** True when the row's own epoch vouches for its header. False too when that epoch cannot be asked. */
 export async function isAuthentic(ctx: VaultContext, row: SecretRow): Promise<boolean> {
   try {
     await ctx.ring.loadEpoch(row.epoch)
-    rewrap(ctx, row, row.epoch)
+    rewrapRow(ctx.ring, row, row.epoch)
     return true
   } catch (error) {
     if (error instanceof SealError || error instanceof KeysError) return false

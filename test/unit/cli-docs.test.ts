@@ -4,7 +4,9 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import process from 'node:process'
 import { afterEach, expect, test } from 'vitest'
 import { backupCommand, restoreCommand } from '../../src/cli/backup.ts'
+import { breachReportCommand } from '../../src/cli/breach-report.ts'
 import { calibrateCommand } from '../../src/cli/calibrate.ts'
+import { campaignCommand } from '../../src/cli/campaign.ts'
 import { demoCommand } from '../../src/cli/demo.ts'
 import { drillCommand } from '../../src/cli/drill.ts'
 import { evaluateCommand } from '../../src/cli/evaluate.ts'
@@ -21,7 +23,9 @@ import { ran, temporaryFolder } from './cli-support.ts'
 type Command = (argv: readonly string[], io: Io) => Promise<number>
 const COMMANDS = new Map<string, Command>([
   ['backup', backupCommand],
+  ['breach-report', breachReportCommand],
   ['calibrate', calibrateCommand],
+  ['campaign', campaignCommand],
   ['demo', demoCommand],
   ['drill', drillCommand],
   ['evaluate', evaluateCommand],
@@ -114,5 +118,5 @@ test.each(texts)(
 
 test('the texts hold shell lines', () => {
   const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(51)
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(62)
 })
