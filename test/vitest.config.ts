@@ -6,7 +6,7 @@ import { TallyReporter } from './reporter.ts'
 import { readmeExamples } from './tidy/readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const entries = ['node', 'lmdb', 'postgres', 'holder', 'evaluate', 'audit', 'quorum', 'otel', 'testing']
+const entries = ['node', 'lmdb', 'postgres', 'holder', 'capture', 'evaluate', 'audit', 'quorum', 'otel', 'testing']
 const fromDist = process.env['GUISE_TEST_DIST'] === '1'
 
 function entryFile(name: string): string {
@@ -38,6 +38,7 @@ const bundled = [
   '@noble/hashes/sha3-addons.js',
   'cborg',
   'fast-check',
+  'hpke',
   'libsodium-wrappers',
 ]
 const browser = ['test/runtime/**/*.test.ts', 'test/vectors/**/*.test.ts']
