@@ -67,6 +67,7 @@ const LABELS = [3, 6, 10, 265, -70001, -70002, -70003, -70004, -70005, -70006, -
 export const FLOAT_BYTES = 4
 const PROFILE = 'urn:guise:capture:1'
 export const MAX_SHORT_BYTES = 64
+const MIN_MODEL_BYTES = 3
 const MAX_MODEL_BYTES = 95
 export const MAX_PAYLOAD_BYTES = 1024
 /** A year 9999 in seconds. */
@@ -123,7 +124,7 @@ export function readPayload(payload: Uint8Array, reject: Reject): Statement {
     nonce: asBytes(nonce, NONCE_BYTES, reject),
     recipient: asBytes(recipient, HASH_BYTES, reject),
     purpose: checkPurpose(purpose, reject),
-    model: asText(model, MAX_MODEL_BYTES, reject),
+    model: readModel(model, reject),
     probe: asBytes(probe, HASH_BYTES, reject),
     conditions: {
       masked: asBoolean(masked, reject),
@@ -134,6 +135,12 @@ export function readPayload(payload: Uint8Array, reject: Reject): Statement {
     intent: asBoolean(intent, reject),
     attestation: attestation === null ? undefined : asBytes(attestation, HASH_BYTES, reject),
   }
+}
+
+function readModel(value: CborValue | undefined, reject: Reject): string {
+  const text = asText(value, MAX_MODEL_BYTES, reject)
+  if (text.length < MIN_MODEL_BYTES) throw reject('a model id is too short')
+  return text
 }
 
 function readLiveness(value: CborValue | undefined, reject: Reject): LivenessClaim {
