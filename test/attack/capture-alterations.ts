@@ -45,7 +45,7 @@ type Maker = (
   past: Past | undefined,
 ) => Promise<Omit<Case, 'nonce' | 'name'>>
 
-const open = async (sealed: Promise<Uint8Array>): Promise<Omit<Case, 'nonce' | 'name'>> => ({
+const open = async (sealed: Uint8Array | Promise<Uint8Array>): Promise<Omit<Case, 'nonce' | 'name'>> => ({
   sealed: await sealed,
   isGood: undefined,
 })

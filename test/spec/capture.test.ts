@@ -1,17 +1,5 @@
-/** SPEC chapter 20: challenges, statements, policies, the opening of captures. @module */
-import { inspect } from 'node:util'
-import { memoryStore, type Store } from 'guise'
-import {
-  type AcceptedLiveness,
-  CaptureError,
-  type CapturePolicy,
-  captureDesk,
-  captureReason,
-  isAttestedCapture,
-} from 'guise/capture'
+import { type AcceptedLiveness, type CapturePolicy, captureDesk, isAttestedCapture } from 'guise/capture'
 import { describe, expect, test } from 'vitest'
-import { captureEmbedding } from '../../src/capture/attested.ts'
-import { unitVector } from '../../src/embedding/embedding.ts'
 import {
   ANN,
   authenticator,
@@ -24,18 +12,11 @@ import {
   ORIGIN,
   outcome,
   REALM,
+  rowsOf,
   sealedCapture,
   type TestWorld,
+  vectorOf,
 } from '../support/capture.ts'
-
-async function rowsOf(store: Store): Promise<number[]> {
-  const counts: number[] = []
-  for await (const { key } of store.scan('challenges', new Uint8Array(0))) {
-    const area = key[1 + REALM.length] as number
-    counts[area] = (counts[area] ?? 0) + 1
-  }
-  return counts
-}
 
 const ask = ({ desk, device }: TestWorld, scope: Parameters<typeof desk.openCapture>[1] = ANN) =>
   desk.challenge({ ...scope, device: device.id })
@@ -79,7 +60,7 @@ describe('challenges', () => {
         using capture = await world.desk.openCapture(sealed, ANN)
         expect(isAttestedCapture(capture)).toBe(true)
         const norm = Math.hypot(...vector)
-        const unit = unitVector(captureEmbedding(capture))
+        const unit = vectorOf(capture)
         expect(Array.from(unit, (value) => Math.fround(value * 8))).toEqual(
           Array.from(vector, (value) => Math.fround((value / norm) * 8)),
         )
@@ -327,80 +308,6 @@ describe('policies', () => {
     expect(capture.tripwire).toBe(9000)
     expect(Reflect.set(capture, 'tripwire', 10_000)).toBe(false)
     expect(Reflect.set(capture.conditions, 'masked', true)).toBe(false)
-  })
-})
-
-describe('refusals', () => {
-  test('CAPTURE-17 look the same, take their time, and tell the reason to the symbol alone', async () => {
-    const world = await captureWorld({ refusalMs: 60 })
-    const sealed = await sealedCapture(world)
-    const cut = sealed.slice(0, 40)
-    const kinds = [
-      cut,
-      sealed.map((byte, i) => (i === sealed.length - 1 ? byte ^ 1 : byte)),
-      await sealedCapture(world, { intent: false }),
-    ]
-    const seen: { error: CaptureError; ms: number }[] = []
-    for (const bytes of kinds) {
-      const from = performance.now()
-      const error = await world.desk.openCapture(bytes, ANN).then(
-        () => new Error('accepted'),
-        (thrown: unknown) => thrown,
-      )
-      if (!(error instanceof CaptureError)) throw error
-      seen.push({ error, ms: performance.now() - from })
-    }
-    for (const { error, ms } of seen) {
-      expect(ms).toBeGreaterThanOrEqual(59)
-      expect([error.code, error.message]).toEqual(['ERR_CAPTURE_REFUSED', 'the capture was refused'])
-      expect(inspect(error, { depth: 9 })).not.toMatch(/format|sealed'|policy/)
-      expect(JSON.stringify(error)).not.toMatch(/format|policy/)
-    }
-    const reasons = seen.map(({ error }) => (error as { [captureReason]?: string })[captureReason])
-    expect(reasons).toEqual(['format', 'sealed', 'policy'])
-  })
-
-  test('CAPTURE-18 CAPTURE-8 an accepted probe is known again, for one to two periods', async () => {
-    const day = 86_400_000
-    const world = await captureWorld({ retentionMs: day })
-    const vector = freshVector()
-    expect(await outcome(world.desk, await sealedCapture(world, { vector }))).toBe('accepted')
-    const scaled = vector.map((value) => value * 4)
-    for (const again of [vector, scaled])
-      expect(await outcome(world.desk, await sealedCapture(world, { vector: again }))).toBe('repeated')
-    world.clock.advance(day)
-    await world.desk.sweep()
-    expect(await outcome(world.desk, await sealedCapture(world, { vector }))).toBe('repeated')
-    world.clock.advance(day)
-    await world.desk.sweep()
-    expect((await rowsOf(world.store))[2]).toBeUndefined()
-    expect(await outcome(world.desk, await sealedCapture(world, { vector }))).toBe('accepted')
-  })
-
-  test('CAPTURE-19 what was returned is wiped when it is disposed, and prints nothing', async () => {
-    const world = await captureWorld()
-    const capture = await world.desk.openCapture(await sealedCapture(world), ANN)
-    const values = unitVector(captureEmbedding(capture))
-    expect(values.some((value) => value !== 0)).toBe(true)
-    expect([String(capture), inspect(capture)]).toEqual(['[AttestedCapture]', '[AttestedCapture]'])
-    expect(() => JSON.stringify(capture)).toThrow(CaptureError)
-    capture[Symbol.dispose]()
-    expect(values.every((value) => value === 0)).toBe(true)
-    expect(() => captureEmbedding(capture)).toThrow(expect.objectContaining({ code: 'ERR_CAPTURE_DISPOSED' }))
-    const look = { ...capture } as typeof capture
-    expect(isAttestedCapture(look)).toBe(false)
-    expect(() => captureEmbedding(look)).toThrow(expect.objectContaining({ code: 'ERR_CAPTURE_INPUT' }))
-    expect(() => captureEmbedding(null as never)).toThrow(
-      expect.objectContaining({ code: 'ERR_CAPTURE_INPUT' }),
-    )
-  })
-
-  test('a fault of the store is a fault, not a refusal', async () => {
-    const store = memoryStore()
-    const world = await captureWorld({ store })
-    const sealed = await sealedCapture(world)
-    await store.close()
-    expect(await outcome(world.desk, sealed)).toBe('ERR_STORE_CLOSED')
   })
 })
 

@@ -8,6 +8,7 @@ import {
   type CaptureConditions,
   type CaptureDesk,
   type CaptureDeskOptions,
+  type CaptureFacts,
   type CapturePolicy,
   type CaptureRefusal,
   captureDesk,
@@ -20,6 +21,8 @@ import {
   sealCapture,
 } from 'guise/capture'
 import { type ManualClock, manualClock } from '../../src/base/manual-clock.ts'
+import { captureEmbedding } from '../../src/capture/attested.ts'
+import { unitVector } from '../../src/embedding/embedding.ts'
 
 export const REALM = 'tests'
 export const MODEL = { id: 'arcface-r100@1', dimensions: 64, metric: 'cosine' } as const
@@ -199,4 +202,19 @@ export async function outcome(
     const { code, [captureReason]: reason } = error as CaptureRefusal
     return code === 'ERR_CAPTURE_REFUSED' ? reason : code
   }
+}
+
+/** How many rows of each kind there are. */
+export async function rowsOf(store: Store): Promise<number[]> {
+  const counts: number[] = []
+  for await (const { key } of store.scan('challenges', new Uint8Array(0))) {
+    const area = key[1 + REALM.length] as number
+    counts[area] = (counts[area] ?? 0) + 1
+  }
+  return counts
+}
+
+/** The unit vector of a capture, as a vault would see it. Built and source types have brands of their own. */
+export function vectorOf(capture: CaptureFacts): Float64Array {
+  return unitVector(captureEmbedding(capture as never))
 }
