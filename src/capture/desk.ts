@@ -73,6 +73,7 @@ export interface CaptureDesk extends Disposable {
 
 const DAY_MS = 86_400_000
 const SWEEP_EVERY_MS = 10_000
+const SWEEP_EVERY_ISSUED = 256
 const OPTIONS = [
   'store',
   'realm',
@@ -142,6 +143,7 @@ function timeOr(value: unknown, name: string, range: readonly [number, number], 
 class Desk implements CaptureDesk {
   readonly #parts: DeskParts & { readonly challengeMs: number }
   #sweptMs: number
+  #issued = 0
   #disposed = false
 
   constructor(parts: DeskParts & { readonly challengeMs: number }) {
@@ -155,11 +157,7 @@ class Desk implements CaptureDesk {
     const scope = checkScope(given)
     const device = checkDevice(given.device)
     if (!policies.has(scope.purpose)) throw rejectPolicy('the purpose has no policy')
-    const { ms } = clock.steady()
-    if (ms - this.#sweptMs >= SWEEP_EVERY_MS) {
-      this.#sweptMs = ms
-      await this.sweep(options)
-    }
+    await this.#sweepAtTimes(options)
     const recipient = await transport.current(options)
     const nowMs = clock.nowMs()
     const expiresMs = nowMs + challengeMs
@@ -201,6 +199,16 @@ class Desk implements CaptureDesk {
   [Symbol.dispose](): void {
     this.#disposed = true
     this.#parts.keys.wipe()
+  }
+
+  /** More is removed than is issued, so that what has expired does not pile up. */
+  async #sweepAtTimes(options: CallOptions): Promise<void> {
+    const { ms } = this.#parts.clock.steady()
+    this.#issued += 1
+    if (ms - this.#sweptMs < SWEEP_EVERY_MS && this.#issued < SWEEP_EVERY_ISSUED) return
+    this.#sweptMs = ms
+    this.#issued = 0
+    await this.sweep(options)
   }
 
   #use(): DeskParts & { readonly challengeMs: number } {

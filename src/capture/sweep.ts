@@ -9,9 +9,10 @@ import { areaKey, CHALLENGES, NONCE_BYTES, REPEATS, TABLE } from './rows.ts'
 import { ignoreConflict } from './transport-keys.ts'
 
 const MOST_ROWS = 256
+const MOST_PAGES = 4
 const PERIOD_BYTES = 4
 
-/** Up to 256 rows of each kind; keys begin with their time, so that nothing is read that stays. */
+/** Up to 1,024 rows of each kind; keys begin with their time, so that nothing is read that stays. */
 export async function sweepRows(
   store: Store,
   realm: Realm,
@@ -26,9 +27,12 @@ export async function sweepRows(
   ]
   for (const { area, bytes, isOver } of areas) {
     const from = areaKey(realm, area)
-    const rows = await expired(store.scan(TABLE, from, options), from, bytes, isOver)
-    // Whoever sweeps at the same time removes the same rows.
-    if (rows.length > 0) await store.commit(rows.map(removal), options).catch(ignoreConflict)
+    for (let page = 0, found = MOST_ROWS; page < MOST_PAGES && found === MOST_ROWS; page++) {
+      const rows = await expired(store.scan(TABLE, from, options), from, bytes, isOver)
+      // Whoever sweeps at the same time removes the same rows.
+      if (rows.length > 0) await store.commit(rows.map(removal), options).catch(ignoreConflict)
+      found = rows.length
+    }
   }
 }
 

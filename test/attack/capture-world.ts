@@ -140,7 +140,7 @@ export async function sceneOf({ store, clock, secret }: World, forgets?: 'recipi
 
 let faces = 0
 
-export function freshVector(): Uint8Array {
+function freshVector(): Uint8Array {
   const face = ++faces
   return vectorBytes(Array.from({ length: DIMENSIONS }, (_, i) => Math.sin(face * 12.9898 + i * 78.233)))
 }

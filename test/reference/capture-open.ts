@@ -227,7 +227,7 @@ function claimsOf(payload: Uint8Array): Claims {
     intent,
     attestation,
     conditions: [masked, glasses, quality],
-  } as never as Claims
+  } as never
 }
 
 /** Checks types one by one: a number is a value or a length of bytes. */

@@ -26,9 +26,9 @@ import { unitVector } from '../../src/embedding/embedding.ts'
 
 export const REALM = 'tests'
 export const MODEL = { id: 'arcface-r100@1', dimensions: 64, metric: 'cosine' } as const
-export const START_MS = 1_800_000_000_000
+const START_MS = 1_800_000_000_000
 export const ORIGIN = 'https://login.example.org'
-export const RP_ID = 'example.org'
+const RP_ID = 'example.org'
 export const LIVENESS = {
   method: 'active-flash',
   standard: 'ISO/IEC 30107-3',

@@ -77,7 +77,7 @@ function transportKey(name: string, until: number | null): Wrapped {
   return { id: thumbprint('ES256', publicKey), publicKey, created: ISSUED, until, nonce, secret }
 }
 
-export const current = transportKey('current', null)
+const current = transportKey('current', null)
 export const former = transportKey('former', NOW + 1)
 export const over = transportKey('over', NOW)
 
