@@ -2,14 +2,7 @@
 
 import { concatBytes, equalBytes, joinBytes, labelBytes, wipe } from '../base/bytes.ts'
 import { asArray, asBytes, type CborValue, decodeCbor, encodeCbor } from '../base/cbor.ts'
-import {
-  HPKE_ENC_BYTES,
-  HPKE_SUITE,
-  HPKE_TAG_BYTES,
-  type HpkePrivateKey,
-  hpkeOpen,
-  hpkeSeal,
-} from '../crypto/hpke.ts'
+import { HPKE_SUITE, HPKE_TAG_BYTES, type HpkePrivateKey, hpkeOpen, hpkeSeal } from '../crypto/hpke.ts'
 import { MAX_DIMENSIONS } from '../embedding/model.ts'
 import { type Assertion, AUTHENTICATOR_BYTES, MAX_CLIENT_DATA_BYTES } from './assertion.ts'
 import { type DeviceCarrier, SIGNATURE_BYTES } from './device-key.ts'
@@ -24,6 +17,7 @@ const PLAIN_HEAD = Uint8Array.of(0x85, FORMAT, 0x18, PLAIN)
 /** A byte string of 256 to 65,535 bytes, as every vector is. */
 const TWO_BYTE_LENGTH = 0x59
 const MAX_SEALED_BYTES = 40_960
+const MAX_ENC_BYTES = 2048
 const MAX_PLAIN_BYTES = 32_752
 export const MAX_CHAIN_BYTES = 16_384
 const MAX_TOKEN_BYTES = 2048
@@ -68,12 +62,14 @@ export function readSealed(bytes: Uint8Array): Sealed {
   const items = asArray(decodeCbor(bytes, MAX_SEALED_BYTES, reject), 6, reject)
   if (items[0] !== FORMAT || items[1] !== SEALED) throw refusal('format')
   const suite = asBytes(items[2], [0, HASH_BYTES], reject)
-  if (!equalBytes(suite, HPKE_SUITE)) throw refusal('suite')
-  return {
+  const sealed = {
     recipient: asBytes(items[3], HASH_BYTES, reject),
-    enc: asBytes(items[4], HPKE_ENC_BYTES, reject),
-    ciphertext: asBytes(items[5], [HPKE_TAG_BYTES + 1, MAX_PLAIN_BYTES + HPKE_TAG_BYTES], reject),
+    // Of another suite both have other lengths.
+    enc: asBytes(items[4], [0, MAX_ENC_BYTES], reject),
+    ciphertext: asBytes(items[5], [0, MAX_PLAIN_BYTES + HPKE_TAG_BYTES], reject),
   }
+  if (!equalBytes(suite, HPKE_SUITE)) throw refusal('suite')
+  return sealed
 }
 
 /** Step 4: the plaintext, wiped by its owner. */

@@ -15,7 +15,7 @@ import { concatBytes, secretBytes, wipe } from '../base/bytes.ts'
 /** kem_id ‖ kdf_id ‖ aead_id. */
 export const HPKE_SUITE: Uint8Array = Uint8Array.of(0, 0x10, 0, 1, 0, 1)
 /** The sender's public key of one message: an uncompressed point. */
-export const HPKE_ENC_BYTES = 65
+const HPKE_ENC_BYTES = 65
 export const HPKE_PUBLIC_BYTES = 65
 export const HPKE_PRIVATE_BYTES = 32
 /** By how much a ciphertext is longer than what it hides. */
@@ -83,6 +83,7 @@ export async function hpkeOpen(
   info: Uint8Array,
   aad: Uint8Array,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (enc.length !== HPKE_ENC_BYTES || ciphertext.length < HPKE_TAG_BYTES) return undefined
   try {
     const opened = await suite.Open(privateKey, enc, ciphertext, { info, aad })
     const plaintext = concatBytes(opened)

@@ -54,7 +54,7 @@ export type Outcome =
 export function openCapture(scene: Scene, sealed: Uint8Array): Outcome {
   const refused = (reason: string): Outcome => ({ reason })
   const keys = captureKeys(scene.secret, scene.realm)
-  const outer = attempt(() => shaped(decode(sealed, 40_960), [1, 60, 'suite', 32, 65, 'bytes']))
+  const outer = attempt(() => shaped(decode(sealed, 40_960), [1, 60, 'suite', 32, 'enc', 'cipher']))
   if (outer === undefined) return refused('format')
   const [, , suite, recipient, enc, ciphertext] = outer as [Value, Value, ...Uint8Array[]] as never as [
     number,
@@ -242,6 +242,8 @@ function shaped(value: Value | undefined, shape: readonly (number | string)[]): 
       want === 'any' ||
       (want === 'bytes' && isBytes) ||
       (want === 'suite' && isBytes && item.length <= 32) ||
+      (want === 'enc' && isBytes && item.length <= 2048) ||
+      (want === 'cipher' && isBytes && item.length <= 32_768) ||
       (want === 'optional' && (item === null || isBytes)) ||
       (want === 'text' && typeof item === 'string') ||
       (want === 'uint' && typeof item === 'number') ||

@@ -35,6 +35,11 @@ describe('seals', () => {
     const sealed = await sealedCapture(world)
     for (const suite of [[0, 0x20, 0, 1, 0, 1], [0, 0x10, 0, 1, 0, 2], [0, 0x10, 0, 1, 0, 1, 0], []])
       expect(await outcome(world.desk, changed(sealed, 2, Uint8Array.from(suite)))).toBe('suite')
+    const short = changed(sealed, 2, Uint8Array.of(0, 0x20, 0, 1, 0, 1))
+    expect(await outcome(world.desk, changed(short, 4, new Uint8Array(32)))).toBe('suite')
+    expect(await outcome(world.desk, changed(sealed, 4, new Uint8Array(32)))).toBe('sealed')
+    expect(await outcome(world.desk, changed(sealed, 5, new Uint8Array(15)))).toBe('sealed')
+    expect(await outcome(world.desk, changed(sealed, 3, new Uint8Array(31)))).toBe('format')
     expect(await outcome(world.desk, sealed)).toBe('accepted')
   })
 
