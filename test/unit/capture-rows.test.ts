@@ -1,11 +1,22 @@
 /** Rows of captures that verify and are wrong all the same, and captures that are right and of no use. @module */
 import { memoryStore, type Store } from 'guise'
+import { captureDesk } from 'guise/capture'
 import { expect, test } from 'vitest'
 import type { Realm } from '../../src/base/brand.ts'
 import { type CborValue, encodeCbor } from '../../src/base/cbor.ts'
 import { captureKeys, readRow, ringRowKey, writeRow } from '../../src/capture/rows.ts'
 import { readToken } from '../../src/capture/statement.ts'
-import { ANN, captureWorld, MODEL, outcome, REALM, sealedCapture } from '../support/capture.ts'
+import {
+  ANN,
+  captureWorld,
+  freshVector,
+  LOGIN,
+  MODEL,
+  outcome,
+  REALM,
+  sealedCapture,
+  vectorOf,
+} from '../support/capture.ts'
 import { codeOf } from '../support/vault.ts'
 
 const realm = REALM as Realm
@@ -100,4 +111,48 @@ test('a challenge for a key that is no point cannot be sealed to', async () => {
     conditions: { masked: false, glasses: false, quality: 1 },
   }
   expect(await codeOf(sealCapture(options))).toBe('ERR_CAPTURE_INPUT')
+})
+
+test('a model’s mean is subtracted, and is part of what a repetition is known by', async () => {
+  const mean = Float32Array.from({ length: MODEL.dimensions }, (_, i) => i / 64)
+  const plain = await captureWorld()
+  const centred = await captureWorld({ store: plain.store, secret, model: { ...MODEL, mean } })
+  const vector = freshVector()
+  using first = await plain.desk.openCapture(await sealedCapture(plain, { vector }), ANN)
+  using second = await centred.desk.openCapture(await sealedCapture(centred, { vector }), ANN)
+  expect(vectorOf(first)).not.toEqual(vectorOf(second))
+  expect(await outcome(centred.desk, await sealedCapture(centred, { vector }))).toBe('repeated')
+})
+
+test('a port whose checks never hold ends in a fault that may be tried again, not in a loop', async () => {
+  const world = await captureWorld()
+  const checks = [
+    { step: 'check', table: 'challenges', key: ringRowKey(realm), expected: 'another version' },
+  ] as const
+  const { publicKey, algorithm } = world.device.signer.key
+  const found = { publicKey, algorithm, carrier: 'token', family: 'a', checks } as const
+  const desk = captureDesk({
+    store: world.store,
+    realm: REALM,
+    secret: world.secret,
+    clock: world.clock,
+    model: MODEL,
+    policies: [LOGIN],
+    refusalMs: 0,
+    devices: { find: async () => found },
+  })
+  const sealed = await sealedCapture(world)
+  expect(await outcome(desk, sealed)).toBe('ERR_STORE_CONFLICT')
+  expect(await outcome(world.desk, sealed)).toBe('accepted')
+})
+
+test('a desk whose clock is its own works too', async () => {
+  const store = memoryStore()
+  const { devices, device } = await captureWorld({ store, secret })
+  const desk = captureDesk({ store, realm: REALM, secret, model: MODEL, devices, policies: [LOGIN] })
+  const { bytes, expiresAt } = await desk.challenge({ ...ANN, device: device.id })
+  expect(expiresAt - Date.now()).toBeLessThanOrEqual(60_000)
+  const world = { ...(await captureWorld()), desk, device }
+  const sealed = await sealedCapture(world, { challenge: bytes, capturedAtMs: Date.now() })
+  expect(await outcome(desk, sealed)).toBe('accepted')
 })
