@@ -6,7 +6,18 @@ import { TallyReporter } from './reporter.ts'
 import { readmeExamples } from './tidy/readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const entries = ['node', 'lmdb', 'postgres', 'holder', 'capture', 'evaluate', 'audit', 'quorum', 'otel', 'testing']
+const entries = [
+  'node',
+  'lmdb',
+  'postgres',
+  'holder',
+  'capture',
+  'evaluate',
+  'audit',
+  'quorum',
+  'otel',
+  'testing',
+]
 const fromDist = process.env['GUISE_TEST_DIST'] === '1'
 
 function entryFile(name: string): string {
