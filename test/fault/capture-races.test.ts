@@ -9,7 +9,7 @@ import { expect, test } from 'vitest'
 import { freshSchema, poolOf, testServer } from '../support/postgres.ts'
 import { raceCaptures, winnersAll } from './capture-races-suite.ts'
 
-const ROUNDS = 2
+const ROUNDS = 1
 
 test('CAPTURE-2 CAPTURE-18 on LMDB one of 64 wins', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'guise-capture-'))
