@@ -16,6 +16,7 @@ const row = named('record', 'reference, m 512 of d 512')
 const receipt = vectors('receipt')[0]
 const quorum = named('quorum', '2 of 3')
 const [part] = quorum.parts
+const capture = named('capture', 'ES256 token')
 const log = named('audit', 'log')
 const entry = named('audit', 'entry 0')
 
@@ -54,6 +55,14 @@ const examples = {
     `verifier key  ${log.key}`,
     'checkpoint:',
     ...log.note.trimEnd().split('\n'),
+  ],
+  capture: [
+    `payload    ${short(capture.payload)}`,
+    `header     ${short(capture.header, 40)}`,
+    `signed     ${short(capture.signed)}`,
+    `plaintext  ${short(capture.plaintext)}`,
+    `enc        ${short(capture.enc)}`,
+    `sealed     ${short(capture.sealed)}`,
   ],
   quorum: [
     `quorum key  ${short(quorum.key)}`,

@@ -11,6 +11,7 @@ const entries = [
   'lmdb',
   'postgres',
   'holder',
+  'capture',
   'evaluate',
   'audit',
   'quorum',
@@ -60,6 +61,7 @@ const bundled = [
   '@noble/hashes/sha3-addons.js',
   'cborg',
   'fast-check',
+  'hpke',
   'libsodium-wrappers',
 ]
 const browser = ['test/runtime/**/*.test.ts', 'test/vectors/**/*.test.ts']

@@ -1,14 +1,12 @@
 /** Ed25519: signing through libsodium, verification under one pinned, strict rule (RFC 8032 §5.1, FIPS 186-5). @module */
 
-import { ed25519 } from '@noble/curves/ed25519.js'
 import { secretBytes } from '../base/bytes.ts'
 import { checkBytes } from '../base/check.ts'
 import { rejectInput } from './errors.ts'
 import { primitives } from './sodium.ts'
+import { verifyEd25519Strict } from './verify.ts'
 
 const SIGNING_SEED_BYTES = 32
-const SIGNATURE_BYTES = 64
-const VERIFYING_KEY_BYTES = 32
 const MAX_MESSAGE_BYTES = 16_777_216
 
 /** An Ed25519 key pair. `seed` is the secret (RFC 8032 §5.1.5), 32 bytes, off-heap, wiped by its owner. */
@@ -35,12 +33,7 @@ export function signEd25519(message: Uint8Array, seed: Uint8Array): Uint8Array {
   return primitives().sign(seed, message)
 }
 
-/**
- * True when `signature` is valid: canonical encodings of both points and of the scalar, a public key that is not
- * of low order, and the equation multiplied by the cofactor. Libraries disagree on 783 of 914 edge cases, so every
- * party of a log uses this very rule. Whatever has the wrong length is false, not an error.
- */
+/** `verifyEd25519Strict`, for those who sign too. */
 export function verifyEd25519(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
-  if (signature.length !== SIGNATURE_BYTES || publicKey.length !== VERIFYING_KEY_BYTES) return false
-  return ed25519.verify(signature, message, publicKey, { zip215: false })
+  return verifyEd25519Strict(signature, message, publicKey)
 }

@@ -1,8 +1,9 @@
-/** Every decoder: any bytes are read or refused, typed and at once, and in one encoding only (SPEC §9, §14). @module */
+/** Every decoder: any bytes are read or refused, typed and at once, and in one encoding only (SPEC §9, §14, §20). @module */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { decodeEntry, encodeEntry } from '../../src/audit/entry.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
 import { auditDecoders, slowDecoders } from '../support/audit-decoders.ts'
+import { captureDecoders } from '../support/capture-decoders.ts'
 import { type Decoder, rowDecoders } from '../support/decoders.ts'
 import { type FuzzTally, fuzz, fuzzLater } from '../support/fuzz-run.ts'
 import { galleryDecoders } from '../support/gallery-decoders.ts'
@@ -26,7 +27,12 @@ export function decoderTests(count: number, seed: number): void {
 
   beforeAll(async () => {
     await cryptoReady()
-    decoders = Object.entries({ ...rowDecoders(), ...galleryDecoders(), ...(await auditDecoders()) })
+    decoders = Object.entries({
+      ...rowDecoders(),
+      ...galleryDecoders(),
+      ...captureDecoders(),
+      ...(await auditDecoders()),
+    })
   })
 
   describe(`${count} alterations`, () => {

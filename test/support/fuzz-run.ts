@@ -12,7 +12,7 @@ export interface FuzzTally {
   readonly faults: string[]
 }
 
-const CODE = /^ERR_(?:RECORD|KEYS|AUDIT|POLICY|EVALUATE|GALLERY)_[A-Z_]+$/
+const CODE = /^ERR_(?:RECORD|KEYS|AUDIT|POLICY|EVALUATE|GALLERY|CAPTURE)_[A-Z_]+$/
 const MOST_MS = 50
 const MOST_FAULTS = 5
 

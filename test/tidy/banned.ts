@@ -15,6 +15,7 @@ const NODE_FILES =
 const IMPORTS: readonly ImportRule[] = [
   { name: /^@noble\//, allowed: /^src\/crypto\// },
   { name: /^libsodium-wrappers$/, allowed: /^src\/crypto\// },
+  { name: /^hpke$/, allowed: /^src\/crypto\/hpke\.ts$/ },
   { name: /^cborg(?:\/|$)/, allowed: /^src\/base\/cbor\.ts$/ },
   { name: /^lmdb$/, allowed: /^src\/store\/lmdb[^/]*\.ts$/ },
   { name: /^pkcs11js$/, allowed: /^src\/keys\/pkcs11[^/]*\.ts$/ },
@@ -23,7 +24,7 @@ const IMPORTS: readonly ImportRule[] = [
 ]
 
 /** What a browser loads: nothing behind these may import a Node module. */
-const BROWSER_ENTRIES = ['index', 'holder', 'evaluate', 'audit', 'quorum', 'otel', 'kms', 'testing'].map(
+const BROWSER_ENTRIES = ['index', 'holder', 'capture', 'evaluate', 'audit', 'quorum', 'otel', 'kms', 'testing'].map(
   (name) => `src/${name}.ts`,
 )
 

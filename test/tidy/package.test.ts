@@ -8,6 +8,7 @@ const dependencies = {
   '@noble/curves': '1.0.0',
   '@noble/hashes': '1.0.0',
   cborg: '1.0.0',
+  hpke: '1.1.7',
   'libsodium-wrappers': '1.0.0',
 }
 const clean = {

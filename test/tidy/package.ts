@@ -19,7 +19,7 @@ interface Lock {
 }
 
 /** Everything that runs in a user's process. One more is a decision, not an accident. */
-const RUNTIME = ['@noble/curves', '@noble/hashes', 'cborg', 'libsodium-wrappers']
+const RUNTIME = ['@noble/curves', '@noble/hashes', 'cborg', 'hpke', 'libsodium-wrappers']
 /** Run on the machine of whoever installs the package. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall']
 

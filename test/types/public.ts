@@ -12,6 +12,7 @@ import {
   type VerifyDecision,
   type VerifyRequest,
 } from 'guise'
+import type { AttestedCapture, CaptureFacts, CapturePolicy, CaptureScope } from 'guise/capture'
 import { type Claim, claimRate } from 'guise/evaluate'
 
 declare const face: Embedding
@@ -117,3 +118,15 @@ export const stretched: Claim = { ...claim, target: 1e-9, bound: 1e-9 }
 claim.target = 1e-9
 // @ts-expect-error a claim says among how many people
 export const nobody: Claim = claimRate(1e-4, { count: 0, trials: 40_000 })
+
+// ── what a desk did not open is no attested capture; nothing about liveness is assumed ─────────
+declare const facts: CaptureFacts & Disposable
+declare const opened: AttestedCapture
+export const aboutCapture: CaptureFacts = opened
+// @ts-expect-error facts alone were not proved
+export const forged: AttestedCapture = facts
+// @ts-expect-error a policy says which liveness it accepts, or that it needs none
+export const silent: CapturePolicy = { purpose: 'login' }
+export const scope: CaptureScope = { search: true, purpose: 'login' }
+// @ts-expect-error a capture is of a subject or for a search
+export const bothScopes: CaptureScope = { search: true, subject: 'a', purpose: 'login' }

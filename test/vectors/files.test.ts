@@ -1,6 +1,7 @@
 /** What every vector file says of itself, and that faults outnumber what is right. @module */
 import { expect, test } from 'vitest'
 import audit from './audit.json' with { type: 'json' }
+import capture from './capture.json' with { type: 'json' }
 import cbor from './cbor.json' with { type: 'json' }
 import embedding from './embedding.json' with { type: 'json' }
 import gallery from './gallery.json' with { type: 'json' }
@@ -15,6 +16,7 @@ import transform from './transform.json' with { type: 'json' }
 
 const files = {
   audit,
+  capture,
   cbor,
   embedding,
   gallery,

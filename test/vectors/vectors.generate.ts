@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { auditVectors } from '../reference/vectors/audit.ts'
+import { captureVectors } from '../reference/vectors/capture.ts'
 import { cborVectors } from '../reference/vectors/cbor.ts'
 import { embeddingVectors } from '../reference/vectors/embedding.ts'
 import { print, type VectorFile } from '../reference/vectors/file.ts'
@@ -28,6 +29,7 @@ const FILES: Readonly<Record<string, () => VectorFile>> = {
   audit: auditVectors,
   gallery: galleryVectors,
   quorum: quorumVectors,
+  capture: captureVectors,
 }
 
 let positive = 0

@@ -1,0 +1,38 @@
+/** The same race, 1,000 times on each store (SPEC §20.1). @module */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { lmdbStore } from 'guise/lmdb'
+import { migratePostgres, postgresStore } from 'guise/postgres'
+import { test } from 'vitest'
+import { freshSchema, poolOf, testServer } from '../support/postgres.ts'
+import { raceCaptures } from './capture-races-suite.ts'
+
+const ROUNDS = 500
+
+test('on LMDB one of 64 wins, 1,000 times', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'guise-capture-'))
+  const store = await lmdbStore({ path: join(folder, 'store') })
+  try {
+    await raceCaptures(store, store, ROUNDS)
+  } finally {
+    await store.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('on PostgreSQL one of 64 wins, 1,000 times', async () => {
+  const server = await testServer()
+  const pools = [poolOf(server.url, 20), poolOf(server.url, 20)] as const
+  try {
+    const schema = freshSchema()
+    await migratePostgres(pools[0], { schema })
+    const [first, second] = await Promise.all(pools.map((pool) => postgresStore({ pool, schema })))
+    if (first === undefined || second === undefined) throw new Error('two stores')
+    await raceCaptures(first, second, ROUNDS)
+    await Promise.all([first.close(), second.close()])
+  } finally {
+    await Promise.all(pools.map((pool) => pool.end()))
+    await server.stop()
+  }
+})
