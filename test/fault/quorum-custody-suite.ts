@@ -71,17 +71,21 @@ export async function verifyUnderRefreshes(rounds: number): Promise<Tally> {
   const world = await populated()
   let { shares } = world.dealt
   let { vault } = world
-  const state = { over: false, verifies: 0, right: 0 }
+  const state = { over: false, verifies: 0, right: 0, unavailable: 0 }
   const wrong: string[] = []
-  const opened: Vault[] = []
-  const work = async (): Promise<void> => {
+  const using: (Vault | undefined)[] = []
+  const work = async (worker: number): Promise<void> => {
     while (!state.over) {
+      using[worker] = vault
       const said = await judge(vault, state.verifies % PEOPLE, state.verifies++ % 3 > 0)
       if (said === 'right') state.right++
+      // Asked while two of three were opened anew, one after the other.
+      else if (said === 'ERR_QUORUM_UNAVAILABLE') state.unavailable++
       else wrong.push(said)
     }
+    using[worker] = undefined
   }
-  const working = [work(), work()]
+  const working = [work(0), work(1)]
   for (let round = 0; round < rounds; round++) {
     const next = refreshed(shares)
     for (const [i, share] of next.entries()) {
@@ -89,19 +93,22 @@ export async function verifyUnderRefreshes(rounds: number): Promise<Tally> {
     }
     const enough = state.verifies + 4
     const quorum = world.quorumWith([(next[0] as QuorumShare).key])
+    const old = vault
     vault = await world.open({ custody: { profile: 'quorum', quorum } })
-    opened.push(vault)
     // Whoever asks with the old key is heard out before the old shares go.
-    while (state.verifies < enough) await new Promise((resolve) => setTimeout(resolve, 5))
+    while (state.verifies < enough || using.includes(old)) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    if (old !== world.vault) await old.close()
     for (const [i, share] of next.entries()) await world.restart(i + 1, { shares: [share] })
     shares = next
   }
   state.over = true
   await Promise.all(working)
-  for (const one of opened) await one.close()
+  await vault.close()
   await world.end()
-  const { verifies, right } = state
-  return { verifies, right, unavailable: 0, wrong, restarts: 6 * rounds }
+  const { verifies, right, unavailable } = state
+  return { verifies, right, unavailable, wrong, restarts: 6 * rounds }
 }
 
 async function populated(): Promise<QuorumVault> {

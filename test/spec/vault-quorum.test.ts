@@ -1,6 +1,7 @@
 /** How generations end under a quorum (SPEC §11.7, §11.13). */
 import {
   allowHighFalseMatchRate,
+  memoryStore,
   openKeyring,
   type ShareSource,
   secondFactorConfirmed,
@@ -12,6 +13,7 @@ import { describe, expect, test } from 'vitest'
 import { encodeEndingRow } from '../../src/record/ending-row.ts'
 import { endingKey, endingStart } from '../../src/record/place.ts'
 import { openContext } from '../../src/vault/open.ts'
+import { BITS, gallery } from '../support/gallery.ts'
 import {
   ANNA,
   bent,
@@ -116,6 +118,23 @@ describe('VAULT-23', () => {
     expect(await waiting(world)).toBe(0)
     expect(await late.health()).toMatchObject({ ok: true, unfinished: 0 })
     for (const vault of [early, late]) await vault.close()
+    await world.end()
+  })
+
+  test('VAULT-23 with wraps in a second store both kinds of work are finished', async () => {
+    const secrets = memoryStore()
+    const world = await enrolled({ secrets })
+    expect(await outcomeOf(world.vault, own())).toBe('match')
+    await VERBS.reissue(world.vault)
+    expect(await outcomeOf(world.vault, own())).toBe('match')
+    world.manners.splice(0, 2, 'gone', 'gone')
+    expect(await codeOf(VERBS.revoke(world.vault, 'op-1'))).toBe('ERR_VAULT_QUORUM_PENDING')
+    expect(await rowsOf(secrets, 'secrets')).toEqual([])
+    world.manners.fill('honest')
+    const vault = await world.open()
+    expect(await vault.health()).toMatchObject({ unfinished: 0 })
+    await VERBS.erase(vault)
+    await vault.close()
     await world.end()
   })
 
@@ -248,6 +267,16 @@ describe('VAULT-25', () => {
     expect(await kinds()).toEqual([])
     await world.end()
   })
+})
+
+test('GALLERY-1 under a quorum there is no gallery, and nobody is searched', async () => {
+  for (const profile of ['quorum', 'quorum+holder'] as const) {
+    const world = await quorumVault({ profile })
+    const declared = world.open({ gallery: gallery(), bits: BITS, operatingPoints: [point(MODEL, BITS)] })
+    expect(await codeOf(declared)).toBe('ERR_GALLERY_CUSTODY')
+    expect(await codeOf(world.vault.identify({ ...sample(1), limit: 1 }))).toMatch(/^ERR_GALLERY_/)
+    await world.end()
+  }
 })
 
 describe('VAULT-17', () => {
