@@ -44,9 +44,10 @@ export async function rotateCampaign(options: RotateCampaignOptions): Promise<Ca
   const host = new RingHost(options)
   const { keyring, signal } = options
   const call = signal === undefined ? {} : { signal }
-  const retire = async (): Promise<void> => {
+  // Not the primary one of now, which may be another than the one that was counted under.
+  const retire = async (primary: number): Promise<void> => {
     await keyring.refresh(call)
-    await keyring.retire(keyring.primary, call)
+    if (keyring.minAccepted < primary) await keyring.retire(primary, call)
   }
   return await runCampaign(
     wrapCampaign('rotate', host, {
@@ -77,12 +78,18 @@ const TRIAL = 64
 export function wrapCampaign(
   name: 'rotate' | 'rewrap' | 'erase-bound',
   host: Rewrapper,
-  how: { readonly shards: boolean; readonly finish?: () => Promise<void> },
+  how: { readonly shards: boolean; readonly finish?: (primary: number) => Promise<void> },
 ): CampaignKind {
+  const { finish } = how
+  let counted = 0
   return {
     name,
     realm: host.realm,
-    census: (exact) => wrapCensus(host, { shards: how.shards, exact }),
+    census: async (exact) => {
+      const { primary, ...census } = await wrapCensus(host, { shards: how.shards, exact })
+      counted = primary
+      return census
+    },
     tasks: () => wrapTasks(host, how.shards),
     trial: async () => {
       let number = 0
@@ -100,7 +107,7 @@ export function wrapCampaign(
       // The clock may count in whole milliseconds.
       return number === 0 ? undefined : Math.max(1, systemClock.steady().ms - begunMs) / number
     },
-    ...(how.finish === undefined ? {} : { finish: how.finish }),
+    ...(finish === undefined ? {} : { finish: () => finish(counted) }),
     log: async (when, outcome) => {
       await host.decide(async () => {
         const event = {
@@ -157,7 +164,7 @@ function epochOf(read: () => number): Pick<Wrap, 'epoch' | 'code'> {
 export async function wrapCensus(
   host: Rewrapper,
   how: { readonly shards: boolean; readonly exact: boolean },
-): Promise<CampaignCensus> {
+): Promise<CampaignCensus & { readonly primary: number }> {
   const primary = await host.decide(async () => host.ring.primary)
   const counts = new Map<number, number>()
   const unreadable: Straggler[] = []
@@ -182,7 +189,13 @@ export async function wrapCensus(
   const places = Object.fromEntries(
     [...counts].toSorted(([a], [b]) => a - b).map(([epoch, count]) => [`epoch ${epoch}`, count]),
   )
-  return { total, left, places: waiting === 0 ? places : { ...places, 'to be deleted': waiting }, unreadable }
+  return {
+    primary,
+    total,
+    left,
+    places: waiting === 0 ? places : { ...places, 'to be deleted': waiting },
+    unreadable,
+  }
 }
 
 async function waits(host: Rewrapper, wrap: Wrap): Promise<boolean> {

@@ -7,7 +7,7 @@ import { blindPuts } from '../fault/vault-liars.ts'
 import { REALM, secretRows, twoEpochs } from '../support/campaign.ts'
 import { enrollPeople, galleryVault } from '../support/gallery.ts'
 import { dump, hookedStore, overwrite, remove, rowsOf, typedCode } from '../support/rows.ts'
-import { basis, sample } from '../support/vault.ts'
+import { basis, sample, testVault } from '../support/vault.ts'
 import { ask, entriesOf } from '../support/vault-log.ts'
 
 describe.each([
@@ -113,6 +113,25 @@ test('VAULT-43 a shard that stays behind holds the lowest accepted epoch back', 
   expect(await rotateCampaign({ keyring, store, retire: true })).toMatchObject({ complete: true })
   expect(keyring.minAccepted).toBe(2)
   expect(await vault.identify({ ...sample(2, 1), limit: 1 })).toMatchObject({ outcome: 'candidates' })
+  await vault.close()
+})
+
+test('VAULT-43 an epoch that is promoted during the last count is not what the lowest accepted one is raised to', async () => {
+  const store = hookedStore(memoryStore())
+  const { keyring, vault } = await testVault({ store })
+  await vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) })
+  await keyring.promote(await keyring.add())
+  await rotateCampaign({ keyring, store })
+  let scans = 0
+  store.fault = {
+    before: async ({ name, table }) => {
+      if (name === 'scan' && table === 'galleries' && ++scans === 2)
+        await keyring.promote(await keyring.add())
+    },
+  }
+  expect(await rotateCampaign({ keyring, store, retire: true })).toMatchObject({ complete: true })
+  expect(keyring).toMatchObject({ primary: 3, minAccepted: 2 })
+  expect(await ask(vault, 'anna', 1)).toBe('match')
   await vault.close()
 })
 
