@@ -13,8 +13,8 @@ import {
   runCampaign,
 } from './campaign.ts'
 import type { VaultContext } from './context.ts'
-import { rejectInput } from './errors.ts'
 import { endGenerations } from './endings.ts'
+import { rejectInput } from './errors.ts'
 import { readState, stale } from './lookup.ts'
 import { type MaintenancePlace, withMaintenance } from './maintenance.ts'
 import { revokeFound } from './revoke.ts'

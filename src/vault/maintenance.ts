@@ -72,6 +72,7 @@ function nothingToCompare(realm: VaultSettings['realm']): VaultSettings {
     profile: { realm, purpose: 'none', model, meanHash, dimensions: 64, bits: 64, suite: 'B4' },
     suite: 'B4',
     custody: 'operator',
+    quorum: undefined,
     points: new Map(),
     attempts: checkAttemptPolicy(undefined),
     erasureBoundMs: 1,

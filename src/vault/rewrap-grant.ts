@@ -187,14 +187,15 @@ export class GrantHost implements Rewrapper {
     return this.#step
   }
 
-  async commitLogged(steps: readonly StoreStep[], event: VaultEvent): Promise<readonly string[]> {
+  async commitLogged(steps: readonly StoreStep[], event: VaultEvent): Promise<Uint8Array> {
     const { store, signal, actor = null } = this.#place
     const said = { actor, timeMs: systemClock.nowMs(), ...event }
     const keys: Pick<LogKeys, 'newestVersion' | 'key'> = {
       newestVersion: this.#terms.newestVersion,
       key: () => this.#secret(0, KEY_BYTES),
     }
-    return await this.#journal.commit(store, steps, said, keys, signal === undefined ? undefined : { signal })
+    const call = signal === undefined ? undefined : { signal }
+    return (await this.#journal.commit(store, steps, said, keys, call)).entry
   }
 
   async decide<Result>(decision: () => Promise<Result>): Promise<Result> {

@@ -49,17 +49,18 @@ export class RingHost implements Rewrapper {
     return this.ring.check()
   }
 
-  async commitLogged(steps: readonly StoreStep[], event: VaultEvent): Promise<readonly string[]> {
+  async commitLogged(steps: readonly StoreStep[], event: VaultEvent): Promise<Uint8Array> {
     const { store, signal, actor = null } = this.#place
     await this.ring.load()
     const said = { actor, timeMs: systemClock.nowMs(), ...event }
-    return await this.ring.journal.commit(
+    const { entry } = await this.ring.journal.commit(
       store,
       steps,
       said,
       this.ring,
       signal === undefined ? undefined : { signal },
     )
+    return entry
   }
 
   async decide<Result>(decision: () => Promise<Result>): Promise<Result> {

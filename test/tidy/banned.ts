@@ -24,9 +24,17 @@ const IMPORTS: readonly ImportRule[] = [
 ]
 
 /** What a browser loads: nothing behind these may import a Node module. */
-const BROWSER_ENTRIES = ['index', 'holder', 'capture', 'evaluate', 'audit', 'quorum', 'otel', 'kms', 'testing'].map(
-  (name) => `src/${name}.ts`,
-)
+const BROWSER_ENTRIES = [
+  'index',
+  'holder',
+  'capture',
+  'evaluate',
+  'audit',
+  'quorum',
+  'otel',
+  'kms',
+  'testing',
+].map((name) => `src/${name}.ts`)
 
 export function importFaults(tree: Tree): string[] {
   return sources(tree).flatMap((path) =>
