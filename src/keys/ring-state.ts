@@ -335,8 +335,7 @@ export class RingState implements RingAccess {
   }
 
   async #realmKeysFrom(ring: Ring, version: number, options: CallOptions): Promise<RealmKeys> {
-    const name = realmName(version)
-    const wrapped = requireVersion(ring, version)
+    const [name, wrapped] = [realmName(version), requireVersion(ring, version)]
     const provider = providerOf(this.providers, ring.provider)
     for (;;) {
       this.#alive()
