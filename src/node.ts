@@ -12,6 +12,7 @@ export {
   importEmbeddings,
 } from './intake/import.ts'
 export { type LocalKeyOptions, type LocalKeyProvider, localKeyProvider } from './keys/local.ts'
+export type { RetentionPolicy, RetentionReason } from './policy/retention.ts'
 export { type SelfSigned, selfSignedCertificate } from './quorum/https-certificate.ts'
 export { type HttpsPeer, type HttpsPeerOptions, httpsPeer } from './quorum/https-client.ts'
 export {
@@ -22,9 +23,12 @@ export {
 } from './quorum/https-holder.ts'
 export { certificatePin, type TlsIdentity, type TlsTrust } from './quorum/https-tls.ts'
 export { type AcceptAnchorOptions, acceptAnchor } from './vault/accept-anchor.ts'
+export { countPeople } from './vault/count-people.ts'
 export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
 export type { Fault, FaultKind } from './vault/fsck-fault.ts'
 export { type GalleryPartOptions, type OpenGalleryPart, openGalleryPart } from './vault/gallery-part.ts'
+export { type Purged, type PurgeOptions, type PurgeSummary, purge } from './vault/purge.ts'
+export type { RealmOptions } from './vault/realm-context.ts'
 export {
   type EpochUse,
   type Notice,

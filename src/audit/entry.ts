@@ -32,6 +32,8 @@ export const ACTIONS = [
   'identify',
   'gallery',
   'open',
+  'withdraw',
+  'basis',
 ] as const
 
 /** How it ended, in classes that tell no score. */

@@ -36,6 +36,8 @@ export type Verb =
   | 'release'
   | 'rebind'
   | 'revoke'
+  | 'withdraw'
+  | 'renewBasis'
   | 'reissue'
   | 'rotate'
   | 'erase'
