@@ -78,9 +78,7 @@ async function populate(base: string, subjects: number): Promise<void> {
     if (person % 3 === 2) await world.vault.hold(subject)
   }
   for (let from = 0; from < subjects; from += WIDTH) {
-    await Promise.all(
-      Array.from({ length: Math.min(WIDTH, subjects - from) }, (_, i) => enroll(from + i)),
-    )
+    await Promise.all(Array.from({ length: Math.min(WIDTH, subjects - from) }, (_, i) => enroll(from + i)))
   }
   await world.close()
 }

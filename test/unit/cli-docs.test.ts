@@ -13,6 +13,7 @@ import { holderCommand } from '../../src/cli/holder.ts'
 import { importCommand } from '../../src/cli/import.ts'
 import type { Io } from '../../src/cli/io.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
+import { purgeCommand } from '../../src/cli/purge.ts'
 import { statusCommand } from '../../src/cli/status.ts'
 import { syntheticPeople } from '../../src/dataset/synthetic.ts'
 import { examplesIn } from '../tidy/readme.ts'
@@ -29,6 +30,7 @@ const COMMANDS = new Map<string, Command>([
   ['holder', holderCommand],
   ['import', importCommand],
   ['keys', keysCommand],
+  ['purge', purgeCommand],
   ['restore', restoreCommand],
   ['status', statusCommand],
 ])
