@@ -129,7 +129,7 @@ describe('entries', () => {
     ['an instant that no Date holds', items.with(6, 8_640_000_000_000_001)],
     ['an empty actor', items.with(7, '')],
     ['a long actor', items.with(7, 'é'.repeat(33))],
-    ['an action that is not listed', items.with(8, 26)],
+    ['an action that is not listed', items.with(8, 99)],
     ['no action', items.with(8, null)],
     ['a long handle', items.with(9, bytes(17))],
     ['a text as a record', items.with(10, 'r')],

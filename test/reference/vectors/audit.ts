@@ -142,7 +142,7 @@ function entryFaults(entries: readonly Uint8Array[]): Record<string, Json>[] {
     'no previous hash': values.with(5, null),
     'empty actor': values.with(7, ''),
     'actor of 65 bytes': values.with(7, 'a'.repeat(65)),
-    'action 24': values.with(8, 24),
+    'action 99': values.with(8, 99),
     'handle of 17 bytes': values.with(9, new Uint8Array(17)),
     'generation of 16 bytes': values.with(11, new Uint8Array(16)),
     'outcome 5': values.with(12, 5),
