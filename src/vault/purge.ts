@@ -25,6 +25,7 @@ import { rejectInput } from './errors.ts'
 import { Lives } from './lives.ts'
 import { openState, readState, recordId, subjectId } from './lookup.ts'
 import { handleName, readMapping } from './mapping.ts'
+import { isConflict } from './outcome.ts'
 import { openRealm, type RealmOptions } from './realm-context.ts'
 import type { ErasureReceipt } from './types.ts'
 
@@ -189,8 +190,8 @@ class Purge {
     try {
       return (await openState(this.#ctx, handle, stored))?.row
     } catch (error) {
-      if (!(error instanceof RecordError) && !isConflictOf(error)) throw error
-      if (isConflictOf(error)) return (await readState(this.#ctx, handle))?.row
+      if (!(error instanceof RecordError) && !isConflict(error)) throw error
+      if (isConflict(error)) return (await readState(this.#ctx, handle))?.row
       this.#failed += 1
       return undefined
     }
@@ -274,10 +275,6 @@ class Purge {
 
 function announce({ handle, record, reason, dueMs }: DueRecord): Purged {
   return { outcome: 'due', subject: subjectId(handle), record, reason, dueAt: dueMs as Millis }
-}
-
-function isConflictOf(error: unknown): boolean {
-  return error instanceof GuiseError && error.code === 'ERR_STORE_CONFLICT'
 }
 
 function checkPurge(options: PurgeOptions): PurgeCall {
