@@ -265,7 +265,7 @@ test('POLICY-44 aborting ends it, and the next run goes on', async () => {
   expect((await run({ afterEnrolmentDays: 1 })).summary).toMatchObject({ due: 2, erased: 2 })
 })
 
-test('POLICY-45 the number of people is that of a model after every one of 400 steps', async () => {
+test('POLICY-45 the number of people is that of a model after every twentieth of 400 steps', async () => {
   const { vault, keyring, store } = await testVault()
   const random = numbers(45)
   const model = new Map<string, 'kept' | 'held' | 'revoked'>()
