@@ -13,6 +13,7 @@ export {
 } from './intake/import.ts'
 export { type LocalKeyOptions, type LocalKeyProvider, localKeyProvider } from './keys/local.ts'
 export { destroyFormerKeys, migrateKeyring } from './keys/migrate.ts'
+export type { RetentionPolicy, RetentionReason } from './policy/retention.ts'
 export { type SelfSigned, selfSignedCertificate } from './quorum/https-certificate.ts'
 export { type HttpsPeer, type HttpsPeerOptions, httpsPeer } from './quorum/https-client.ts'
 export {
@@ -48,6 +49,7 @@ export {
   rewrapCampaign,
   rotateCampaign,
 } from './vault/campaign-rotate.ts'
+export { countPeople } from './vault/count-people.ts'
 export {
   type BoundStep,
   type ErasureBoundOptions,
@@ -63,6 +65,8 @@ export {
 export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
 export type { Fault, FaultKind } from './vault/fsck-fault.ts'
 export { type GalleryPartOptions, type OpenGalleryPart, openGalleryPart } from './vault/gallery-part.ts'
+export { type Purged, type PurgeOptions, type PurgeSummary, purge } from './vault/purge.ts'
+export type { RealmOptions } from './vault/realm-context.ts'
 export { rewrapGrant, type WorkerPlace } from './vault/rewrap-grant.ts'
 export type { RealmPlace } from './vault/rewrap-host.ts'
 export {

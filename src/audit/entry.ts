@@ -34,6 +34,8 @@ export const ACTIONS = [
   'open',
   'key-migrate',
   'campaign',
+  'withdraw',
+  'basis',
 ] as const
 
 /** How it ended, in classes that tell no score. */

@@ -32,6 +32,9 @@ export interface Ahead {
   readonly leaf: Uint8Array
 }
 
+/** An entry whose writer is named by a text. */
+export type ReadEntry = Omit<AuditEntry, 'writer'> & { readonly writer: string }
+
 /** Where a reading of the log stands. */
 export interface Captured {
   readonly frontier: Frontier
@@ -74,6 +77,7 @@ export class Follower {
   readonly #keys: LogKeys
   readonly #start: Uint8Array
   readonly #onlyReads: boolean
+  readonly #listener: ((entry: ReadEntry) => void) | undefined
   /** Entries of this process that are durable and were not met in the queue yet. */
   readonly #own: Map<string, Ahead & Pick<Queued, 'bytes'> & { readonly serial: number }> = new Map()
   #serial = 0
@@ -82,9 +86,19 @@ export class Follower {
   #cursor: Uint8Array = START
   #untilTurn = TURN_ENTRIES
 
-  /** @param onlyReads does without the bytes of what waits: somebody else integrates it */
-  constructor(store: Pick<Store, 'get' | 'scan'>, realm: Realm, keys: LogKeys, onlyReads = false) {
+  /**
+   * @param onlyReads does without the bytes of what waits: somebody else integrates it
+   * @param listener told of each entry once, in the order of what it tells of a subject; of a process's own entries not at all
+   */
+  constructor(
+    store: Pick<Store, 'get' | 'scan'>,
+    realm: Realm,
+    keys: LogKeys,
+    onlyReads = false,
+    listener?: (entry: ReadEntry) => void,
+  ) {
     this.#onlyReads = onlyReads
+    this.#listener = listener
     this.#store = store
     this.#realm = realm
     this.#keys = keys
@@ -225,13 +239,13 @@ export class Follower {
     const entry = readEntry(bytes, this.#realm, index)
     const place = this.chains.follow({ ...entry, leaf })
     if (place === 'gap') throw missing(index)
-    if (place === 'next') this.#apply(entry)
+    if (place === 'next') this.#take(entry)
     else this.#takeKnown(entry, leaf, index)
     this.frontier.append(leaf)
   }
 
   /** An entry that was read or written here before it was integrated by somebody else. */
-  #takeKnown(entry: Read, leaf: Uint8Array, index: number): void {
+  #takeKnown(entry: ReadEntry, leaf: Uint8Array, index: number): void {
     const same = isEntry(entry)
     let before: Ahead | undefined = this.#waiting.take(same)
     before ??= this.#takeOwn(same)
@@ -282,7 +296,7 @@ export class Follower {
     const leaf = hashLeaf(row.entry)
     const order = this.chains.follow({ ...entry, leaf })
     if (order === 'gap') return false
-    if (order === 'next') this.#apply(entry)
+    if (order === 'next') this.#take(entry)
     else if (!this.#isAhead(entry, leaf)) {
       if (!this.#met.has(nameOf(entry))) this.strange += 1
       return true
@@ -298,7 +312,7 @@ export class Follower {
   }
 
   /** True for a row of the queue that is known already, here or from a snapshot, and was not met in the queue yet. */
-  #isAhead(entry: Read, leaf: Uint8Array): boolean {
+  #isAhead(entry: ReadEntry, leaf: Uint8Array): boolean {
     return this.#takeOwn((one) => isEntry(entry)(one) && equalBytes(one.leaf, leaf)) !== undefined
   }
 
@@ -315,6 +329,11 @@ export class Follower {
       return own
     }
     return undefined
+  }
+
+  #take(entry: ReadEntry): void {
+    this.#apply(entry)
+    this.#listener?.(entry)
   }
 
   #apply({ handle, state, attempts, ring }: Queued['said']): void {
@@ -356,14 +375,7 @@ function missing(index?: number): AuditError {
   )
 }
 
-type Read = Queued['said'] & {
-  readonly writer: string
-  readonly sequence: number
-  readonly previous: Uint8Array
-  readonly timeMs: number
-}
-
-function readEntry(bytes: Uint8Array, realm: Realm, index?: number): Read {
+function readEntry(bytes: Uint8Array, realm: Realm, index?: number): ReadEntry {
   let entry: AuditEntry
   try {
     entry = decodeEntry(bytes)
@@ -374,7 +386,7 @@ function readEntry(bytes: Uint8Array, realm: Realm, index?: number): Read {
   return { ...entry, writer: toHex(entry.writer) }
 }
 
-function isEntry({ writer, sequence }: Ahead | Read): (one: Ahead) => boolean {
+function isEntry({ writer, sequence }: Ahead | ReadEntry): (one: Ahead) => boolean {
   return (one) => one.sequence === sequence && one.writer === writer
 }
 

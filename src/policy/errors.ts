@@ -9,6 +9,8 @@ export type PolicyErrorCode =
   | 'ERR_POLICY_OPERATING_POINT'
   /** The attempt limits are malformed or contradict each other. */
   | 'ERR_POLICY_ATTEMPTS'
+  /** The retention policies are malformed or contradict each other. */
+  | 'ERR_POLICY_RETENTION'
 
 /** A configuration or request that policy refuses. Never retryable. */
 export class PolicyError extends GuiseError {

@@ -58,6 +58,8 @@ const GENERATION_BYTES = 20
 const MOST_DEVICES = 4
 /** Codes of the reasons of a revocation go from 1 to 6; 0 is none. */
 const MOST_REASON = 6
+/** The code of a person's withdrawal. */
+export const REASON_WITHDRAWN = 3
 const PROFILES = 4
 const BITS: readonly number[] = [64, 128, 256, 512, 1024]
 const MOST_OPERATIONS = 4

@@ -122,7 +122,13 @@ interface Erased {
   readonly profile: number | undefined
 }
 
-async function eraseOnce(ctx: VaultContext, found: Subject, digest: Uint8Array | undefined): Promise<Erased> {
+/** One erasure, decided on the rows as they were read. `policy`: what asked for it, for the log. */
+export async function eraseOnce(
+  ctx: VaultContext,
+  found: Subject,
+  digest: Uint8Array | undefined,
+  policy: string | null = null,
+): Promise<Erased> {
   // The identifier was enrolled again since: this is still the retry of the erasure before.
   const before = digest && (await readBefore(ctx, digest))
   if (before !== undefined) return { receipt: await finished(ctx, before), profile: undefined }
@@ -159,11 +165,19 @@ async function eraseOnce(ctx: VaultContext, found: Subject, digest: Uint8Array |
       expected: null,
     })
   }
-  const event = changeEvent('erase', found.row)
+  const event = { ...changeEvent('erase', found.row), policy }
   await commitChange(ctx, { ...old.change, steps, event, ring: found.found.ring })
   forgetDeparture(ctx, departure)
   const receipt = describeReceipt(ctx, body, signed.bytes, signed.signature)
   return { receipt, profile: found.row.profile }
+}
+
+/** The receipt of an erasure, made anew from what the erasure left: the same bytes. */
+export async function receiptOf(ctx: VaultContext, tombstone: StateRow): Promise<ErasureReceipt> {
+  await ctx.ring.load()
+  const body = receiptBody(ctx, tombstone)
+  const signed = signReceipt(body, ctx.ring.requireRealmKeys(body.keyVersion).receipt)
+  return finished(ctx, describeReceipt(ctx, body, signed.bytes, signed.signature))
 }
 
 /** The attempts row and the mapping. */

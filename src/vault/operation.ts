@@ -21,6 +21,8 @@ export const VERB = {
   rebind: 10,
   erase: 11,
   devices: 12,
+  withdraw: 13,
+  basis: 14,
 } as const
 
 export type Verb = keyof typeof VERB

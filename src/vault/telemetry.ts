@@ -37,6 +37,8 @@ export type Verb =
   | 'release'
   | 'rebind'
   | 'revoke'
+  | 'withdraw'
+  | 'renewBasis'
   | 'reissue'
   | 'rotate'
   | 'erase'

@@ -2,6 +2,8 @@
 
 import type { Realm, RecordId } from '../base/brand.ts'
 import type { CallOptions } from '../base/errors.ts'
+import type { Basis } from '../policy/basis.ts'
+import { renewBasis, withdraw } from './basis.ts'
 import { runMany } from './bulk.ts'
 import { checkCall } from './calls.ts'
 import type { VaultContext } from './context.ts'
@@ -42,7 +44,7 @@ import { verify } from './verify.ts'
 /**
  * Templates of one realm, model and purpose. Every verb is durable when it resolves. Verbs that take samples dispose of
  * their embeddings, also when they fail; a call that is not let in (closed, overloaded, aborted before) does nothing at
- * all. `revoke`, `suspend`, `hold` and `health` are let in however many calls are under way. Expected outcomes are values;
+ * all. `revoke`, `withdraw`, `suspend`, `hold` and `health` are let in however many calls are under way. Expected outcomes are values;
  * everything else is a `GuiseError` with a stable code, or the reason of an aborted `signal`. A write that is retried with
  * the same `operationId` is not done twice.
  */
@@ -84,6 +86,13 @@ export interface Vault extends AsyncDisposable {
    * subject as exposed, and does just that for a record that is revoked already, or held.
    */
   revoke(subject: string, reason: RevocationReason, options?: CallOptions): Promise<void>
+  /**
+   * The person withdraws: the template stops matching at once as after `revoke`, and is the first that `purge` erases. A record under a
+   * legal hold is kept, its basis ends now.
+   */
+  withdraw(subject: string, options?: CallOptions): Promise<void>
+  /** Puts another legal basis in the place of the present one; no face is needed. Not of a revoked record: that is reissued. */
+  renewBasis(subject: string, basis: Basis, options?: CallOptions): Promise<void>
   /** A new secret and template from a fresh sample; the former generation cannot match any more. */
   reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled>
   /** Re-wraps every record secret under the primary epoch: no face, no person. Resumable; one result a wrap. */
@@ -104,7 +113,7 @@ export interface Vault extends AsyncDisposable {
 
 const BULK_WIDTH = 64
 /** Let in however many calls are under way. */
-const URGENT: ReadonlySet<Verb> = new Set(['suspend', 'hold', 'revoke', 'health'])
+const URGENT: ReadonlySet<Verb> = new Set(['suspend', 'hold', 'revoke', 'withdraw', 'health'])
 
 /** The one implementation; `openVault` makes it. */
 export class OpenVault implements Vault {
@@ -172,6 +181,14 @@ export class OpenVault implements Vault {
 
   revoke(subject: string, reason: RevocationReason, options?: CallOptions): Promise<void> {
     return this.#run('revoke', options, (ctx, call) => revoke(ctx, subject, reason, call))
+  }
+
+  withdraw(subject: string, options?: CallOptions): Promise<void> {
+    return this.#run('withdraw', options, (ctx, call) => withdraw(ctx, subject, call))
+  }
+
+  renewBasis(subject: string, basis: Basis, options?: CallOptions): Promise<void> {
+    return this.#run('renewBasis', options, (ctx, call) => renewBasis(ctx, subject, basis, call))
   }
 
   reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled> {

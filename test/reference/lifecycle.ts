@@ -17,9 +17,11 @@ export const VERBS: readonly string[] = [
   'rebind',
   'erase',
   'devices',
+  'withdraw',
+  'basis',
 ]
 
-/** The number of a verb: 1 enroll … 12 devices. */
+/** The number of a verb: 1 enroll … 14 basis. */
 export function verbNumber(verb: string): number {
   const found = VERBS.indexOf(verb)
   if (found < 0) throw new RangeError('verb')

@@ -92,6 +92,19 @@ describe('VAULT-23', () => {
     await world.end()
   })
 
+  test('VAULT-23 a withdrawal ends when the holders know, and a retry goes on with it', async () => {
+    const world = await enrolled()
+    world.manners.splice(0, 2, 'gone', 'gone')
+    const withdraw = (): Promise<void> => world.vault.withdraw(SUBJECT, { operationId: 'op-1' })
+    expect(await codeOf(withdraw())).toBe('ERR_VAULT_QUORUM_PENDING')
+    expect(await outcomeOf(world.vault, own())).toBe('refused revoked')
+    expect(await waiting(world)).toBe(1)
+    world.manners.fill('honest')
+    await withdraw()
+    expect(await waiting(world)).toBe(0)
+    await world.end()
+  })
+
   test('VAULT-23 without an operation id the next verb that ends the record goes on with it', async () => {
     const world = await enrolled()
     world.manners.splice(0, 2, 'gone', 'gone')

@@ -1,0 +1,42 @@
+/** A process that works on a realm of people, purges it or counts it, for the kill tests of retention. @module */
+/// <reference types="node" />
+
+import { readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { processIo } from '../../src/cli/io.ts'
+import { purgeCommand } from '../../src/cli/purge.ts'
+import { countPeople } from '../../src/vault/count-people.ts'
+import { seeded } from './driver.ts'
+import { basis, openWorld, sampleOf } from './vault-world.ts'
+
+const [mode = '', base = '', seed = '0'] = process.argv.slice(2)
+
+if (mode === 'purge') {
+  const argv = readFileSync(join(base, 'argv'), 'utf8').split('\n')
+  process.exitCode = await purgeCommand(argv, processIo())
+} else if (mode === 'count') {
+  const world = await openWorld(join(base, 'store'))
+  writeSync(1, `${await countPeople(world.keyring)}\n`)
+  await world.close()
+} else await work()
+
+/** Verbs on twenty people of its own, until somebody kills it. */
+async function work(): Promise<void> {
+  const world = await openWorld(join(base, 'store'))
+  const random = seeded(Number(seed))
+  for (let person = 0; ; person = Math.floor(20 * random())) {
+    const subject = `${seed}-${person}`
+    const verbs = [
+      () => world.vault.enroll({ subject, basis: basis(), ...sampleOf(person) }),
+      () => world.vault.reissue({ subject, basis: basis(), ...sampleOf(person) }),
+      () => world.vault.revoke(subject, random() < 0.5 ? 'breach' : 'other'),
+      () => world.vault.withdraw(subject),
+      () => world.vault.hold(subject),
+      () => world.vault.release(subject),
+      () => world.vault.erase(subject),
+    ]
+    // What a record's state does not allow is refused, and changes nothing.
+    await verbs[Math.floor(verbs.length * random())]?.().catch(() => undefined)
+    writeSync(1, '.')
+  }
+}

@@ -1,0 +1,44 @@
+/** Purges that are killed, and counts beside killed processes; 100,000 people are in the slow run. @module */
+
+import { expect, test } from 'vitest'
+import { killCounted, killPurge } from './people-kill.ts'
+
+const SUBJECTS = 150
+
+test('POLICY-43 150 people, a purge killed twice: nothing early, late or left, every receipt once', {
+  timeout: 240_000,
+}, async () => {
+  const { killed, ...faults } = await killPurge({ subjects: SUBJECTS, kills: 2, seed: 43_001 })
+  expect(killed).toBe(2)
+  expect(faults).toEqual({ early: 0, late: 0, left: 0, unproven: 0 })
+})
+
+test('POLICY-43 control: a purge that takes no bound for a bound of nothing is caught', {
+  timeout: 240_000,
+}, async () => {
+  const from = 'fromMs + Math.round(days * DAY_MS)'
+  const mutation = { file: 'src/policy/retention.ts', from, to: 'fromMs' }
+  const { early } = await killPurge({ subjects: 30, kills: 0, seed: 1, mutation })
+  expect(early).toBe(10)
+})
+
+test('POLICY-45 three processes killed twice over: the count is that of the codes', {
+  timeout: 240_000,
+}, async () => {
+  const { counted, stored, verbs } = await killCounted({ rounds: 2, processes: 3 })
+  expect(verbs).toBeGreaterThanOrEqual(240)
+  expect(stored).toBeGreaterThan(0)
+  expect(counted).toBe(stored)
+})
+
+test('POLICY-45 control: a count that takes every revocation for one person less is caught', {
+  timeout: 240_000,
+}, async () => {
+  const mutation = {
+    file: 'src/vault/lives.ts',
+    from: "if (life.stands === 'kept') {",
+    to: "this.#people -= 1\n      if (life.stands === 'kept') {",
+  }
+  const { counted, stored } = await killCounted({ rounds: 1, processes: 2, mutation })
+  expect(counted).not.toBe(stored)
+})
