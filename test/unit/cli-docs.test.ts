@@ -120,5 +120,5 @@ test.each(texts)(
 
 test('the texts hold shell lines', () => {
   const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(66)
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(65)
 })
