@@ -88,6 +88,7 @@ function isClientData(bytes: Uint8Array, challenge: Uint8Array, origin: string):
   const wanted = utf8(head) as Uint8Array
   const { length } = wanted
   if (!equalBytes(bytes.subarray(0, length), wanted)) return false
-  const rest = new TextDecoder().decode(bytes.subarray(length))
+  // Bytes as they are: only ASCII is looked at.
+  const rest = new TextDecoder('latin1').decode(bytes.subarray(length))
   return rest === '}' || (rest.startsWith(',') && rest.endsWith('}') && !rest.startsWith(',"topOrigin"'))
 }

@@ -145,14 +145,23 @@ class Desk implements CaptureDesk {
   #sweptMs: number
   #issued = 0
   #disposed = false
+  #running = 0
 
   constructor(parts: DeskParts & { readonly challengeMs: number }) {
     this.#parts = parts
     this.#sweptMs = parts.clock.steady().ms
   }
 
-  async challenge(request: ChallengeRequest, options: CallOptions = {}): Promise<CaptureChallenge> {
-    const { store, realm, keys, clock, transport, policies, challengeMs } = this.#use()
+  challenge(request: ChallengeRequest, options: CallOptions = {}): Promise<CaptureChallenge> {
+    return this.#during((parts) => this.#challenge(parts, request, options))
+  }
+
+  async #challenge(
+    parts: DeskParts & { readonly challengeMs: number },
+    request: ChallengeRequest,
+    options: CallOptions,
+  ): Promise<CaptureChallenge> {
+    const { store, realm, keys, clock, transport, policies, challengeMs } = parts
     const given = readFields(request, 'the request', ['device', 'subject', 'search', 'purpose'], rejectInput)
     const scope = checkScope(given)
     const device = checkDevice(given.device)
@@ -170,12 +179,16 @@ class Desk implements CaptureDesk {
     }
   }
 
-  async openCapture(
+  openCapture(sealed: Uint8Array, scope: CaptureScope, options: CallOptions = {}): Promise<AttestedCapture> {
+    return this.#during((parts) => this.#openCapture(parts, sealed, scope, options))
+  }
+
+  async #openCapture(
+    parts: DeskParts,
     sealed: Uint8Array,
     scope: CaptureScope,
-    options: CallOptions = {},
+    options: CallOptions,
   ): Promise<AttestedCapture> {
-    const parts = this.#use()
     const given = readFields(scope, 'the scope', ['subject', 'search', 'purpose'], rejectInput)
     const wanted = checkScope(given)
     const policy = parts.policies.get(wanted.purpose)
@@ -184,21 +197,41 @@ class Desk implements CaptureDesk {
     return openSealed(parts, policy, sealed, wanted, options)
   }
 
-  async rotateTransportKey(
+  rotateTransportKey(
     options: CallOptions & { readonly overlapMs?: number } = {},
   ): Promise<{ readonly id: Uint8Array; readonly publicKey: Uint8Array }> {
-    return this.#use().transport.rotate(options.overlapMs, options)
+    return this.#during(({ transport }) => transport.rotate(options.overlapMs, options))
   }
 
-  async sweep(options: CallOptions = {}): Promise<void> {
-    const { store, realm, clock, transport, retentionMs } = this.#use()
+  sweep(options: CallOptions = {}): Promise<void> {
+    return this.#during((parts) => this.#sweep(parts, options))
+  }
+
+  async #sweep(
+    { store, realm, clock, transport, retentionMs }: DeskParts,
+    options: CallOptions,
+  ): Promise<void> {
     await sweepRows(store, realm, clock.nowMs(), retentionMs, options)
     await transport.sweep(options)
   }
 
   [Symbol.dispose](): void {
     this.#disposed = true
-    this.#parts.keys.wipe()
+    if (this.#running === 0) this.#parts.keys.wipe()
+  }
+
+  /** Keys stay as long as calls that began with them: zeros would sign and wrap as well. */
+  async #during<Result>(
+    task: (parts: DeskParts & { readonly challengeMs: number }) => Promise<Result>,
+  ): Promise<Result> {
+    const parts = this.#use()
+    this.#running += 1
+    try {
+      return await task(parts)
+    } finally {
+      this.#running -= 1
+      if (this.#disposed && this.#running === 0) parts.keys.wipe()
+    }
   }
 
   /** More is removed than is issued, so that what has expired does not pile up. */
@@ -208,7 +241,7 @@ class Desk implements CaptureDesk {
     if (ms - this.#sweptMs < SWEEP_EVERY_MS && this.#issued < SWEEP_EVERY_ISSUED) return
     this.#sweptMs = ms
     this.#issued = 0
-    await this.sweep(options)
+    await this.#sweep(this.#parts, options)
   }
 
   #use(): DeskParts & { readonly challengeMs: number } {

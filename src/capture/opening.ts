@@ -165,6 +165,11 @@ async function spend(
   // From here on a device has answered this very question: it is not asked again, whatever the answer.
   const judged = await judge(parts, policy, proved, challenge, options)
   if (judged.reason !== undefined) return await spendOnly(parts, challenge, judged.reason, options)
+  // The realm's hook may have taken its time.
+  const nowMs = clock.nowMs()
+  if (nowMs >= challenge.expiresMs) throw refusal('challenge')
+  if (!isTimely(policy, statement.capturedSeconds, challenge.issuedMs, nowMs))
+    return await spendOnly(parts, challenge, 'time', options)
   await accept(parts, challenge, proved, face, options)
   return attest(
     {
@@ -236,12 +241,15 @@ async function accept(
   const period = periodOf(clock.nowMs(), retentionMs)
   const current = repeatRowKey(realm, period, tag)
   const former = repeatRowKey(realm, period - 1, tag)
+  // The clock of another process may be ahead, in the next period already.
+  const later = repeatRowKey(realm, period + 1, tag)
   let checks = trusted.checks ?? []
   for (let left = ATTEMPTS; ; left--) {
     const steps: readonly StoreStep[] = [
       { step: 'delete', table: TABLE, key: challenge.key, expected: challenge.rowVersion },
       { step: 'put', table: TABLE, key: current, bytes: NOTHING, expected: null },
       { step: 'check', table: TABLE, key: former, expected: null },
+      { step: 'check', table: TABLE, key: later, expected: null },
       ...checks,
     ]
     try {
@@ -253,7 +261,7 @@ async function accept(
     }
     const place = { store, realm, key: keys.challenge }
     await findChallenge(place, statement.nonce, clock.nowMs(), options)
-    const rows = await Promise.all([current, former].map((key) => store.get(TABLE, key, options)))
+    const rows = await Promise.all([current, former, later].map((key) => store.get(TABLE, key, options)))
     if (rows.some((row) => row !== undefined)) await spendOnly(parts, challenge, 'repeated', options)
     const still = await parts.devices.find(device, options)
     if (still === undefined) await spendOnly(parts, challenge, 'device', options)
@@ -274,7 +282,7 @@ async function spendOnly(
   throw refusal(reason)
 }
 
-/** What an accepted probe is known by: the integers do not change with the vector's length. */
+/** What an accepted probe is known by: its integers. */
 function repeatTag({ keys, model, meanHash }: DeskParts, face: Embedding): Uint8Array {
   const integers = toIntegers(face)
   const bytes = concatBytes(new Uint8Array(4 * integers.length))

@@ -100,10 +100,15 @@ export function readPlain(bytes: Uint8Array): Plain {
   const items = asArray(decodeCbor(bytes, MAX_PLAIN_BYTES, reject), 5, reject)
   if (items[0] !== FORMAT || items[1] !== PLAIN) throw refusal('statement')
   const [, , proof, vector, chain] = items
-  return {
-    ...readProof(proof, reject),
-    vector: asBytes(vector, [0, MAX_VECTOR_BYTES], reject),
-    chain: chain === null ? undefined : asBytes(chain, [1, MAX_CHAIN_BYTES], reject),
+  try {
+    return {
+      ...readProof(proof, reject),
+      vector: asBytes(vector, [0, MAX_VECTOR_BYTES], reject),
+      chain: chain === null ? undefined : asBytes(chain, [1, MAX_CHAIN_BYTES], reject),
+    }
+  } catch (error) {
+    if (vector instanceof Uint8Array) wipe(vector)
+    throw error
   }
 }
 

@@ -236,6 +236,12 @@ class AwsKmsProvider implements AwsKmsKeyProvider {
     try {
       await this.#client.createAlias({ AliasName: alias, TargetKeyId: keyId }, call)
     } catch (error) {
+      const named = await this.#describe(alias, call).catch(() => undefined)
+      // The alias was made and the answer lost: what it names is not deleted.
+      if (named?.KeyId === keyId) {
+        this.#made.set(alias, keyId)
+        return keyId
+      }
       // A key that no alias names would cost money for ever. Whether this works or not, the first failure counts.
       await this.#client.scheduleKeyDeletion({ KeyId: keyId, PendingWindowInDays: 7 }).catch(() => undefined)
       if (!isAwsError(error, 'AlreadyExistsException')) throw error

@@ -3,6 +3,7 @@
 import type { Millis } from '../base/brand.ts'
 import { equalBytes, wipe } from '../base/bytes.ts'
 import { checkText } from '../base/check.ts'
+import { systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { badInput, badWrap, KeysError } from './errors.ts'
 import { type Keyring, ringState } from './keyring.ts'
@@ -74,8 +75,12 @@ export async function destroyFormerKeys(
   })
   const confirmed = await destroyAll(state, former, provider, options)
   await changeRing(state, event, options, async (ring) => {
+    const entry = findFormer(ring, provider)
     // Another process finished the same work meanwhile: both are done.
-    if (findFormer(ring, provider) === undefined) return undefined
+    if (entry === undefined) return undefined
+    // A key that only waits for its end can be called back: an epoch that is destroyed here meanwhile is held there still.
+    const isAlive = (epoch: number): boolean => ring.epochs[epoch - 1]?.status !== DESTROYED
+    if (confirmed.latest > systemClock.nowMs() && entry.epochs.some(isAlive)) return undefined
     return { ring: withoutFormer(ring, provider, confirmed.epochs) }
   })
   return { confirmedAt: confirmed.latest as Millis }

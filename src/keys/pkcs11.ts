@@ -96,17 +96,15 @@ class TokenProvider implements Pkcs11KeyProvider {
 
   async wrap(secret: Uint8Array, context: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
     checkBytes(secret, 'secret', KEY_BYTES, badInput)
+    const name = keyName(context)
     // The caller may wipe its own as soon as it has given up.
     const copy = concatBytes(secret)
-    const name = keyName(context)
-    return await this.#run(options.signal, async (token) => {
-      try {
-        const key = await ensureKey(token, name)
-        return await encrypt(token, key, { secret: copy, context, iv: this.#iv })
-      } finally {
-        wipe(copy)
-      }
-    })
+    const task = async (token: OpenToken): Promise<Uint8Array> => {
+      const key = await ensureKey(token, name)
+      return await encrypt(token, key, { secret: copy, context, iv: this.#iv })
+    }
+    const [discard, done] = [() => undefined, () => wipe(copy)]
+    return await this.#run(options.signal, task, discard, done)
   }
 
   async unwrap(wrapped: Uint8Array, context: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
@@ -116,7 +114,7 @@ class TokenProvider implements Pkcs11KeyProvider {
     return await this.#run(
       options.signal,
       async (token) => {
-        const keys = find(token, keyTemplate(token, name))
+        const keys = find(token, ownTemplate(token, name))
         if (keys.length === 0) throw noKey()
         return await decryptByAny(token, keys, copy, context)
       },
@@ -159,12 +157,13 @@ class TokenProvider implements Pkcs11KeyProvider {
     signal: AbortSignal | undefined,
     task: (token: OpenToken) => Promise<Result>,
     discard: (late: Result) => void = () => undefined,
+    done: () => void = () => undefined,
   ): Promise<Result> {
     const work = async (): Promise<Result> => {
       if (this.#closed) throw closed()
       return await this.#token.run(task)
     }
-    return await unlessAborted(this.#turns.run('', work, signal), signal, discard)
+    return await unlessAborted(this.#turns.run('', work, signal).finally(done), signal, discard)
   }
 }
 
@@ -186,10 +185,21 @@ function keyTemplate({ constants: c }: OpenToken, name: Uint8Array): Template {
   ]
 }
 
+/** What tokens say of keys that they made themselves and never gave away: one that somebody brought in is not used. */
+function ownTemplate(token: OpenToken, name: Uint8Array): Template {
+  const { constants: c } = token
+  return [
+    ...keyTemplate(token, name),
+    { type: c.CKA_VALUE_LEN, value: KEY_BYTES },
+    { type: c.CKA_LOCAL, value: true },
+    { type: c.CKA_NEVER_EXTRACTABLE, value: true },
+  ]
+}
+
 async function ensureKey(token: OpenToken, name: Uint8Array): Promise<Handle> {
   const { api, constants: c, session } = token
   const template = keyTemplate(token, name)
-  const [found] = find(token, template)
+  const [found] = find(token, ownTemplate(token, name))
   if (found !== undefined) return found
   if (readInstant(token, name) !== undefined) {
     throw new KeysError('ERR_KEYS_DESTROYED', 'the key of this context has been destroyed')

@@ -50,6 +50,7 @@ export interface TransitKeyProvider extends Required<KeyProvider> {
 const CONTEXT_BYTES = [1, 1024] as const
 const SECRET_BYTES = 32
 const MAX_WRAPPED_BYTES = 4096
+const TOKEN = /^[\x21-\x7e]{1,4096}$/
 const MAX_ANSWER_BYTES = 65_536
 const PREFIX = /^[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?$/
 const PATH = /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/
@@ -219,8 +220,12 @@ class TransitProvider implements TransitKeyProvider {
     const { url, namespace, token, fetch } = this.#place
     signal?.throwIfAborted()
     try {
+      const sent = (await token()).trim()
+      // What is no header value `fetch` would print.
+      if (!TOKEN.test(sent))
+        throw new KeysError('ERR_KEYS_DENIED', 'the token of the transit server is malformed')
       const headers: Record<string, string> = {
-        'X-Vault-Token': (await token()).trim(),
+        'X-Vault-Token': sent,
         'X-Vault-Request': 'true',
         ...(namespace === undefined ? {} : { 'X-Vault-Namespace': namespace }),
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),

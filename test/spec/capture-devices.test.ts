@@ -284,10 +284,7 @@ describe('devices', () => {
     const devices = memoryDevices()
     const world = await captureWorld()
     const { key } = world.device.signer
-    const id = await devices.enroll({ ...key, carrier: 'token', family: 'phone-9' })
-    const found = await devices.find(Buffer.from(id, 'hex'))
-    if (found === undefined) throw new Error('enrolled')
-    const { checks: _, ...trusted } = found
+    await devices.enroll({ ...key, carrier: 'token', family: 'phone-9' })
     const desk = captureDesk({
       store: world.store,
       realm: REALM,
@@ -296,7 +293,7 @@ describe('devices', () => {
       model: MODEL,
       policies: [LOGIN],
       refusalMs: 0,
-      devices: { find: async () => trusted },
+      devices,
     })
     expect(await outcome(desk, await sealedCapture(world))).toBe('accepted')
   })
@@ -328,6 +325,29 @@ describe('attestation', () => {
   ])('CAPTURE-14 a hook that %s', async (_, attestation, wanted) => {
     const world = await captureWorld({ policies, attestation })
     expect(await outcome(world.desk, await sealedCapture(world, { attestation: chain }))).toBe(wanted)
+  })
+
+  test('CAPTURE-1 a hook that takes longer than the challenge lives gives nothing', async () => {
+    const world = await captureWorld({
+      attestation: async () => {
+        world.clock.advance(61_000)
+        return []
+      },
+    })
+    expect(await outcome(world.desk, await sealedCapture(world, { attestation: chain }))).toBe('challenge')
+  })
+
+  test('CAPTURE-19 a desk that is disposed of keeps its keys for the calls that are under way', async () => {
+    const world = await captureWorld({
+      attestation: async () => {
+        world.desk[Symbol.dispose]()
+        return []
+      },
+    })
+    const sealed = await sealedCapture(world, { attestation: chain })
+    using capture = await world.desk.openCapture(sealed, ANN)
+    expect(capture.purpose).toBe('login')
+    expect(await codeOf(world.desk.sweep())).toBe('ERR_CAPTURE_DISPOSED')
   })
 
   test('CAPTURE-14 without a hook a chain proves nothing; a fault of the hook is a fault', async () => {

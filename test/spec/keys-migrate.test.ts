@@ -1,6 +1,6 @@
 import { createKeyring, type Keyring, openKeyring } from 'guise'
 import { destroyFormerKeys, migrateKeyring } from 'guise/node'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { decodeEntry } from '../../src/audit/entry.ts'
 import { ENTRY_AT } from '../../src/audit/queue.ts'
 import { toHex } from '../../src/base/bytes.ts'
@@ -24,6 +24,8 @@ import {
 
 beforeAll(cryptoReady)
 
+const PAST_MS = 1_700_000_000_000
+
 interface Move {
   readonly old: FakeKms
   readonly hsm: FakeKms
@@ -35,6 +37,8 @@ interface Move {
 /** A ring under `old` with three epochs, one of them destroyed, and two versions; `hsm` is at hand. */
 async function move(): Promise<Move> {
   const [old, hsm, store] = [new FakeKms('old'), new FakeKms('hsm'), memoryStore()]
+  // Instants that have passed.
+  for (const one of [old, hsm]) one.nowMs = PAST_MS
   const where = { realm: REALM, provider: old, otherProviders: [hsm], store }
   const keyring = await createKeyring(where)
   await keyring.add()
@@ -186,17 +190,38 @@ describe('the keys of a former provider', () => {
     const { old, hsm, keyring } = await move()
     await migrateKeyring(keyring, 'hsm')
     await keyring.disable(3)
-    hsm.nowMs = 1_800_000_100_000
+    hsm.nowMs = 1_700_000_100_000
     await keyring.destroy(3)
     const access = ringAccess(keyring)
     expect(keyring.epochs[2]).toMatchObject({ status: 'destroyed', changedAt: undefined })
     expect(access.destroyedAt(3)).toBeUndefined()
     // One that the old provider had destroyed is not held there.
-    expect(access.destroyedAt(2)).toBe(1_800_000_000_000)
-    old.nowMs = 1_800_000_200_000
+    expect(access.destroyedAt(2)).toBe(1_700_000_000_000)
+    old.nowMs = 1_700_000_200_000
     await destroyFormerKeys(keyring, 'old')
-    expect(access.destroyedAt(3)).toBe(1_800_000_200_000)
-    expect(keyring.epochs[2]?.changedAt).toBe(1_800_000_200_000)
+    expect(access.destroyedAt(3)).toBe(1_700_000_200_000)
+    expect(keyring.epochs[2]?.changedAt).toBe(1_700_000_200_000)
+  })
+
+  test('KEYS-25 a former provider that waits before it destroys is named until then', async () => {
+    const { old, hsm, keyring } = await move()
+    await migrateKeyring(keyring, 'hsm')
+    old.nowMs = Date.now() + 30 * 86_400_000
+    expect(await destroyFormerKeys(keyring, 'old')).toEqual({ confirmedAt: old.nowMs })
+    expect(keyring.formerProviders).toEqual(['old'])
+    await keyring.disable(3)
+    await keyring.destroy(3)
+    // The new provider's instant is not the last one.
+    expect(hsm.nowMs).toBe(PAST_MS)
+    expect(ringAccess(keyring).destroyedAt(3)).toBeUndefined()
+    vi.useFakeTimers({ now: old.nowMs + 1, toFake: ['Date'] })
+    try {
+      await destroyFormerKeys(keyring, 'old')
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(keyring.formerProviders).toEqual([])
+    expect(ringAccess(keyring).destroyedAt(3)).toBe(old.nowMs)
   })
 
   test('KEYS-25 a former provider in another place proves nothing, and destroys nothing', async () => {

@@ -1,4 +1,5 @@
 /** The transit provider against a server that speaks its protocol over loopback: keys, tokens, seals, failures. @module */
+import { inspect } from 'node:util'
 import { type TransitFetch, transitKeyProvider } from 'guise/kms'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Realm } from '../../src/base/brand.ts'
@@ -203,6 +204,16 @@ describe('a call of transit', () => {
     }
     server.outage = ({ method }) => (method === 'GET' ? { status: 500 } : undefined)
     expect(await failureOf(transit.destroy(context))).toMatchObject(OUTAGE)
+  })
+
+  test('is not asked with a token that is no header value, which would be printed', async () => {
+    const before = server.asked.length
+    for (const token of ['hvs.one\nhvs.two', '', 'hvs.\u00e9']) {
+      const failure = await failureOf(provider({ token: async () => token }).wrap(SECRET, fresh()))
+      expect(failure).toMatchObject(DENIED)
+      expect(inspect(failure)).not.toContain('hvs.')
+    }
+    expect(server.asked).toHaveLength(before)
   })
 
   test('that is cut off, or whose answer cannot be right, is an outage', async () => {
