@@ -16,7 +16,7 @@ export class Probe {
   /** m/8 bytes. */
   readonly mask: Uint8Array
 
-  /** Takes ownership of both arrays; they sit off the heap, where nobody else has any. */
+  /** Takes ownership of both arrays, which lie off the heap. */
   constructor(q: Int8Array, mask: Uint8Array) {
     this.q = q
     this.mask = mask

@@ -6,7 +6,7 @@ import { Follower } from '../audit/follower.ts'
 import { decodePage, PAGE_ENTRIES, pageKey } from '../audit/log-rows.ts'
 import { entryStart, isGenuine, type LogKeys, readQueueRow } from '../audit/queue.ts'
 import type { Realm } from '../base/brand.ts'
-import { toHex } from '../base/bytes.ts'
+import { equalBytes, toHex } from '../base/bytes.ts'
 import type { VaultStore } from './context.ts'
 
 /** One template, from its enrolment or reissue to its end. */
@@ -21,6 +21,8 @@ export interface TemplateLife {
   readonly epochs: { readonly epoch: number; readonly fromMs: number }[]
   /** Instants at which the vault opened it to compare it. */
   readonly opened: number[]
+  /** Under a legal hold: marks and withdrawals leave the template. */
+  held: boolean
 }
 
 /** The templates of a realm by generation, and whether the log that tells of them holds. */
@@ -51,7 +53,16 @@ export async function readHistory(
   return { lives: [...lives.values()], holds }
 }
 
-const KNOWN: ReadonlySet<string> = new Set(['enroll', 'reissue', 'rotate', 'revoke', 'erase'])
+const KNOWN: ReadonlySet<string> = new Set([
+  'enroll',
+  'reissue',
+  'rotate',
+  'revoke',
+  'withdraw',
+  'hold',
+  'release',
+  'erase',
+])
 
 async function logHolds(store: VaultStore, realm: Realm, keys: LogKeys): Promise<boolean> {
   try {
@@ -102,6 +113,12 @@ function note(entry: AuditEntry, lives: Map<string, TemplateLife>, current: Map<
     before?.opened.push(timeMs)
     return
   }
+  if (action === 'hold' || action === 'release') {
+    if (before !== undefined) before.held = action === 'hold'
+    return
+  }
+  const stops = action === 'revoke' || action === 'withdraw'
+  if (stops && (before === undefined || before.held || !equalBytes(before.generation, generation))) return
   if (before !== undefined) before.toMs = Math.min(before.toMs, timeMs)
   current.delete(who)
   if (action !== 'enroll' && action !== 'reissue') return
@@ -112,6 +129,7 @@ function note(entry: AuditEntry, lives: Map<string, TemplateLife>, current: Map<
     toMs: Number.POSITIVE_INFINITY,
     epochs: [{ epoch: epoch ?? 1, fromMs: timeMs }],
     opened: [],
+    held: false,
   }
   lives.set(toHex(generation), life)
   current.set(who, life)

@@ -14,7 +14,7 @@ import {
 } from './campaign.ts'
 import type { VaultContext } from './context.ts'
 import { endGenerations } from './endings.ts'
-import { rejectInput } from './errors.ts'
+import { rejectInput, VaultError } from './errors.ts'
 import { readState, stale } from './lookup.ts'
 import { type MaintenancePlace, withMaintenance } from './maintenance.ts'
 import { revokeFound } from './revoke.ts'
@@ -96,7 +96,9 @@ async function mark(ctx: VaultContext, subject: SubjectId): Promise<boolean> {
   })
   if (revoked === undefined) return false
   // Whoever cannot be told now is told when a vault with the quorum opens.
-  await endGenerations(ctx, revoked.record, revoked.profile)
+  await endGenerations(ctx, revoked.record, revoked.profile).catch((error: unknown) => {
+    if (!(error instanceof VaultError) || error.code !== 'ERR_VAULT_QUORUM_PENDING') throw error
+  })
   return true
 }
 

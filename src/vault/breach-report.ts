@@ -216,6 +216,7 @@ function withoutLog(
       toMs: state === 'revoked' || state === 'erased' ? changedMs : Number.POSITIVE_INFINITY,
       epochs: Array.from({ length: last - since + 1 }, (_, i) => ({ epoch: since + i, fromMs: 0 })),
       opened: [],
+      held: false,
     })),
   ]
 }

@@ -6,6 +6,7 @@ import { GuiseError } from '../base/errors.ts'
 import { realmPrefix } from '../base/identifier.ts'
 import { shardStart } from '../gallery/place.ts'
 import { decodeShardRow } from '../gallery/shard-row.ts'
+import { RecordError } from '../record/errors.ts'
 import { isSubjectKey, startsWith } from '../record/place.ts'
 import { decodeSecretRow } from '../record/secret-row.ts'
 import {
@@ -201,7 +202,13 @@ export async function wrapCensus(
 async function waits(host: Rewrapper, wrap: Wrap): Promise<boolean> {
   if (!host.split || wrap.kind !== 'record') return false
   const { record, generation } = nameOf(host, wrap.key)
-  return !(await isInUse(host, record, generation))
+  try {
+    return !(await host.decide(() => isInUse(host, record, generation)))
+  } catch (error) {
+    // Of a code that cannot be read nothing is known: the wrap counts as left.
+    if (error instanceof RecordError) return false
+    throw error
+  }
 }
 
 async function* wrapTasks(host: Rewrapper, shards: boolean, dryRun = false): AsyncGenerator<CampaignTask> {

@@ -5,7 +5,7 @@ import type { Instant } from '../policy/attempts.ts'
 import { basisCovers } from '../policy/basis.ts'
 import { effectiveState } from '../policy/states.ts'
 import type { ReferenceRow } from '../record/reference-row.ts'
-import type { StateRow } from '../record/state-row.ts'
+import { REASON_WITHDRAWN, type StateRow } from '../record/state-row.ts'
 import { openCode } from '../seal/code.ts'
 import { encodeProbe } from '../template/template.ts'
 import type { VaultContext } from './context.ts'
@@ -45,6 +45,8 @@ export function withScore<Result>(
 export function unfitState(state: StateRow, now: Instant): RefusalReason | undefined {
   const effective = effectiveState(state.state, state.basis, now.nowMs)
   if (effective === 'active') {
+    // Whoever withdrew under a hold: no other machine's clock decides whether that was long ago.
+    if (state.reason === REASON_WITHDRAWN) return 'expired'
     return state.basis !== null && basisCovers(state.basis, now.nowMs) ? undefined : 'pending'
   }
   return effective === 'erased' ? 'unknown-subject' : effective

@@ -19,6 +19,8 @@ import { callOf, logOf, proveOwn } from './outputs.ts'
 const RECORD_BYTES = 16
 /** How far back the entry is looked for that ended a generation; beyond that another is logged. */
 const MOST_ENTRIES = 1000
+/** Of others' endings, so many at the end of a verb: it is not kept for long. */
+const MOST_SWEPT = 16
 
 /** What the deciding batch writes besides, when a generation ends that the quorum has a part in: the duty to tell the holders. */
 export async function endingSteps(ctx: VaultContext, state: StateRow): Promise<readonly StoreStep[]> {
@@ -53,13 +55,21 @@ export async function endGenerations(ctx: VaultContext, record: Uint8Array, prof
     const why = 'done, but fewer holders than needed know yet that the former generation has ended'
     throw new VaultError('ERR_VAULT_QUORUM_PENDING', why, { cause, retryable: true })
   }
+  await recoverEndings(ctx, MOST_SWEPT)
 }
 
-/** Finishes what a crash left. A quorum that does not answer keeps no vault from opening: then the notes stay. */
-export async function recoverEndings(ctx: VaultContext): Promise<void> {
+/**
+ * Finishes what a crash left, and what purges and campaigns ended, which have no quorum. One that does not answer keeps no vault from
+ * opening: then the notes stay.
+ */
+export async function recoverEndings(
+  ctx: VaultContext,
+  most: number = Number.POSITIVE_INFINITY,
+): Promise<void> {
   if (ctx.settings.quorum === undefined) return
   try {
-    for (const row of await notesFrom(ctx, endingStart(ctx.realm))) await endOne(ctx, row)
+    const rows = await notesFrom(ctx, endingStart(ctx.realm), most)
+    for (const row of rows) await endOne(ctx, row)
   } catch (error) {
     if (!(error instanceof GuiseError)) throw error
   }
@@ -70,10 +80,14 @@ export async function countEndings(ctx: VaultContext): Promise<number> {
   return (await notesFrom(ctx, endingStart(ctx.realm))).length
 }
 
-async function notesFrom(ctx: VaultContext, start: Uint8Array): Promise<readonly StoredRow[]> {
+async function notesFrom(
+  ctx: VaultContext,
+  start: Uint8Array,
+  most: number = Number.POSITIVE_INFINITY,
+): Promise<readonly StoredRow[]> {
   const rows: StoredRow[] = []
   for await (const row of ctx.store.scan('states', start)) {
-    if (!startsWith(row.key, start)) break
+    if (!startsWith(row.key, start) || rows.length >= most) break
     rows.push(row)
   }
   return rows
@@ -130,8 +144,9 @@ function ends({ action, outcome, record, generation }: AuditEntry, note: RecordN
 
 /** The entry lies far back: the log says once more that the generation has ended. */
 async function again(ctx: VaultContext, note: RecordName): Promise<EntryProof> {
-  const { handle, record, generation } = note
-  const entry = await ctx.commitLogged([], { action: 'revoke', outcome: 'done', handle, record, generation })
+  // Without a handle: it ends no life of the subject, who may have another generation by now.
+  const { record, generation } = note
+  const entry = await ctx.commitLogged([], { action: 'revoke', outcome: 'done', record, generation })
   await ctx.ledger.sequence(callOf(ctx))
   return await proveOwn(logOf(ctx), entry, callOf(ctx))
 }

@@ -77,13 +77,14 @@ export async function erasureStatus(options: ErasureStatusOptions): Promise<Eras
       : undefined
     epochs.push({ epoch, status, destroyedAt: destroyed ? changedAt : undefined, audit })
   }
-  const irrecoverable = irrecoverableOf(statement, epochs, access.canDestroy)
+  const nowMs = options.now?.() ?? systemClock.nowMs()
+  const irrecoverable = irrecoverableOf(statement, { epochs, canDestroy: access.canDestroy, nowMs })
   const open = irrecoverable === 'never' || 'by' in irrecoverable
   return {
     record: statement.record,
     unreachableAt: statement.unreachableAt,
     irrecoverable,
-    overdue: open && (options.now?.() ?? systemClock.nowMs()) > statement.irrecoverableBy,
+    overdue: open && nowMs > statement.irrecoverableBy,
     epochs,
     audit: await prove(
       (entry) => entry.action === 'erase' && entry.record !== null && equalBytes(entry.record, record),
@@ -112,9 +113,9 @@ async function genuine(
 /** As `renewReceipt` says it (VAULT-11). */
 function irrecoverableOf(
   { unreachableAt, irrecoverableBy, epochs: [since, last] }: ErasureStatement,
-  epochs: readonly ErasedEpoch[],
-  canDestroy: boolean,
+  facts: { readonly epochs: readonly ErasedEpoch[]; readonly canDestroy: boolean; readonly nowMs: number },
 ): Irrecoverable {
+  const { epochs, canDestroy, nowMs } = facts
   if (!canDestroy) return 'never'
   // An epoch that the ring does not know is destroyed by nobody.
   if (epochs.length !== last - since + 1) return { by: irrecoverableBy }
@@ -123,5 +124,5 @@ function irrecoverableOf(
     if (destroyedAt === undefined) return { by: irrecoverableBy }
     atMs = Math.max(atMs, destroyedAt)
   }
-  return { at: atMs as Millis }
+  return atMs > nowMs ? { by: atMs as Millis } : { at: atMs as Millis }
 }

@@ -1,7 +1,7 @@
 /** Purge: erases every record whose time is over, each with its receipt (SPEC §12.4). @module */
 
 import type { Millis, RecordId, SubjectId } from '../base/brand.ts'
-import { fromBase64 } from '../base/bytes.ts'
+import { equalBytes, fromBase64 } from '../base/bytes.ts'
 import { checkBoolean, checkFunction, checkInteger } from '../base/check.ts'
 import { GuiseError } from '../base/errors.ts'
 import { realmPrefix } from '../base/identifier.ts'
@@ -110,6 +110,7 @@ interface PurgeCall {
 interface DueRecord extends Due {
   readonly handle: Uint8Array
   readonly record: RecordId
+  readonly generation: Uint8Array
 }
 
 class Purge {
@@ -179,7 +180,8 @@ class Purge {
       if (row.state === 'held') this.#counted.held += 1
       if (row.basis !== null && !this.#call.policies.has(row.basis.purpose)) this.#counted.uncovered += 1
       const due = this.#dueAt(row, at)
-      if (due !== undefined) found.push({ ...due, handle: row.handle, record: recordId(row.record) })
+      if (due !== undefined)
+        found.push({ ...due, handle: row.handle, record: recordId(row.record), generation: row.generation })
     }
     return found.sort((a, b) => a.dueMs - b.dueMs)
   }
@@ -231,11 +233,12 @@ class Purge {
     return results
   }
 
-  async #eraseOne({ handle, record }: DueRecord, index: Uint8Array | undefined): Promise<Purged> {
+  async #eraseOne(due: DueRecord, index: Uint8Array | undefined): Promise<Purged> {
     const ctx = this.#ctx
-    const subject = subjectId(handle)
+    const { record } = due
+    const subject = subjectId(due.handle)
     try {
-      const receipt = await ctx.decide(() => this.#decide(handle, index))
+      const receipt = await ctx.decide(() => this.#decide(due, index))
       return receipt === undefined
         ? { outcome: 'kept', subject }
         : { outcome: 'erased', subject, record, receipt }
@@ -246,13 +249,18 @@ class Purge {
   }
 
   /** Decided on rows that are read now: a record that was held, renewed or erased meanwhile is not due. */
-  async #decide(handle: Uint8Array, key: Uint8Array | undefined): Promise<ErasureReceipt | undefined> {
+  async #decide(
+    { handle, generation }: DueRecord,
+    key: Uint8Array | undefined,
+  ): Promise<ErasureReceipt | undefined> {
     const ctx = this.#ctx
     const ring = ctx.ringStep()
     const state = await readState(ctx, handle)
     const { nowMs } = ctx.now()
     // By a commit whose answer got lost, or by another purge: the receipt is the same.
     if (state?.row.state === 'erased') return receiptOf(ctx, state.row)
+    // What the log was read for is another template by now: the next purge knows the instants of this one.
+    if (state !== undefined && !equalBytes(state.row.generation, generation)) return undefined
     const due = state && this.#dueAt(state.row, nowMs)
     if (state === undefined || due === undefined) return undefined
     const index = key && (await ctx.store.get('index', key))

@@ -114,7 +114,9 @@ export async function dropTemplate(
     change: { steps, ...(gone ? {} : { unwrap: { name: state, version: secret?.version ?? null } }) },
     epochs: () => {
       const known = secret?.row
-      const doubtful = ctx.split || (secret !== undefined && known === undefined)
+      // A live record whose wrap is gone had one, under an epoch that nobody knows.
+      const lost = known === undefined && (secret !== undefined || state.state !== 'revoked')
+      const doubtful = ctx.split || lost
       return {
         since: Math.min(state.since, known?.since ?? state.since),
         last: Math.max(state.last, known?.epoch ?? 0, doubtful ? ctx.ring.newestEpoch : 0),

@@ -58,7 +58,7 @@ async function rewrapOnce(host: Rewrapper, key: Uint8Array, dryRun: boolean): Pr
   const bytes = rewrapRow(host.ring, row, primary)
   const put: StoreStep = { step: 'put', table: 'secrets', key, bytes, expected: stored.version }
   const event = { action: 'rotate', outcome: 'done', record, generation, epoch: primary } as const
-  await host.commitLogged(host.split ? [] : [put, host.ringStep()], event)
+  await host.commitLogged(host.split ? [host.ringStep()] : [put, host.ringStep()], event)
   // Between two stores the log knows of it first: what is not logged does not happen.
   if (host.split) await host.secrets.commit([put])
   return true
