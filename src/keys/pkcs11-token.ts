@@ -1,18 +1,16 @@
 /** One session with a token: found by its label, logged in, opened anew after it broke (SPEC §4.8). @module */
 /// <reference types="node" />
 
-import type { PKCS11 } from 'pkcs11js'
 import type { Secret } from '../base/secret.ts'
 import { KeysError } from './errors.ts'
 import { endsSession, isReturned, tokenFailure } from './pkcs11-errors.ts'
-
-type Pkcs11Module = typeof import('pkcs11js')
+import type { Cryptoki, Handle, Pkcs11Module } from './pkcs11-module.ts'
 
 /** A session that is open. Its handles die with it. */
 export interface OpenToken {
-  readonly api: PKCS11
+  readonly api: Cryptoki
   readonly constants: Pkcs11Module
-  readonly session: Buffer
+  readonly session: Handle
 }
 
 /** Where the token is and what opens it. */
@@ -24,7 +22,7 @@ export interface TokenPlace {
 }
 
 /** The library is loaded and initialised once a process, whoever asks for it. */
-const LIBRARIES: Map<string, PKCS11> = new Map()
+const LIBRARIES: Map<string, Cryptoki> = new Map()
 
 /** A token in one process. Not for two calls at once: a session does one thing at a time. */
 export class Token {
@@ -90,16 +88,19 @@ export class Token {
   }
 }
 
+/** A name that compilers and bundlers do not look up. */
+const PACKAGE: string = 'pkcs11js'
+
 async function loadModule(): Promise<Pkcs11Module> {
   try {
-    const module = (await import('pkcs11js')) as Pkcs11Module & { readonly default?: Pkcs11Module }
+    const module = (await import(PACKAGE)) as Pkcs11Module & { readonly default?: Pkcs11Module }
     return module.default ?? module
   } catch (cause) {
     throw new KeysError('ERR_KEYS_ABSENT', 'the package pkcs11js is not installed, or not built', { cause })
   }
 }
 
-function loadLibrary({ PKCS11: Library }: Pkcs11Module, path: string): PKCS11 {
+function loadLibrary({ PKCS11: Library }: Pkcs11Module, path: string): Cryptoki {
   const known = LIBRARIES.get(path)
   if (known !== undefined) return known
   const api = new Library()
@@ -118,7 +119,7 @@ function loadLibrary({ PKCS11: Library }: Pkcs11Module, path: string): PKCS11 {
   return api
 }
 
-function findSlot(api: PKCS11, label: string): Buffer {
+function findSlot(api: Cryptoki, label: string): Handle {
   const slots = api.C_GetSlotList(true).filter((slot) => api.C_GetTokenInfo(slot).label.trimEnd() === label)
   const [slot] = slots
   if (slot === undefined)

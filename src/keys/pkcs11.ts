@@ -1,7 +1,6 @@
 /** A PKCS#11 token as key provider: an AES key for each context that never leaves it (SPEC §4.8). @module */
 /// <reference types="node" />
 
-import type { AesGCM, Handle, Mechanism, Template } from 'pkcs11js'
 import type { Millis } from '../base/brand.ts'
 import { concatBytes, readU32be, secretBytes, toHex, u32be, utf8, wipe } from '../base/bytes.ts'
 import { checkBytes, checkObject, checkOneOf, checkText } from '../base/check.ts'
@@ -14,6 +13,7 @@ import { randomBytes } from '../crypto/random.ts'
 import { unlessAborted } from './abortable.ts'
 import { badInput, badWrap, KeysError, noKey } from './errors.ts'
 import { isReturned, isUnopened } from './pkcs11-errors.ts'
+import type { AesGcm, Handle, Mechanism, Template } from './pkcs11-module.ts'
 import { type OpenToken, Token } from './pkcs11-token.ts'
 import type { KeyProvider } from './provider.ts'
 
@@ -281,7 +281,7 @@ async function proveWorking(token: OpenToken, key: Handle, context: Uint8Array):
 }
 
 function gcm({ constants: c }: OpenToken, iv: Buffer, context: Uint8Array): Mechanism {
-  const parameter: AesGCM = {
+  const parameter: AesGcm = {
     type: c.CK_PARAMS_AES_GCM_v240,
     iv,
     ivBits: 8 * IV_BYTES,

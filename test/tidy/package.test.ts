@@ -36,6 +36,8 @@ describe('package.json', () => {
     ['a fifth dependency', { dependencies: { ...dependencies, lodash: '1.0.0' } }, 'runtime dependencies'],
     ['a range', { dependencies: { ...dependencies, cborg: '^1.0.0' } }, 'no exact version'],
     ['a range for development', { devDependencies: { vitest: 'latest' } }, 'no exact version'],
+    ['a folder for users', { dependencies: { ...dependencies, hpke: 'file:test/hpke' } }, 'no exact version'],
+    ['a folder elsewhere', { devDependencies: { own: 'file:../own' } }, 'no exact version'],
     ['a required peer', { peerDependenciesMeta: {} }, 'a peer is optional'],
     ['an install script', { scripts: { postinstall: 'x' } }, 'machine of a user'],
     ['a missing export', { exports: { '.': clean.exports['.'] } }, 'exports ./node'],

@@ -8,6 +8,7 @@ import type { Realm } from '../../src/base/brand.ts'
 import { toHex } from '../../src/base/bytes.ts'
 import { sha256 } from '../../src/crypto/hash.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
+import type { Pkcs11Module } from '../../src/keys/pkcs11-module.ts'
 import { epochContext } from '../../src/keys/provider.ts'
 import { type SoftToken, softToken } from '../support/softhsm.ts'
 import { failureOf } from './keys-support.ts'
@@ -226,7 +227,9 @@ describe('a call', () => {
 
 /** A session of the test's own, which shares the library and its login with the provider. */
 function look(): { api: pkcs11js.PKCS11; session: Buffer } {
-  const api = new pkcs11js.PKCS11()
+  // What is used of the package is declared here as the package declares it.
+  const { PKCS11 } = pkcs11js satisfies Pkcs11Module
+  const api = new PKCS11()
   api.load(soft.module)
   const slot = api.C_GetSlotList(true).find((at) => api.C_GetTokenInfo(at).label.trim() === soft.token)
   if (slot === undefined) throw new Error('there is no token')
