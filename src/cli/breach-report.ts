@@ -12,6 +12,7 @@ import {
   onlyOptions,
   paceOf,
   parseCampaign,
+  REALM_OPTIONS,
   withRealm,
 } from './campaign-options.ts'
 import { exitCode, type Io, runCommand, UsageError } from './io.ts'
@@ -48,17 +49,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the log does not hold, rows canno
 
 const SETS = ['rows', 'secrets', 'keyring', 'quorum', 'memory'] as const
 const LEFT = 3
-const WHERE = [
-  'realm',
-  'store',
-  'secrets',
-  'provider',
-  'passphrase-file',
-  'passphrase-fd',
-  'key-file',
-  'key-fd',
-  'json',
-]
 const WHAT = ['stolen', 'epochs', 'shares', 'since', 'until', 'mark', 'rate', 'actor']
 
 /** Runs `guise breach-report …`. Resolves with the exit code. */
@@ -69,7 +59,7 @@ export function breachReportCommand(argv: readonly string[], io: Io): Promise<nu
       io.out(usage.trimStart())
       return exitCode.ok
     }
-    onlyOptions(values, [...WHERE, ...WHAT])
+    onlyOptions(values, [...REALM_OPTIONS, ...WHAT])
     if (positionals.length > 0) throw new UsageError('too many arguments')
     const stolen = stolenOf(values)
     const pace = paceOf(values)

@@ -13,8 +13,8 @@ import { needed, openProvider, secretSource, wholeNumber } from './secret.ts'
 const text = { type: 'string' } as const
 const flag = { type: 'boolean', default: false } as const
 
-/** Every option that one of them takes. */
-const TEXTS = [
+/** Where a realm is, what opens it, and the form of what is printed. */
+const PLACE = [
   'realm',
   'store',
   'secrets',
@@ -23,6 +23,11 @@ const TEXTS = [
   'passphrase-fd',
   'key-file',
   'key-fd',
+] as const
+export const REALM_OPTIONS: readonly string[] = [...PLACE, 'json']
+
+/** Every option that one of them takes. */
+const MORE = [
   'grant',
   'grant-fd',
   'out',
@@ -36,6 +41,7 @@ const TEXTS = [
   'since',
   'until',
 ] as const
+const TEXTS: readonly ((typeof PLACE)[number] | (typeof MORE)[number])[] = [...PLACE, ...MORE]
 const FLAGS = ['retire', 'mark', 'no-gallery', 'dry-run', 'json', 'help'] as const
 
 export type CampaignValues = { readonly [Name in (typeof TEXTS)[number]]?: string | undefined } & {

@@ -13,6 +13,7 @@ import {
   onlyOptions,
   paceOf,
   parseCampaign,
+  REALM_OPTIONS,
   withRealm,
   withStores,
 } from './campaign-options.ts'
@@ -58,17 +59,6 @@ const LEFT = 3
 const DAY_MS = 86_400_000
 const MOST_GRANT_BYTES = 65_536
 
-const WHERE = [
-  'realm',
-  'store',
-  'secrets',
-  'provider',
-  'passphrase-file',
-  'passphrase-fd',
-  'key-file',
-  'key-fd',
-  'json',
-]
 const PACE = ['rate', 'actor', 'dry-run']
 const VERBS: ReadonlyMap<string, (values: CampaignValues, io: Io) => Promise<number>> = new Map([
   ['status', status],
@@ -95,7 +85,7 @@ export function campaignCommand(argv: readonly string[], io: Io): Promise<number
 }
 
 async function rotate(values: CampaignValues, io: Io): Promise<number> {
-  onlyOptions(values, [...WHERE, ...PACE, 'retire'])
+  onlyOptions(values, [...REALM_OPTIONS, ...PACE, 'retire'])
   const pace = paceOf(values)
   const report = await withRealm(values, io, (realm) =>
     rotateCampaign({ ...realm, ...pace, retire: values.retire }),
@@ -123,7 +113,7 @@ function tell(report: CampaignReport, { json }: CampaignValues, io: Io): number 
 }
 
 async function grant(values: CampaignValues, io: Io): Promise<number> {
-  onlyOptions(values, [...WHERE, 'out', 'no-gallery'])
+  onlyOptions(values, [...REALM_OPTIONS, 'out', 'no-gallery'])
   const out = needed(values.out, '--out')
   await withRealm(values, io, async ({ keyring }) => {
     const bytes = await rewrapGrant(keyring, { shards: !values['no-gallery'] })
@@ -159,7 +149,7 @@ function readGrant(values: CampaignValues): Uint8Array {
 }
 
 async function eraseBound(values: CampaignValues, io: Io): Promise<number> {
-  onlyOptions(values, [...WHERE, ...PACE, 'bound', 'lead'])
+  onlyOptions(values, [...REALM_OPTIONS, ...PACE, 'bound', 'lead'])
   const pace = paceOf(values)
   const report = await withRealm(values, io, (realm) =>
     keepErasureBound({ ...realm, ...pace, ...timesOf(values) }),
@@ -169,7 +159,7 @@ async function eraseBound(values: CampaignValues, io: Io): Promise<number> {
 }
 
 async function status(values: CampaignValues, io: Io): Promise<number> {
-  onlyOptions(values, [...WHERE, 'bound', 'lead', 'rate'])
+  onlyOptions(values, [...REALM_OPTIONS, 'bound', 'lead', 'rate'])
   const pace = { ...paceOf(values), dryRun: true }
   const { rotation, erasures } = await withRealm(values, io, async (realm) => ({
     rotation: await rotateCampaign({ ...realm, ...pace }),
