@@ -8,9 +8,10 @@ import { equalBytes } from '../base/bytes.ts'
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { KeyedMutex } from '../base/mutex.ts'
+import { soon } from '../base/soon.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { verifyEd25519 } from '../crypto/sign.ts'
-import { type Collected, collect } from './collect.ts'
+import { type Collected, type Course, collect, untilAborted } from './collect.ts'
 import { QuorumError, type QuorumFault, rejectInput } from './errors.ts'
 import { combinePartials, quorumInput, type VerifiedPartial, verifyPartial } from './evaluate.ts'
 import type { QuorumPeer } from './holder.ts'
@@ -28,6 +29,7 @@ import {
   type Refusal,
   signedBytes,
 } from './messages.ts'
+import { everybody, Paces } from './paces.ts'
 
 const DEFAULT_TIMEOUT_MS = 5000
 const MOST_KEYS = 4
@@ -125,10 +127,13 @@ class Asked implements Quorum {
   readonly #key: QuorumKey
   readonly #members: readonly Member[]
   readonly #timeoutMs: number
-  /** One question at a time for each holder: what it has seen is then known when the next is made. */
+  /** One new checkpoint at a time for each holder: what it has seen is then known when the next is made. */
   readonly #turns = new KeyedMutex()
   /** The size of the log that each holder said it has seen. */
   readonly #seen = new Map<number, number>()
+  /** The checkpoint that each holder took last: whoever shows the same needs no turn. */
+  readonly #shown = new Map<number, string>()
+  readonly #paces = new Paces()
 
   constructor(keys: readonly QuorumKey[], members: readonly Member[], logKey: string, timeoutMs: number) {
     this.#keys = keys
@@ -163,7 +168,11 @@ class Asked implements Quorum {
       if (reply.realm !== realm || reply.epoch !== epoch || reply.refresh !== refresh) return undefined
       return verifyPartial(key, input, reply)
     }
-    const { values, faults } = await this.#ask(question, { need: threshold, make, check }, options)
+    const course = this.#paces.course(this.#members, threshold, this.#timeoutMs)
+    const asking = this.#ask(question, { course, make, check }, options)
+    // While holders are at work.
+    void soon().then(() => input.multiples.prepare())
+    const { values, faults } = await asking
     const output = combinePartials(key, input, values)
     return { output, holders: values.map(({ index }) => index).sort(ascending), faults }
   }
@@ -195,15 +204,16 @@ class Asked implements Quorum {
       return fits ? index : undefined
     }
     const need = holders - threshold + 1
-    const { values, faults } = await this.#ask(question, { need, make, check }, options)
+    const course = everybody(this.#members, need, this.#timeoutMs)
+    const { values, faults } = await this.#ask(question, { course, make, check }, options)
     return { holders: [...values].sort(ascending), faults }
   }
 
-  /** Asks everybody at once until `need` valid replies are there or cannot be had any more. */
+  /** Asks until as many valid replies are there as the course needs, or cannot be had any more. */
   async #ask<Value>(
     { receipt, log }: QuorumQuestion,
     work: {
-      readonly need: number
+      readonly course: Course<Member>
       readonly make: Make
       readonly check: (
         reply: Answer | Acknowledgement,
@@ -214,7 +224,7 @@ class Asked implements Quorum {
     },
     options: CallOptions,
   ): Promise<Collected<Value>> {
-    const { need, make, check } = work
+    const { course, make, check } = work
     const { size } = openCheckpoint(receipt.checkpoint, this.logKey)
     const askNow = async (member: Member, signal: AbortSignal): Promise<Value | Refusal | undefined> => {
       for (let left = TRIES; ; left--) {
@@ -226,28 +236,29 @@ class Asked implements Quorum {
         if (reply === undefined) return undefined
         if (reply.kind !== 'refusal') {
           const value = check(reply, member.index, asked.id, member.publicKey)
-          if (value !== undefined) this.#seen.set(member.index, reply.seen)
+          if (value !== undefined) {
+            this.#seen.set(member.index, Math.max(from, reply.seen))
+            this.#shown.set(member.index, checkpoint)
+          }
           return value
         }
         if (reply.code !== 'ERR_QUORUM_SEEN' || left <= 1) return reply
         this.#seen.set(member.index, reply.seen)
       }
     }
+    const isShown = ({ index }: Member): boolean => this.#shown.get(index) === receipt.checkpoint
+    const askInTurn = async (member: Member, signal: AbortSignal): Promise<Value | Refusal | undefined> => {
+      const turn = async (): Promise<{ readonly reply: Value | Refusal | undefined } | undefined> =>
+        isShown(member) ? undefined : { reply: await askNow(member, signal) }
+      const first = isShown(member) ? undefined : await this.#turns.run(`${member.index}`, turn, signal)
+      return first === undefined ? await askNow(member, signal) : first.reply
+    }
     const askOne = (member: Member, signal: AbortSignal): Promise<Value | Refusal | undefined> =>
-      this.#turns.run(`${member.index}`, () => askNow(member, signal), signal)
-    const collected = await collect(this.#members, need, askOne, this.#timeoutMs, options.signal)
-    if (collected.values.length >= need) return collected
+      this.#paces.measure(member.index, signal, () => askInTurn(member, signal))
+    const collected = await collect(course, askOne, options.signal)
+    if (collected.values.length >= course.need) return collected
     throw notEnough(collected.faults, this.#key)
   }
-}
-
-/** A peer that does not heed the signal keeps nobody waiting behind it. */
-function untilAborted<Result>(task: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', stop, { once: true })
-    task.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
 }
 
 function readReply(bytes: Uint8Array): Answer | Acknowledgement | Refusal | undefined {

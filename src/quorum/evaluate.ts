@@ -8,6 +8,7 @@ import {
   type Element,
   finalize,
   hashToElement,
+  Multiples,
   multiplyBlinded,
   prove,
   readElement,
@@ -35,6 +36,8 @@ export interface QuorumPlace {
 export interface QuorumInput {
   readonly bytes: Uint8Array
   readonly element: Element
+  /** For whoever verifies parts. */
+  readonly multiples: Multiples
 }
 
 /** One holder's part of an output. */
@@ -54,7 +57,8 @@ export interface VerifiedPartial {
 
 export function quorumInput({ realm, record, generation, epoch }: QuorumPlace): QuorumInput {
   const bytes = encodeCbor([FORMAT, KIND, realm, record, generation, epoch])
-  return { bytes, element: hashToElement(bytes, CONTEXT) }
+  const element = hashToElement(bytes, CONTEXT)
+  return { bytes, element, multiples: new Multiples(element) }
 }
 
 /** A holder's part. Every multiplication by the share is blinded (QUORUM-6). */
@@ -77,7 +81,7 @@ export function verifyPartial(
   const element = readElement(evaluated)
   if (element === undefined) return undefined
   const statement = { key: key.shareKey(index), element: input.element, evaluated: element }
-  return verifyProof(statement, proof, CONTEXT) ? { index, element } : undefined
+  return verifyProof(statement, proof, CONTEXT, input.multiples) ? { index, element } : undefined
 }
 
 /** The output of exactly t verified parts of different holders: 64 bytes, off-heap, wiped by the caller. */

@@ -124,42 +124,36 @@ export class HolderState {
     if (this.#head.sequence > this.#anchored) await this.#advance(options)
   }
 
-  /** Keeps a row, if one is given, and a head; durable and anchored when it resolves. */
+  /** Keeps rows, each of another generation, and a head; durable and anchored when it resolves. */
   async keep(
     head: Omit<HeadRow, 'sequence' | 'rows'>,
-    row: RecordRow | undefined,
+    rows: readonly RecordRow[],
     options: CallOptions,
   ): Promise<void> {
     const sum = this.#sum.clone()
     const steps: StoreStep[] = []
     let added = 0
-    let sealed: { readonly bytes: Uint8Array; readonly tag: Uint8Array } | undefined
-    const place = row && toHex(concatBytes(row.record, row.generation))
-    if (row !== undefined && place !== undefined) {
+    const sealed = rows.map((row) => {
+      const place = toHex(concatBytes(row.record, row.generation))
       const before = this.#rows.get(place)
-      sealed = this.#key.use((key) => sealRecord(this.#name, row, key))
-      if (before === undefined) added = 1
+      const { bytes, tag } = this.#key.use((key) => sealRecord(this.#name, row, key))
+      if (before === undefined) added += 1
       else sum.remove(before.tag)
-      sum.add(sealed.tag)
+      sum.add(tag)
       const key = recordKey(this.#name, row.record, row.generation)
-      steps.push({
-        step: 'put',
-        table: 'states',
-        key,
-        bytes: sealed.bytes,
-        expected: before?.version ?? null,
-      })
-    }
+      steps.push({ step: 'put', table: 'states', key, bytes, expected: before?.version ?? null })
+      return { place, row, tag }
+    })
     const next = { ...head, sequence: this.#head.sequence + 1, rows: this.#head.rows + added }
-    const { bytes, tag } = this.#key.use((key) => sealHead(this.#name, next, sum.bytes(), key))
+    const { bytes, tag: headTag } = this.#key.use((key) => sealHead(this.#name, next, sum.bytes(), key))
     steps.push({ step: 'put', table: 'log', key: this.#prefix(), bytes, expected: this.#headVersion })
     const versions = await this.#commit(steps, options)
-    if (row !== undefined && place !== undefined && sealed !== undefined) {
-      this.#rows.set(place, { row, version: versions[0] as string, tag: sealed.tag })
+    for (const [i, { place, row, tag }] of sealed.entries()) {
+      this.#rows.set(place, { row, version: versions[i] as string, tag })
     }
     this.#sum = sum
     this.#head = next
-    this.#headTag = tag
+    this.#headTag = headTag
     this.#headVersion = versions.at(-1) as string
     await this.#advance(options)
   }
