@@ -7,7 +7,6 @@ import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
-import { KeyedMutex } from '../base/mutex.ts'
 import { soon } from '../base/soon.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { verifyEd25519 } from '../crypto/sign.ts'
@@ -33,8 +32,8 @@ import { everybody, Paces } from './paces.ts'
 
 const DEFAULT_TIMEOUT_MS = 5000
 const MOST_KEYS = 4
-/** A try may start from another checkpoint than the holder has seen, for others ask it too; the next starts where it said. */
-const TRIES = 4
+/** A try may start from another checkpoint than the holder has seen, for others ask it too, or overtake; the next starts where it said. */
+const TRIES = 8
 
 /** One holder as it is pinned. */
 export interface QuorumMember {
@@ -127,12 +126,8 @@ class Asked implements Quorum {
   readonly #key: QuorumKey
   readonly #members: readonly Member[]
   readonly #timeoutMs: number
-  /** One new checkpoint at a time for each holder: what it has seen is then known when the next is made. */
-  readonly #turns = new KeyedMutex()
-  /** The size of the log that each holder said it has seen. */
+  /** The size of the log that each holder will have seen when it has read what was sent to it. */
   readonly #seen = new Map<number, number>()
-  /** The checkpoint that each holder took last: whoever shows the same needs no turn. */
-  readonly #shown = new Map<number, string>()
   readonly #paces = new Paces()
 
   constructor(keys: readonly QuorumKey[], members: readonly Member[], logKey: string, timeoutMs: number) {
@@ -227,34 +222,21 @@ class Asked implements Quorum {
     const { course, make, check } = work
     const { size } = openCheckpoint(receipt.checkpoint, this.logKey)
     const askNow = async (member: Member, signal: AbortSignal): Promise<Value | Refusal | undefined> => {
+      let from = this.#seen.get(member.index) ?? 0
       for (let left = TRIES; ; left--) {
-        const from = this.#seen.get(member.index) ?? 0
+        this.#seen.set(member.index, Math.max(from, size))
         const consistency = await log.consistency(Math.min(from, size), Math.max(from, size), { signal })
         const { entry, index: place, hashes: inclusion, checkpoint } = receipt
         const asked = make(member, { entry, place, inclusion, checkpoint, from, consistency })
         const reply = readReply(await untilAborted(member.peer.handle(asked.message, { signal }), signal))
         if (reply === undefined) return undefined
-        if (reply.kind !== 'refusal') {
-          const value = check(reply, member.index, asked.id, member.publicKey)
-          if (value !== undefined) {
-            this.#seen.set(member.index, Math.max(from, reply.seen))
-            this.#shown.set(member.index, checkpoint)
-          }
-          return value
-        }
+        if (reply.kind !== 'refusal') return check(reply, member.index, asked.id, member.publicKey)
         if (reply.code !== 'ERR_QUORUM_SEEN' || left <= 1) return reply
-        this.#seen.set(member.index, reply.seen)
+        from = reply.seen
       }
     }
-    const isShown = ({ index }: Member): boolean => this.#shown.get(index) === receipt.checkpoint
-    const askInTurn = async (member: Member, signal: AbortSignal): Promise<Value | Refusal | undefined> => {
-      const turn = async (): Promise<{ readonly reply: Value | Refusal | undefined } | undefined> =>
-        isShown(member) ? undefined : { reply: await askNow(member, signal) }
-      const first = isShown(member) ? undefined : await this.#turns.run(`${member.index}`, turn, signal)
-      return first === undefined ? await askNow(member, signal) : first.reply
-    }
     const askOne = (member: Member, signal: AbortSignal): Promise<Value | Refusal | undefined> =>
-      this.#paces.measure(member.index, signal, () => askInTurn(member, signal))
+      this.#paces.measure(member.index, signal, () => askNow(member, signal))
     const collected = await collect(course, askOne, options.signal)
     if (collected.values.length >= course.need) return collected
     throw notEnough(collected.faults, this.#key)

@@ -257,17 +257,7 @@ class Holder implements QuorumHolder {
     const { state } = this.#parts
     await this.#ready({})
     const draft = new Draft(state)
-    const answers = group.map((waiting) => {
-      try {
-        const { question } = waiting
-        return question.kind === 'request'
-          ? this.#answer(question, draft)
-          : this.#acknowledge(question, draft)
-      } catch (error) {
-        waiting.error = error
-        return undefined
-      }
-    })
+    const answers = this.#decideInOrder(group, draft)
     const kept = draft.rows.length === 0 ? Promise.resolve() : state.keep(draft.head, draft.rows, {})
     // Heard below; until then a failure is nobody's.
     kept.catch(() => undefined)
@@ -282,6 +272,30 @@ class Holder implements QuorumHolder {
     }
     await kept
     for (const [i, waiting] of group.entries()) waiting.reply = replies[i]
+  }
+
+  /** Who began from a later checkpoint than another of the group is decided after it. */
+  #decideInOrder(
+    group: readonly Waiting[],
+    draft: Draft,
+  ): readonly ((() => Promise<Uint8Array>) | undefined)[] {
+    const answers = group.map((): (() => Promise<Uint8Array>) | undefined => undefined)
+    for (let left = new Set(group.keys()), before = -1; left.size !== before; ) {
+      before = left.size
+      for (const i of left) {
+        const waiting = group[i] as Waiting
+        const { question } = waiting
+        try {
+          answers[i] =
+            question.kind === 'request' ? this.#answer(question, draft) : this.#acknowledge(question, draft)
+        } catch (error) {
+          waiting.error = error
+          if (error instanceof QuorumError && error.code === 'ERR_QUORUM_SEEN') continue
+        }
+        left.delete(i)
+      }
+    }
+    return answers
   }
 
   #answer(request: Request, draft: Draft): () => Promise<Uint8Array> {
