@@ -162,13 +162,22 @@ export interface Statement {
 
 /** `GenerateProof` of RFC 9497 §2.2.1 for one element, 64 bytes. The nonce is hedged: random, and bound to secret and statement. */
 export function prove(secret: bigint, statement: Statement, context: Uint8Array): Uint8Array {
+  return finish(proofSteps(secret, statement, context))
+}
+
+/** `prove`, with a rest after each part of a millisecond or two: whoever computes it can let others go first. */
+export function proofSteps(
+  secret: bigint,
+  statement: Statement,
+  context: Uint8Array,
+): Generator<void, Uint8Array> {
   const random = randomBytes(SCALAR_BYTES)
   const own = writeScalar(secret)
   const said = [statement.key, statement.element, statement.evaluated].map((element) => element.toBytes())
   const input = concatBytes(fixedLabel('guise/v1/quorum-nonce'), random, own, ...said)
   const wide = sha512(input)
   try {
-    return proveWith(reduceWide(wide), secret, statement, context)
+    return stepsWith(reduceWide(wide), secret, statement, context)
   } finally {
     wipe(random, own, input, wide)
   }
@@ -181,13 +190,30 @@ export function proveWith(
   statement: Statement,
   context: Uint8Array,
 ): Uint8Array {
+  return finish(stepsWith(nonce, secret, statement, context))
+}
+
+function* stepsWith(
+  nonce: bigint,
+  secret: bigint,
+  statement: Statement,
+  context: Uint8Array,
+): Generator<void, Uint8Array> {
+  yield
   const { m, z } = compositesOf(statement, context)
-  const challenge = challengeOf(
-    [statement.key, m, z, multiplyBase(nonce), multiplyBlinded(m, nonce)],
-    context,
-  )
+  yield
+  const blinded = multiplyBlinded(m, nonce)
+  yield
+  const challenge = challengeOf([statement.key, m, z, multiplyBase(nonce), blinded], context)
   const response = Fn.sub(nonce, Fn.mul(challenge, secret))
   return concatBytes(writeScalar(challenge), writeScalar(response))
+}
+
+function finish(steps: Generator<void, Uint8Array>): Uint8Array {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
 }
 
 /**

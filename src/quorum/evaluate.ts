@@ -3,6 +3,7 @@
 import type { Realm } from '../base/brand.ts'
 import { utf8 } from '../base/bytes.ts'
 import { encodeCbor } from '../base/cbor.ts'
+import { soon } from '../base/soon.ts'
 import { lagrange } from '../crypto/frost.ts'
 import {
   type Element,
@@ -10,7 +11,7 @@ import {
   hashToElement,
   Multiples,
   multiplyBlinded,
-  prove,
+  proofSteps,
   readElement,
   sumOfProducts,
   verifyProof,
@@ -62,13 +63,30 @@ export function quorumInput({ realm, record, generation, epoch }: QuorumPlace): 
 }
 
 /** A holder's part. Every multiplication by the share is blinded (QUORUM-6). */
-export function evaluateShare(share: QuorumShare, { element }: QuorumInput): Partial {
+export function evaluateShare(share: QuorumShare, input: QuorumInput): Partial {
+  const steps = evaluationSteps(share, input)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** As `evaluateShare`; flushes and sockets that are ready go first, again and again. */
+export async function evaluateSoon(share: QuorumShare, input: QuorumInput): Promise<Partial> {
+  const steps = evaluationSteps(share, input)
+  for (;;) {
+    await soon()
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+function* evaluationSteps(share: QuorumShare, { element }: QuorumInput): Generator<void, Partial> {
   const { key, index } = share
-  return share.use((scalar) => {
-    const evaluated = multiplyBlinded(element, scalar)
-    const statement = { key: key.shareKey(index), element, evaluated }
-    return { index, evaluated: evaluated.toBytes(), proof: prove(scalar, statement, CONTEXT) }
-  })
+  const evaluated = share.use((scalar) => multiplyBlinded(element, scalar))
+  const statement = { key: key.shareKey(index), element, evaluated }
+  const proof = yield* share.use((scalar) => proofSteps(scalar, statement, CONTEXT))
+  return { index, evaluated: evaluated.toBytes(), proof }
 }
 
 /** The part, or `undefined` when its proof does not hold under the share key of its index (QUORUM-7). */

@@ -6,13 +6,12 @@ import type { Realm } from '../base/brand.ts'
 import { checkBytes, checkInteger, checkObject } from '../base/check.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
-import { soon } from '../base/soon.ts'
 import { Turns } from '../base/turns.ts'
 import type { Store } from '../store/store.ts'
 import { untilAborted } from './collect.ts'
 import { type CountRules, countAnswer, Draft } from './draft.ts'
 import { QuorumError, rejectInput } from './errors.ts'
-import { evaluateShare, quorumInput } from './evaluate.ts'
+import { evaluateSoon, quorumInput } from './evaluate.ts'
 import {
   checkBudgets,
   checkLogKey,
@@ -308,9 +307,7 @@ class Holder implements QuorumHolder {
     const asked = { place: receipt.place, timeMs: entry.timeMs, seen }
     countAnswer(draft, row, asked, this.#parts)
     return async () => {
-      // The commit begins first.
-      await soon()
-      const part = evaluateShare(share, quorumInput({ realm, record, generation, epoch }))
+      const part = await evaluateSoon(share, quorumInput({ realm, record, generation, epoch }))
       return encodeAnswer({ realm, id, epoch, refresh, seen: seen.size, ...part })
     }
   }
