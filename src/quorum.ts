@@ -11,6 +11,8 @@ export {
 } from './quorum/client.ts'
 export { QuorumError, type QuorumErrorCode, type QuorumFault } from './quorum/errors.ts'
 export {
+  type HolderAcceptance,
+  type HolderAccepted,
   type QuorumBudgets,
   type QuorumHolder,
   type QuorumHolderOptions,

@@ -3,23 +3,18 @@
 import type { Anchor } from '../audit/anchor.ts'
 import type { TreeHead } from '../audit/proof.ts'
 import type { Realm } from '../base/brand.ts'
-import { checkBytes, checkInteger, checkObject } from '../base/check.ts'
+import { checkBytes, checkInteger, checkObject, checkText } from '../base/check.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { Turns } from '../base/turns.ts'
 import type { Store } from '../store/store.ts'
+import { MAX_ACTOR_BYTES, readStatement, requireNew } from './acceptance.ts'
 import { untilAborted } from './collect.ts'
 import { type CountRules, countAnswer, Draft } from './draft.ts'
 import { QuorumError, rejectInput } from './errors.ts'
 import { evaluateSoon, quorumInput } from './evaluate.ts'
-import {
-  checkBudgets,
-  checkLogKey,
-  checkPinned,
-  checkShares,
-  MOST_EPOCHS,
-  requireOneTree,
-} from './holder-check.ts'
+import { raiseEpoch, raiseRefresh, requireServed, stale } from './floors.ts'
+import { checkBudgets, checkLogKey, checkPinned, checkShares, requireOneTree } from './holder-check.ts'
 import { checkEpoch, MAX_EPOCH } from './key.ts'
 import {
   decodeQuestion,
@@ -35,7 +30,7 @@ import {
   type Revocation,
 } from './messages.ts'
 import { checkEnding, checkOpening, checkReceipt } from './receipt.ts'
-import type { Floor, HeadRow } from './rows.ts'
+import type { HeadRow } from './rows.ts'
 import type { QuorumShare } from './share.ts'
 import { HolderState } from './state.ts'
 
@@ -93,8 +88,28 @@ export interface QuorumHolder extends QuorumPeer, Disposable {
    * it resolves.
    */
   retire(floor: { readonly epoch: number; readonly refresh?: number }, options?: CallOptions): Promise<void>
+  /**
+   * Goes on with a vault's log that was rolled back and accepted (QUORUM-36): `statement` is what `acceptAnchor` left. The holder's own people decide
+   * that; `actor`, 1 to 64 bytes, says who. Counts and revocations stay. Resolves, when it is durable and anchored, with what was seen
+   * before, what is seen now, and a note of it that the holder signed. Throws `ERR_QUORUM_INPUT` for a statement that the log's key did not sign,
+   * or that was accepted before, and when there is nothing to accept.
+   */
+  accept(accepted: HolderAcceptance, options?: CallOptions): Promise<HolderAccepted>
   /** Wipes shares and keys; whatever is asked from then on is refused. The store stays the caller's. */
   close(): void
+}
+
+/** What a holder is to accept, and on whose word. */
+export interface HolderAcceptance {
+  readonly statement: string
+  readonly actor: string
+}
+
+/** Sizes of the vault's log before and after, and the holder's signed note. */
+export interface HolderAccepted {
+  readonly from: number
+  readonly to: number
+  readonly statement: string
 }
 
 /**
@@ -205,6 +220,21 @@ class Holder implements QuorumHolder {
           ? raiseEpoch(state.head, epoch)
           : raiseRefresh(state.head, { epoch, refresh })
       await state.keep(next, [], options)
+    })
+  }
+
+  async accept({ statement, actor }: HolderAcceptance, options: CallOptions = {}): Promise<HolderAccepted> {
+    const { state, logKey, clock, pinned } = this.#parts
+    checkText(actor, 'actor', { maxBytes: MAX_ACTOR_BYTES }, rejectInput)
+    const accepted = readStatement(statement, logKey)
+    return await this.#turns.run(async () => {
+      options.signal?.throwIfAborted()
+      await this.#ready(options)
+      if (pinned !== undefined)
+        throw rejectInput('the pinned checkpoint may be of the log that is gone: open without it')
+      requireNew(accepted, state.head, state.acceptances)
+      const { row, statement: said } = await state.accept(accepted, { actor, timeMs: clock.nowMs() }, options)
+      return { from: row.from.size, to: row.to.size, statement: said }
     })
   }
 
@@ -343,29 +373,6 @@ class Holder implements QuorumHolder {
     if (share === undefined) throw stale('the holder has no share of this refresh')
     return share
   }
-}
-
-function requireServed({ leastEpoch, floors }: HeadRow, epoch: number, refresh: number): void {
-  if (epoch < leastEpoch) throw new QuorumError('ERR_QUORUM_EPOCH', 'the epoch was retired')
-  const floor = floors.find((one) => one.epoch === epoch)
-  if (floor !== undefined && refresh < floor.refresh) throw stale('the share was retired')
-}
-
-function raiseEpoch(head: HeadRow, epoch: number): HeadRow {
-  if (epoch <= head.leastEpoch) return head
-  return { ...head, leastEpoch: epoch, floors: head.floors.filter((floor) => floor.epoch >= epoch) }
-}
-
-function raiseRefresh(head: HeadRow, { epoch, refresh }: Floor): HeadRow {
-  const others = head.floors.filter((floor) => floor.epoch !== epoch)
-  const before = head.floors.find((floor) => floor.epoch === epoch)?.refresh ?? 0
-  if (epoch < head.leastEpoch) return head
-  if (others.length === MOST_EPOCHS) throw rejectInput('retire an epoch before the shares of a third one')
-  return { ...head, floors: [...others, { epoch, refresh: Math.max(refresh, before) }] }
-}
-
-function stale(why: string): QuorumError {
-  return new QuorumError('ERR_QUORUM_STALE', why)
 }
 
 /** What is no reason of a quorum is a holder that does not work. */
