@@ -204,6 +204,21 @@ class Asked implements Quorum {
     return { holders: [...values].sort(ascending), faults }
   }
 
+  async #proveSince(
+    index: number,
+    log: ConsistencySource,
+    sizes: readonly [number, number],
+    signal: AbortSignal,
+  ): Promise<readonly Uint8Array[]> {
+    try {
+      return await log.consistency(Math.min(...sizes), Math.max(...sizes), { signal })
+    } catch (error) {
+      // The holder has seen a log that this one does not continue: the next question asks what it has seen.
+      this.#seen.delete(index)
+      throw error
+    }
+  }
+
   /** Asks until as many valid replies are there as the course needs, or cannot be had any more. */
   async #ask<Value>(
     { receipt, log }: QuorumQuestion,
@@ -225,7 +240,7 @@ class Asked implements Quorum {
       let from = this.#seen.get(member.index) ?? 0
       for (let left = TRIES; ; left--) {
         this.#seen.set(member.index, Math.max(from, size))
-        const consistency = await log.consistency(Math.min(from, size), Math.max(from, size), { signal })
+        const consistency = await this.#proveSince(member.index, log, [from, size], signal)
         const { entry, index: place, hashes: inclusion, checkpoint } = receipt
         const asked = make(member, { entry, place, inclusion, checkpoint, from, consistency })
         const reply = readReply(await untilAborted(member.peer.handle(asked.message, { signal }), signal))

@@ -336,8 +336,11 @@ class Holder implements QuorumHolder {
     const row = draft.row(record, generation)
     const asked = { place: receipt.place, timeMs: entry.timeMs, seen }
     countAnswer(draft, row, asked, this.#parts)
+    // A holder that is closed meanwhile ends what it has begun.
+    const own = share.copy()
     return async () => {
-      const part = await evaluateSoon(share, quorumInput({ realm, record, generation, epoch }))
+      using kept = own
+      const part = await evaluateSoon(kept, quorumInput({ realm, record, generation, epoch }))
       return encodeAnswer({ realm, id, epoch, refresh, seen: seen.size, ...part })
     }
   }

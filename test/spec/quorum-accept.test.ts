@@ -21,7 +21,17 @@ import {
   type RequestLog,
   requestLog,
 } from '../support/quorum.ts'
-import { ask, holderOf, openTimes, revoke, seenBy } from '../support/quorum-asking.ts'
+import {
+  ask,
+  holderOf,
+  ID,
+  openTimes,
+  realm,
+  receiptOf,
+  revoke,
+  say,
+  seenBy,
+} from '../support/quorum-asking.ts'
 import { rowsOf } from '../support/rows.ts'
 
 /** A statement as `acceptAnchor` leaves it. */
@@ -64,10 +74,30 @@ async function rolledBack(): Promise<Rolled> {
 
 const ACTOR = 'keeper-1'
 
+/** A request whose log cannot show that it continues what the first holder has seen. */
+async function askBare(world: QuorumWorld, proof: EntryProof): Promise<string> {
+  const from = await seenBy(holderOf(world))
+  const receipt = { ...(await receiptOf(world, proof, 0)), from, consistency: [new Uint8Array(32)] }
+  const named = { realm, record: RECORD, generation: generation(1), epoch: 1, refresh: 0, index: 1, id: ID }
+  return say(holderOf(world), encodeRequest({ ...named, receipt }))
+}
+
+/** Shows a holder an entry, so that it has seen the log. */
+async function askAt(world: QuorumWorld, index: number, proof: EntryProof): Promise<void> {
+  const receipt = await receiptOf(world, proof, 0)
+  const named = { realm, record: RECORD, generation: generation(9), epoch: 1, refresh: 0, index, id: ID }
+  expect(
+    await say(
+      world.holders[index - 1] as (typeof world.holders)[number],
+      encodeRequest({ ...named, receipt }),
+    ),
+  ).toBe('answer')
+}
+
 describe('acceptance', () => {
   test('QUORUM-36 without it nothing of the log that goes on is taken, with it everything is', async () => {
     const { world, after, statement } = await rolledBack()
-    expect(await openTimes(after, 1)).toEqual(['ERR_QUORUM_RECEIPT'])
+    expect(await askBare(after, await after.log.open())).toBe('ERR_QUORUM_RECEIPT')
     const { from, to, statement: said } = await holderOf(world).accept({ statement, actor: ACTOR })
     expect([from, to]).toEqual([4, 2])
     const note = parseNote(said)
@@ -77,7 +107,27 @@ describe('acceptance', () => {
     expect(await seenBy(holderOf(world))).toBe(2)
     expect(await openTimes(after, 1)).toEqual(['answer'])
     await world.reopen(1)
-    expect(await openTimes(world, 1)).toEqual(['ERR_QUORUM_RECEIPT'])
+    expect(await openTimes(after, 1)).toEqual(['ERR_QUORUM_BUDGET'])
+    expect(await askBare(world, await world.log.open())).toBe('ERR_QUORUM_RECEIPT')
+  })
+
+  test('QUORUM-36 whoever asked in vain before asks in vain no more', async () => {
+    const { world, after, statement } = await rolledBack()
+    const quorum = world.quorum()
+    const of = generation(3)
+    const open = async (): Promise<string> => {
+      const receipt = await after.log.open({ generation: of })
+      const question = { record: RECORD, generation: of, epoch: 1, receipt, log: after.log }
+      return codeOf(() => quorum.open(question))
+    }
+    for (const holder of world.holders.slice(1)) {
+      const index = holder.index
+      const receipt = await world.log.open({ generation: generation(9) })
+      await askAt(world, index, receipt)
+    }
+    expect(await open()).toBe('ERR_QUORUM_UNAVAILABLE')
+    for (const holder of world.holders) await holder.accept({ statement, actor: ACTOR })
+    expect(await open()).toBe('none')
   })
 
   test('QUORUM-36 the statement may stand behind the note that was anchored', async () => {
@@ -116,17 +166,14 @@ describe('acceptance', () => {
 
   test('QUORUM-36 it is remembered with who and when, and cannot be taken out', async () => {
     const { world, statement } = await rolledBack()
-    const before = await rowsOf(world.stores[0] as Store)
-    await holderOf(world).accept({ statement, actor: ACTOR })
-    const after = await rowsOf(world.stores[0] as Store)
-    expect(after).toHaveLength(before.length + 1)
-    const added = after.filter(
-      ({ table, key }) => !before.some((row) => row.table === table && equal(row.key, key)),
-    )
-    const [row] = added
-    expect([added.length, row?.table]).toEqual([1, 'log'])
-    expect(Buffer.from(row?.bytes ?? []).includes(ACTOR)).toBe(true)
     const store = world.stores[0] as Store
+    const before = await rowsOf(store, 'log')
+    await holderOf(world).accept({ statement, actor: ACTOR })
+    const after = await rowsOf(store, 'log')
+    const added = after.filter(({ key }) => !before.some((row) => equal(row.key, key)))
+    const [row] = added
+    expect([before.length, added.length]).toEqual([1, 1])
+    expect(Buffer.from(row?.bytes ?? []).includes(ACTOR)).toBe(true)
     const found = await store.get('log', row?.key as Uint8Array)
     await store.commit([
       { step: 'delete', table: 'log', key: row?.key as Uint8Array, expected: found?.version as string },
