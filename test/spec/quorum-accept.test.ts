@@ -12,6 +12,7 @@ import {
   signatureLine,
   toBase64,
 } from '../../src/audit/note.ts'
+import { encodeRequest } from '../../src/quorum/messages.ts'
 import {
   codeOf,
   generation,

@@ -4,8 +4,9 @@ import type { EntryProof } from 'guise/audit'
 import type { QuorumPeer } from 'guise/quorum'
 import { describe, expect, test } from 'vitest'
 import type { Anchor } from '../../src/audit/anchor.ts'
+import { encodeRequest } from '../../src/quorum/messages.ts'
 import { generation, type QuorumWorld, quorumWorld, RECORD } from '../support/quorum.ts'
-import { ask, holderOf, openTimes } from '../support/quorum-asking.ts'
+import { ask, holderOf, ID, realm, receiptOf, seenBy } from '../support/quorum-asking.ts'
 
 /** The first holder over a store whose commits are counted, and fail or wait when they are told to. */
 async function watched() {
@@ -108,12 +109,14 @@ describe('together', () => {
     const first = ask(world, proofs[0] as EntryProof, { generation: generation(1) })
     await new Promise((resolve) => setTimeout(resolve, 20))
     const controller = new AbortController()
-    const given = holder.handle(new Uint8Array(3), { signal: controller.signal })
+    const receipt = await receiptOf(world, proofs[1] as EntryProof, await seenBy(holder))
+    const named = { realm, record: RECORD, generation: generation(2), epoch: 1, refresh: 0, index: 1, id: ID }
+    const given = holder.handle(encodeRequest({ ...named, receipt }), { signal: controller.signal })
     controller.abort(new Error('enough'))
     await expect(given).rejects.toThrow('enough')
     release()
     expect(await first).toBe('answer')
-    expect(await openTimes(world, 1)).toEqual(['answer'])
+    expect(await ask(world, proofs[1] as EntryProof, { generation: generation(2) })).toBe('answer')
   })
 })
 
