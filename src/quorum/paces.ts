@@ -49,7 +49,7 @@ export class Paces {
       if (isGood) this.#paces.set(index, before === undefined ? tookMs : before + WEIGHT * (tookMs - before))
       else if (!signal.aborted) this.#paces.delete(index)
       // Others were faster.
-      else if (before !== undefined) this.#paces.set(index, Math.max(before, tookMs))
+      else this.#paces.set(index, Math.max(before ?? 0, tookMs))
     }
   }
 }
