@@ -1,5 +1,6 @@
 /** Share holders: a key in n parts, any t of which open a template, and none without a receipt from the log. Node and browsers. @module */
 
+export type { QuorumBudgets } from './quorum/budgets.ts'
 export {
   type ConsistencySource,
   type Quorum,
@@ -13,7 +14,6 @@ export { QuorumError, type QuorumErrorCode, type QuorumFault } from './quorum/er
 export {
   type HolderAcceptance,
   type HolderAccepted,
-  type QuorumBudgets,
   type QuorumHolder,
   type QuorumHolderOptions,
   type QuorumPeer,

@@ -292,10 +292,7 @@ export class Primitives {
     )
   }
 
-  /**
-   * True for a signature that libsodium takes: the equation without the cofactor, canonical points and scalar, no key of low order. All of them are
-   * valid under the rule of `verifyEd25519Strict`, which takes a few more.
-   */
+  /** True for a signature that libsodium takes: all of them are valid under `verifyEd25519Strict`, which takes a few more. */
   takes(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
     const inputs = [signature, message, publicKey] as const
     return (
@@ -391,7 +388,6 @@ function selfTest(sodium: Primitives, seed: number, expected: string): void {
   throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'libsodium computes wrongly')
 }
 
-/** Goes deeper into the stack than the others. */
 function verifyTest(sodium: Primitives): void {
   const seed = new Uint8Array(KEY_BYTES).fill(1)
   const key = sodium.publicKey(seed)

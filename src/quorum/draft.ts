@@ -3,8 +3,8 @@
 import type { TreeHead } from '../audit/proof.ts'
 import { concatBytes, toHex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
+import type { QuorumBudgets } from './budgets.ts'
 import { QuorumError } from './errors.ts'
-import type { QuorumBudgets } from './holder.ts'
 import type { HeadRow, RecordRow } from './rows.ts'
 
 const HOUR_MS = 3_600_000

@@ -9,6 +9,7 @@ import type { CallOptions } from '../base/errors.ts'
 import { Turns } from '../base/turns.ts'
 import type { Store } from '../store/store.ts'
 import { MAX_ACTOR_BYTES, readStatement, requireNew } from './acceptance.ts'
+import type { QuorumBudgets } from './budgets.ts'
 import { untilAborted } from './collect.ts'
 import { type CountRules, countAnswer, Draft } from './draft.ts'
 import { QuorumError, rejectInput } from './errors.ts'
@@ -37,16 +38,6 @@ import { HolderState } from './state.ts'
 const DEFAULT_WINDOW_MS = 300_000
 /** Of questions in one commit. */
 const MOST_TOGETHER = 64
-
-/** How many answers a holder gives (QUORUM-11). There is no default: it decides how much an insider may open. */
-export interface QuorumBudgets {
-  /** Of one generation in an hour. */
-  readonly recordPerHour: number
-  /** Of one generation in its life. */
-  readonly recordTotal: number
-  /** Of the holder in an hour. */
-  readonly allPerHour: number
-}
 
 export interface QuorumHolderOptions extends CallOptions {
   /** At most two epochs, of each two refreshes; copied. */
