@@ -147,10 +147,13 @@ export class Multiples {
 
 const KEY_WINDOW = 5
 
-/** The same element, with a table that makes its multiples cheap: for one that is multiplied for as long as the process runs. */
-export function withTable(element: Element): Element {
+const tabled = new WeakSet<Element>()
+
+/** Gives an element a table that makes its multiples cheap: for one that is multiplied for as long as the process runs. */
+export function giveTable(element: Element): void {
+  if (tabled.has(element)) return
+  tabled.add(element)
   element.precompute(KEY_WINDOW, true)
-  return element
 }
 
 /** What a proof is about: `evaluated` is `element` times the number of which `key` is the multiple of G. */

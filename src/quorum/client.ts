@@ -9,6 +9,7 @@ import { checkBytes, checkFunction, checkInteger, checkObject } from '../base/ch
 import type { CallOptions } from '../base/errors.ts'
 import { soon } from '../base/soon.ts'
 import { randomBytes } from '../crypto/random.ts'
+import { giveTable } from '../crypto/ristretto.ts'
 import { verifyEd25519 } from '../crypto/sign.ts'
 import { type Collected, type Course, collect, untilAborted } from './collect.ts'
 import { QuorumError, type QuorumFault, rejectInput } from './errors.ts'
@@ -138,6 +139,7 @@ class Asked implements Quorum {
     this.logKey = logKey
     this.#members = members
     this.#timeoutMs = timeoutMs
+    for (const key of keys) for (const { index } of members) giveTable(key.shareKey(index))
   }
 
   async open(

@@ -6,7 +6,7 @@ import { checkBytes, checkInteger } from '../base/check.ts'
 import type { Reject } from '../base/errors.ts'
 import { checkRealm } from '../base/identifier.ts'
 import { committedValue } from '../crypto/frost.ts'
-import { ELEMENT_BYTES, type Element, readElement, withTable } from '../crypto/ristretto.ts'
+import { ELEMENT_BYTES, type Element, readElement } from '../crypto/ristretto.ts'
 import { malformed, rejectInput } from './errors.ts'
 
 export const FORMAT = 1
@@ -69,7 +69,7 @@ export class QuorumKey implements QuorumKeyFields {
   shareKey(index: number): Element {
     let key = this.#shareKeys.get(index)
     if (key === undefined) {
-      key = withTable(committedValue(this.commitments, index))
+      key = committedValue(this.commitments, index)
       this.#shareKeys.set(index, key)
     }
     return key
