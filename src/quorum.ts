@@ -1,5 +1,6 @@
 /** Share holders: a key in n parts, any t of which open a template, and none without a receipt from the log. Node and browsers. @module */
 
+export type { QuorumBudgets } from './quorum/budgets.ts'
 export {
   type ConsistencySource,
   type Quorum,
@@ -11,7 +12,8 @@ export {
 } from './quorum/client.ts'
 export { QuorumError, type QuorumErrorCode, type QuorumFault } from './quorum/errors.ts'
 export {
-  type QuorumBudgets,
+  type HolderAcceptance,
+  type HolderAccepted,
   type QuorumHolder,
   type QuorumHolderOptions,
   type QuorumPeer,

@@ -11,14 +11,14 @@ const WAIT_MS = 10_000
 const PAUSE_MS = 5
 
 /**
- * Runs `task`, which does not wait for anything, while no other process does. Waits at most ten seconds for others. The lock of a
+ * Runs `task`, which waits for the disk only, while nobody else does. Waits at most ten seconds for others. The lock of a
  * process that is gone is removed, by one process at a time, which holds a second lock while it looks again: so nobody
  * removes a lock that was taken since.
  */
 export async function withFileLock(
   path: string,
   signal: AbortSignal | undefined,
-  task: () => void,
+  task: () => void | Promise<void>,
 ): Promise<void> {
   const startedMs = systemClock.steady().ms
   while (!take(path)) {
@@ -33,7 +33,7 @@ export async function withFileLock(
   }
   try {
     signal?.throwIfAborted()
-    task()
+    await task()
   } finally {
     rmSync(path, { force: true })
   }

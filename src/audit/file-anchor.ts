@@ -1,7 +1,8 @@
 /** An anchor in a file: written whole, synced, and only ever forward, by any number of processes (SPEC §14.5). @module */
 /// <reference types="node" />
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { checkText } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
@@ -30,12 +31,12 @@ export function fileAnchor(path: string): Anchor {
 }
 
 async function advance(path: string, next: Checkpoint, options: CallOptions = {}): Promise<void> {
-  await withFileLock(`${path}.lock`, options.signal, () => {
+  await withFileLock(`${path}.lock`, options.signal, async () => {
     const kept = readKept(path)
     checkAdvance(kept, next)
     if (kept?.note === next.note) return
     try {
-      replace(path, next.note)
+      await replace(path, next.note)
     } catch (error) {
       throw anchorFault('the anchor cannot be written', { cause: error, retryable: true })
     }
@@ -61,11 +62,11 @@ export async function replaceFileAnchor(
 ): Promise<string> {
   const checked = checkCheckpoint(next)
   const aside = `${path}.accepted-${checked.size}`
-  await withFileLock(`${path}.lock`, options.signal, () => {
+  await withFileLock(`${path}.lock`, options.signal, async () => {
     const kept = keptInFile(path)
     try {
-      replace(aside, `${kept.note}\n${statement}`)
-      replace(path, checked.note)
+      await replace(aside, `${kept.note}\n${statement}`)
+      await replace(path, checked.note)
     } catch (error) {
       throw anchorFault('the anchor cannot be written', { cause: error, retryable: true })
     }
@@ -91,25 +92,27 @@ function readKept(path: string): Checkpoint | undefined {
   }
 }
 
-/** A power cut leaves the old file or the new one: the new one is synced before it takes the name, and the name after. */
-function replace(path: string, note: string): void {
+/**
+ * A power cut leaves the old file or the new one: the new one is synced before it takes the name, and the name after. Whoever waits for the
+ * disk keeps no one else of the process waiting.
+ */
+async function replace(path: string, note: string): Promise<void> {
   const temporary = `${path}.tmp`
-  const file = openSync(temporary, 'w', 0o600)
+  const file = await open(temporary, 'w', 0o600)
   try {
-    const bytes = new TextEncoder().encode(note)
-    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
-    fsyncSync(file)
+    await file.writeFile(note)
+    await file.sync()
   } catch (error) {
-    unlinkSync(temporary)
+    await unlink(temporary)
     throw error
   } finally {
-    closeSync(file)
+    await file.close()
   }
-  renameSync(temporary, path)
-  const folder = openSync(dirname(path), 'r')
+  await rename(temporary, path)
+  const folder = await open(dirname(path), 'r')
   try {
-    fsyncSync(folder)
+    await folder.sync()
   } finally {
-    closeSync(folder)
+    await folder.close()
   }
 }

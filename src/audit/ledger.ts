@@ -145,9 +145,13 @@ export class Ledger implements JournalListener {
     await this.#within(options, (isOver) => this.#settled(isOver))
   }
 
-  /** As `settle`, without the anchor: what a receipt has to show lies under a signed checkpoint in the store. */
-  async sequence(options: CallOptions): Promise<void> {
+  /**
+   * As `settle`, without the anchor: a signed checkpoint under which lies everything kept before the call. It is stored meanwhile: the head that
+   * it is of is durable.
+   */
+  async sequence(options: CallOptions): Promise<Checkpoint | undefined> {
     await this.#within(options, (isOver) => this.#sequenced(isOver))
+    return this.#publisher.signed
   }
 
   async #within({ signal }: CallOptions, task: (isOver: () => boolean) => Promise<void>): Promise<void> {
@@ -199,7 +203,7 @@ export class Ledger implements JournalListener {
     } catch {
       // What waits stays in the queue; whoever opens the realm next integrates it.
     } finally {
-      await this.#snapshotting
+      await Promise.all([this.#snapshotting, this.#publisher.idle()])
       this.#unlisten()
     }
   }
@@ -235,8 +239,8 @@ export class Ledger implements JournalListener {
       const { size } = this.#head()
       if (this.signs || this.#follower.queued === 0) {
         await this.#sign()
-        const { checkpoint } = this.#publisher
-        if (checkpoint !== undefined && checkpoint.size >= size) return
+        const { signed } = this.#publisher
+        if (signed !== undefined && signed.size >= size) return
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
       await this.follow()

@@ -26,6 +26,9 @@ export interface PublisherParts {
 export class Publisher {
   readonly #parts: PublisherParts
   #checkpoint: Checkpoint | undefined
+  /** The newest that was signed or met, stored or about to be. */
+  #signed: Checkpoint | undefined
+  #storing: Promise<unknown> = Promise.resolve()
   #anchored = 0
 
   constructor(parts: PublisherParts) {
@@ -40,6 +43,16 @@ export class Publisher {
   /** The newest checkpoint that was signed or met. */
   get checkpoint(): Checkpoint | undefined {
     return this.#checkpoint
+  }
+
+  /** The newest that was signed or met; it may not be in the store yet. */
+  get signed(): Checkpoint | undefined {
+    return this.#signed
+  }
+
+  /** Resolves when nothing is being stored any more. */
+  async idle(): Promise<void> {
+    await this.#storing
   }
 
   /** Reads what the anchor keeps, before the log is read: the log may only be newer. */
@@ -87,9 +100,16 @@ export class Publisher {
     return await tree.consistency(from, to)
   }
 
-  /** Signs a durable head and stores the checkpoint; without a signer it takes what others signed. */
+  /** Signs a durable head, and stores the checkpoint meanwhile; without a signer it takes what others signed. */
   async sign(head: LogHead, readOn: () => Promise<LogHead>, options: CallOptions = {}): Promise<void> {
-    await this.#sign(head, readOn, options)
+    if (this.#signed !== undefined && this.#signed.size >= head.size) return
+    const { signer } = this.#parts
+    const stored = await this.#read(head, readOn, options)
+    if (stored.isCurrent || signer === undefined || head.size === 0) return
+    const next = await signCheckpoint(signer, head, options)
+    this.#signed = next
+    // Whoever needs it there stores it again when this fails.
+    this.#storing = this.#store(next, stored.version, {}).catch(() => undefined)
   }
 
   /**
@@ -107,33 +127,57 @@ export class Publisher {
     readOn: () => Promise<LogHead>,
     options: CallOptions,
   ): Promise<Checkpoint | undefined> {
-    const { store, realm, signer } = this.#parts
-    const key = checkpointKey(realm)
+    const { signer } = this.#parts
+    await this.#storing
     for (;;) {
       if (this.#checkpoint !== undefined && this.#checkpoint.size >= head.size) return this.#checkpoint
-      const row = await store.get('log', key, options)
-      const known = row && this.#known(row.bytes)
-      if (known !== undefined && known.size >= head.size) {
-        // What is signed is durable before: whoever reads on finds it, or the checkpoint is of another log.
-        await this.#requireBegins(known, known.size > head.size ? await readOn() : head, options)
-        this.#checkpoint = known
-        return known
-      }
-      if (signer === undefined || head.size === 0) return known
+      const stored = await this.#read(head, readOn, options)
+      if (stored.isCurrent || signer === undefined || head.size === 0) return stored.known
       const next = await signCheckpoint(signer, head, options)
       try {
-        const bytes = bytesOf(next.note)
-        await store.commit(
-          [{ step: 'put', table: 'log', key, bytes, expected: row?.version ?? null }],
-          options,
-        )
-        this.#checkpoint = next
+        await this.#store(next, stored.version, options)
         return next
       } catch (error) {
         // Another process was first: its checkpoint may do.
         if (!(error instanceof GuiseError) || error.code !== 'ERR_STORE_CONFLICT') throw error
       }
     }
+  }
+
+  /** The stored checkpoint; taken when it is of this head or a later one. */
+  async #read(
+    head: LogHead,
+    readOn: () => Promise<LogHead>,
+    options: CallOptions,
+  ): Promise<{
+    readonly known: Checkpoint | undefined
+    readonly version: string | null
+    readonly isCurrent: boolean
+  }> {
+    const { store, realm } = this.#parts
+    const row = await store.get('log', checkpointKey(realm), options)
+    const known = row && this.#known(row.bytes)
+    const isCurrent = known !== undefined && known.size >= head.size
+    if (isCurrent) {
+      // What is signed is durable before: whoever reads on finds it, or the checkpoint is of another log.
+      await this.#requireBegins(known, known.size > head.size ? await readOn() : head, options)
+      this.#take(known)
+    }
+    return { known, version: row?.version ?? null, isCurrent }
+  }
+
+  async #store(next: Checkpoint, expected: string | null, options: CallOptions): Promise<void> {
+    const { store, realm } = this.#parts
+    const key = checkpointKey(realm)
+    const bytes = bytesOf(next.note)
+    await store.commit([{ step: 'put', table: 'log', key, bytes, expected }], options)
+    this.#take(next)
+  }
+
+  #take(checkpoint: Checkpoint): void {
+    if (this.#checkpoint === undefined || checkpoint.size > this.#checkpoint.size)
+      this.#checkpoint = checkpoint
+    if (this.#signed === undefined || checkpoint.size > this.#signed.size) this.#signed = checkpoint
   }
 
   async #advance(checkpoint: Checkpoint, options: CallOptions): Promise<void> {

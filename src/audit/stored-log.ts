@@ -54,6 +54,17 @@ export function storedLog(store: Pick<Store, 'get'>, realm: string): StoredLog {
   return new RowsOfLog(store, name)
 }
 
+/** `prove` of a realm's log under a checkpoint that may not be stored yet. */
+export function proveUnder(
+  { store, realm }: { readonly store: Pick<Store, 'get'>; readonly realm: Realm },
+  checkpoint: Checkpoint,
+  fits: (entry: AuditEntry) => boolean,
+  most: number,
+  options?: CallOptions,
+): Promise<EntryProof | undefined> {
+  return new RowsOfLog(store, realm).proveUnder(checkpoint, fits, most, options)
+}
+
 const TEXT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 class RowsOfLog implements StoredLog {
@@ -78,9 +89,7 @@ class RowsOfLog implements StoredLog {
   }
 
   async inclusion(index: number, options?: CallOptions): Promise<InclusionProof> {
-    const { size, note } = await this.#signed(options)
-    const hashes = await (await this.#tree(size, options)).inclusion(index, size)
-    return { index, size, hashes, checkpoint: note }
+    return this.#inclusionUnder(await this.#signed(options), index, options)
   }
 
   async consistency(from: number, to: number, options?: CallOptions): Promise<readonly Uint8Array[]> {
@@ -92,7 +101,17 @@ class RowsOfLog implements StoredLog {
     most: number,
     options?: CallOptions,
   ): Promise<EntryProof | undefined> {
-    const size = (await this.checkpoint(options))?.size ?? 0
+    const checkpoint = await this.checkpoint(options)
+    return checkpoint && this.proveUnder(checkpoint, fits, most, options)
+  }
+
+  async proveUnder(
+    checkpoint: Checkpoint,
+    fits: (entry: AuditEntry) => boolean,
+    most: number,
+    options?: CallOptions,
+  ): Promise<EntryProof | undefined> {
+    const { size } = checkpoint
     const from = Math.max(0, size - most)
     let page: readonly Uint8Array[] = []
     for (let index = size - 1; index >= from; index--) {
@@ -101,10 +120,19 @@ class RowsOfLog implements StoredLog {
       const entry = page[place]
       if (entry === undefined) throw damaged(index)
       if (fits(decodeEntry(entry))) {
-        return { entry: Uint8Array.from(entry), ...(await this.inclusion(index, options)) }
+        return { entry: Uint8Array.from(entry), ...(await this.#inclusionUnder(checkpoint, index, options)) }
       }
     }
     return undefined
+  }
+
+  async #inclusionUnder(
+    { size, note }: Checkpoint,
+    index: number,
+    options?: CallOptions,
+  ): Promise<InclusionProof> {
+    const hashes = await (await this.#tree(size, options)).inclusion(index, size)
+    return { index, size, hashes, checkpoint: note }
   }
 
   async *export(options?: CallOptions): AsyncGenerator<Uint8Array, void> {

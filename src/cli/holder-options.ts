@@ -34,6 +34,8 @@ type TextName =
   | 'client-ca'
   | 'out'
   | 'refresh'
+  | 'statement'
+  | 'actor'
 /** Options that may be repeated. */
 type ListName = 'client-pin' | SecretSource['option']
 

@@ -2,11 +2,12 @@
 /// <reference types="node" />
 
 import { readFileSync } from 'node:fs'
-import { concatBytes, wipe } from '../base/bytes.ts'
+import { concatBytes, utf8, wipe } from '../base/bytes.ts'
 import { systemClock } from '../base/clock.ts'
 import { type QuorumHolder, quorumHolder } from '../quorum/holder.ts'
 import { serveHolder } from '../quorum/https-holder.ts'
 import type { TlsTrust } from '../quorum/https-tls.ts'
+import { writeWhole } from '../quorum/local-files.ts'
 import { type HolderStatus, holderStatus } from '../quorum/local-status.ts'
 import { type OpenFolder, type Request, type Values, withFolder } from './holder-options.ts'
 import { count, type Io, UsageError } from './io.ts'
@@ -43,6 +44,25 @@ export async function statusVerb(request: Request, io: Io): Promise<void> {
   io.out(request.values.json ? `${JSON.stringify(status)}\n` : statusText(status))
 }
 
+/** Goes on with a vault's log that was rolled back and accepted (QUORUM-36). */
+export async function acceptVerb(request: Request, io: Io): Promise<void> {
+  const { values } = request
+  const statement = readFileSync(needed(values.statement, '--statement'), 'utf8')
+  const actor = needed(values.actor, '--actor')
+  const out = needed(values.out, '--out')
+  const { from, to } = await withFolder(request, async (open) => {
+    using holder = await openServed(open)
+    const done = await holder.accept({ statement, actor })
+    writeWhole(out, utf8(done.statement) as Uint8Array)
+    return done
+  })
+  io.out(
+    values.json
+      ? `${JSON.stringify({ accepted: true, from, to, statement: out })}\n`
+      : `the log goes on from ${count(to)} entries, where ${count(from)} were seen; signed in ${out}\n`,
+  )
+}
+
 /** Opens the holder with all shares of its folder. */
 async function openServed({ folder, store, anchor }: OpenFolder): Promise<QuorumHolder> {
   const shares = folder.shares()
@@ -68,6 +88,9 @@ function statusText(status: HolderStatus): string {
     `answers     ${count(answers)} in the last counted hour, of at most ${count(budgets.allPerHour)}`,
     `template    at most ${count(budgets.recordPerHour)} an hour, ${count(budgets.recordTotal)} in all`,
     `log         ${count(seen)} entries seen`,
+    ...status.accepted.map(
+      ({ from, to, actor, at }) => `accepted    from ${count(from)} to ${count(to)} by ${actor} at ${at}`,
+    ),
     `commits     ${count(sequence)}, ${anchored === undefined ? 'none' : count(anchored)} anchored`,
     `serves      from epoch ${status.leastEpoch} on${status.floors
       .map(({ epoch, refresh }) => `, of epoch ${epoch} from refresh ${refresh} on`)

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { certificateVerb, initVerb } from './holder-init.ts'
 import type { Request } from './holder-options.ts'
 import { refreshVerb } from './holder-refresh.ts'
-import { serveVerb, statusVerb } from './holder-serve.ts'
+import { acceptVerb, serveVerb, statusVerb } from './holder-serve.ts'
 import { exitCode, type Io, runCommand, UsageError } from './io.ts'
 
 const usage = `
@@ -19,6 +19,8 @@ Verbs
   certificate          a key and a self-signed certificate for TLS; prints the pin that the other ends are given
   serve                answer over HTTPS until SIGTERM; one line of JSON for each question
   status               shares, counts, budgets, the log as it was seen last
+  accept               break-glass: go on with a log of the vault that was rolled back and accepted there; what was
+                       revoked stays revoked
   refresh begin        write this holder's opening, for all the others
   refresh deal FILE…   from all openings, a package for each other holder; each is as secret as a share
   refresh apply FILE…  from the packages of all others, the new share; serve it together with the old one
@@ -38,7 +40,7 @@ certificate
   --days N                 (3650)
   --into DIR               gets tls.key and tls.crt
 
-serve, status, refresh
+serve, status, accept, refresh
   --folder DIR             the holder's folder
   --store DIR              its LMDB store (store, in the folder)
   --anchor FILE            its anchor (anchor, in the folder; better on another disk, and in no backup of the folder)
@@ -46,8 +48,10 @@ serve, status, refresh
   --tls-key FILE  --tls-cert FILE   serve; PEM
   --client-pin HEX         whom it answers, by the pin of a certificate; may be repeated
   --client-ca FILE         or by an authority
-  --out PATH               refresh begin: a file; refresh deal: a folder
+  --out PATH               refresh begin, accept: a file; refresh deal: a folder
   --epoch E  --refresh R   refresh retire
+  --statement FILE         accept: what guise anchor accept left beside the anchor, or the statement in it
+  --actor NAME             accept: who of the holder's people answers for it, a pseudonym
 
 Secret, exactly one; a passphrase ends at the first line break
   --passphrase-file FILE   --passphrase-fd N
@@ -85,6 +89,8 @@ const OPTIONS = {
   'client-ca': text,
   out: text,
   refresh: text,
+  statement: text,
+  actor: text,
   'passphrase-file': texts,
   'passphrase-fd': texts,
   'key-file': texts,
@@ -98,6 +104,7 @@ const VERBS: ReadonlyMap<string, (request: Request, io: Io) => Promise<void>> = 
   ['certificate', certificateVerb],
   ['serve', serveVerb],
   ['status', statusVerb],
+  ['accept', acceptVerb],
   ['refresh', refreshVerb],
 ])
 

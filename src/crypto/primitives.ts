@@ -55,6 +55,7 @@ export class Primitives {
       const task = (): void => selfTest(this, seed, digest)
       this.#scratch.measureStack(task, MAX_STACK_BYTES, STACK_MARGIN_BYTES)
     }
+    this.#scratch.measureStack(() => verifyTest(this), MAX_STACK_BYTES, STACK_MARGIN_BYTES)
   }
 
   /** The part of the memory beside the scratch region that every call wipes: libsodium's C stack. */
@@ -291,6 +292,16 @@ export class Primitives {
     )
   }
 
+  /** True for a signature that libsodium takes: all of them are valid under `verifyEd25519Strict`, which takes a few more. */
+  takes(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
+    const inputs = [signature, message, publicKey] as const
+    return (
+      this.#scratch.run(inputs, 0, 1, (raw, [signatureAt, messageAt, keyAt]) =>
+        raw._crypto_sign_verify_detached(signatureAt, messageAt, message.length, 0, keyAt),
+      ) !== undefined
+    )
+  }
+
   #run<const Inputs extends readonly Input[]>(
     inputs: Inputs,
     spareBytes: number,
@@ -375,4 +386,15 @@ function selfTest(sodium: Primitives, seed: number, expected: string): void {
   const opens = plaintext !== undefined && equalBytes(plaintext, pattern(1000))
   if (expanded && opens && forged === undefined && digest === expected) return
   throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'libsodium computes wrongly')
+}
+
+function verifyTest(sodium: Primitives): void {
+  const seed = new Uint8Array(KEY_BYTES).fill(1)
+  const key = sodium.publicKey(seed)
+  const signature = sodium.sign(seed, seed)
+  const isTaken = sodium.takes(signature, seed, key)
+  signature[7] = (signature[7] as number) ^ 1
+  if (!isTaken || sodium.takes(signature, seed, key)) {
+    throw new CryptoError('ERR_CRYPTO_UNAVAILABLE', 'libsodium verifies wrongly')
+  }
 }

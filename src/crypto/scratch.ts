@@ -59,6 +59,13 @@ export interface RawSodium {
     nonce: number,
     key: number,
   ) => number
+  readonly _crypto_sign_verify_detached: (
+    signature: number,
+    message: number,
+    messageLow: number,
+    messageHigh: number,
+    publicKey: number,
+  ) => number
   _crypto_sign_seed_keypair(publicKey: number, secretKey: number, seed: number): number
   _crypto_sign_detached(
     signature: number,

@@ -26,6 +26,7 @@ const FUNCTIONS = [
   '_crypto_aead_xchacha20poly1305_ietf_decrypt',
   '_crypto_sign_seed_keypair',
   '_crypto_sign_detached',
+  '_crypto_sign_verify_detached',
   '_crypto_xof_turboshake128',
 ] as const satisfies readonly (keyof RawSodium)[]
 
@@ -46,10 +47,16 @@ export function primitives(): Primitives {
   return starter.primitives()
 }
 
+/** The started engine, if there is one. */
+export function startedPrimitives(): Primitives | undefined {
+  return starter.started()
+}
+
 /** Starts one source at most once, and again after a failure. */
 export interface SodiumStarter {
   ready(): Promise<void>
   primitives(): Primitives
+  started(): Primitives | undefined
 }
 
 /** `timeoutMs` bounds the wait: `ready` never settles in runtimes that forbid WebAssembly. */
@@ -71,6 +78,7 @@ export function createStarter(source: SodiumSource, timeoutMs: number): SodiumSt
       )
       return starting
     },
+    started: () => started,
     primitives(): Primitives {
       if (started !== undefined) return started
       throw new CryptoError('ERR_CRYPTO_NOT_READY', 'await cryptoReady() first')

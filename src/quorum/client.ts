@@ -7,10 +7,11 @@ import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { checkBytes, checkFunction, checkInteger, checkObject } from '../base/check.ts'
 import type { CallOptions } from '../base/errors.ts'
-import { KeyedMutex } from '../base/mutex.ts'
+import { soon } from '../base/soon.ts'
 import { randomBytes } from '../crypto/random.ts'
+import { giveTable } from '../crypto/ristretto.ts'
 import { verifyEd25519 } from '../crypto/sign.ts'
-import { type Collected, collect } from './collect.ts'
+import { type Collected, type Course, collect, untilAborted } from './collect.ts'
 import { QuorumError, type QuorumFault, rejectInput } from './errors.ts'
 import { combinePartials, quorumInput, type VerifiedPartial, verifyPartial } from './evaluate.ts'
 import type { QuorumPeer } from './holder.ts'
@@ -28,11 +29,12 @@ import {
   type Refusal,
   signedBytes,
 } from './messages.ts'
+import { everybody, Paces } from './paces.ts'
 
 const DEFAULT_TIMEOUT_MS = 5000
 const MOST_KEYS = 4
-/** A try may start from another checkpoint than the holder has seen, for others ask it too; the next starts where it said. */
-const TRIES = 4
+/** A try may start from another checkpoint than the holder has seen, for others ask it too, or overtake; the next starts where it said. */
+const TRIES = 8
 
 /** One holder as it is pinned. */
 export interface QuorumMember {
@@ -125,10 +127,9 @@ class Asked implements Quorum {
   readonly #key: QuorumKey
   readonly #members: readonly Member[]
   readonly #timeoutMs: number
-  /** One question at a time for each holder: what it has seen is then known when the next is made. */
-  readonly #turns = new KeyedMutex()
-  /** The size of the log that each holder said it has seen. */
+  /** The size of the log that each holder will have seen when it has read what was sent to it. */
   readonly #seen = new Map<number, number>()
+  readonly #paces = new Paces()
 
   constructor(keys: readonly QuorumKey[], members: readonly Member[], logKey: string, timeoutMs: number) {
     this.#keys = keys
@@ -138,6 +139,7 @@ class Asked implements Quorum {
     this.logKey = logKey
     this.#members = members
     this.#timeoutMs = timeoutMs
+    for (const key of keys) for (const { index } of members) giveTable(key.shareKey(index))
   }
 
   async open(
@@ -163,7 +165,11 @@ class Asked implements Quorum {
       if (reply.realm !== realm || reply.epoch !== epoch || reply.refresh !== refresh) return undefined
       return verifyPartial(key, input, reply)
     }
-    const { values, faults } = await this.#ask(question, { need: threshold, make, check }, options)
+    const course = this.#paces.course(this.#members, threshold, this.#timeoutMs)
+    const asking = this.#ask(question, { course, make, check }, options)
+    // While holders are at work.
+    void soon().then(() => input.multiples.prepare())
+    const { values, faults } = await asking
     const output = combinePartials(key, input, values)
     return { output, holders: values.map(({ index }) => index).sort(ascending), faults }
   }
@@ -195,15 +201,31 @@ class Asked implements Quorum {
       return fits ? index : undefined
     }
     const need = holders - threshold + 1
-    const { values, faults } = await this.#ask(question, { need, make, check }, options)
+    const course = everybody(this.#members, need, this.#timeoutMs)
+    const { values, faults } = await this.#ask(question, { course, make, check }, options)
     return { holders: [...values].sort(ascending), faults }
   }
 
-  /** Asks everybody at once until `need` valid replies are there or cannot be had any more. */
+  async #proveSince(
+    index: number,
+    log: ConsistencySource,
+    sizes: readonly [number, number],
+    signal: AbortSignal,
+  ): Promise<readonly Uint8Array[]> {
+    try {
+      return await log.consistency(Math.min(...sizes), Math.max(...sizes), { signal })
+    } catch (error) {
+      // The holder has seen a log that this one does not continue: the next question asks what it has seen.
+      this.#seen.delete(index)
+      throw error
+    }
+  }
+
+  /** Asks until as many valid replies are there as the course needs, or cannot be had any more. */
   async #ask<Value>(
     { receipt, log }: QuorumQuestion,
     work: {
-      readonly need: number
+      readonly course: Course<Member>
       readonly make: Make
       readonly check: (
         reply: Answer | Acknowledgement,
@@ -214,40 +236,28 @@ class Asked implements Quorum {
     },
     options: CallOptions,
   ): Promise<Collected<Value>> {
-    const { need, make, check } = work
+    const { course, make, check } = work
     const { size } = openCheckpoint(receipt.checkpoint, this.logKey)
     const askNow = async (member: Member, signal: AbortSignal): Promise<Value | Refusal | undefined> => {
+      let from = this.#seen.get(member.index) ?? 0
       for (let left = TRIES; ; left--) {
-        const from = this.#seen.get(member.index) ?? 0
-        const consistency = await log.consistency(Math.min(from, size), Math.max(from, size), { signal })
+        this.#seen.set(member.index, Math.max(from, size))
+        const consistency = await this.#proveSince(member.index, log, [from, size], signal)
         const { entry, index: place, hashes: inclusion, checkpoint } = receipt
         const asked = make(member, { entry, place, inclusion, checkpoint, from, consistency })
         const reply = readReply(await untilAborted(member.peer.handle(asked.message, { signal }), signal))
         if (reply === undefined) return undefined
-        if (reply.kind !== 'refusal') {
-          const value = check(reply, member.index, asked.id, member.publicKey)
-          if (value !== undefined) this.#seen.set(member.index, reply.seen)
-          return value
-        }
+        if (reply.kind !== 'refusal') return check(reply, member.index, asked.id, member.publicKey)
         if (reply.code !== 'ERR_QUORUM_SEEN' || left <= 1) return reply
-        this.#seen.set(member.index, reply.seen)
+        from = reply.seen
       }
     }
     const askOne = (member: Member, signal: AbortSignal): Promise<Value | Refusal | undefined> =>
-      this.#turns.run(`${member.index}`, () => askNow(member, signal), signal)
-    const collected = await collect(this.#members, need, askOne, this.#timeoutMs, options.signal)
-    if (collected.values.length >= need) return collected
+      this.#paces.measure(member.index, signal, () => askNow(member, signal))
+    const collected = await collect(course, askOne, options.signal)
+    if (collected.values.length >= course.need) return collected
     throw notEnough(collected.faults, this.#key)
   }
-}
-
-/** A peer that does not heed the signal keeps nobody waiting behind it. */
-function untilAborted<Result>(task: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', stop, { once: true })
-    task.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
 }
 
 function readReply(bytes: Uint8Array): Answer | Acknowledgement | Refusal | undefined {

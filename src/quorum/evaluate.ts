@@ -3,13 +3,15 @@
 import type { Realm } from '../base/brand.ts'
 import { utf8 } from '../base/bytes.ts'
 import { encodeCbor } from '../base/cbor.ts'
+import { soon } from '../base/soon.ts'
 import { lagrange } from '../crypto/frost.ts'
 import {
   type Element,
   finalize,
   hashToElement,
+  Multiples,
   multiplyBlinded,
-  prove,
+  proofSteps,
   readElement,
   sumOfProducts,
   verifyProof,
@@ -35,6 +37,8 @@ export interface QuorumPlace {
 export interface QuorumInput {
   readonly bytes: Uint8Array
   readonly element: Element
+  /** For whoever verifies parts. */
+  readonly multiples: Multiples
 }
 
 /** One holder's part of an output. */
@@ -54,17 +58,35 @@ export interface VerifiedPartial {
 
 export function quorumInput({ realm, record, generation, epoch }: QuorumPlace): QuorumInput {
   const bytes = encodeCbor([FORMAT, KIND, realm, record, generation, epoch])
-  return { bytes, element: hashToElement(bytes, CONTEXT) }
+  const element = hashToElement(bytes, CONTEXT)
+  return { bytes, element, multiples: new Multiples(element) }
 }
 
 /** A holder's part. Every multiplication by the share is blinded (QUORUM-6). */
-export function evaluateShare(share: QuorumShare, { element }: QuorumInput): Partial {
+export function evaluateShare(share: QuorumShare, input: QuorumInput): Partial {
+  const steps = evaluationSteps(share, input)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** As `evaluateShare`; flushes and sockets that are ready go first, again and again. */
+export async function evaluateSoon(share: QuorumShare, input: QuorumInput): Promise<Partial> {
+  const steps = evaluationSteps(share, input)
+  for (;;) {
+    await soon()
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+function* evaluationSteps(share: QuorumShare, { element }: QuorumInput): Generator<void, Partial> {
   const { key, index } = share
-  return share.use((scalar) => {
-    const evaluated = multiplyBlinded(element, scalar)
-    const statement = { key: key.shareKey(index), element, evaluated }
-    return { index, evaluated: evaluated.toBytes(), proof: prove(scalar, statement, CONTEXT) }
-  })
+  const evaluated = share.use((scalar) => multiplyBlinded(element, scalar))
+  const statement = { key: key.shareKey(index), element, evaluated }
+  const proof = yield* share.use((scalar) => proofSteps(scalar, statement, CONTEXT))
+  return { index, evaluated: evaluated.toBytes(), proof }
 }
 
 /** The part, or `undefined` when its proof does not hold under the share key of its index (QUORUM-7). */
@@ -77,7 +99,7 @@ export function verifyPartial(
   const element = readElement(evaluated)
   if (element === undefined) return undefined
   const statement = { key: key.shareKey(index), element: input.element, evaluated: element }
-  return verifyProof(statement, proof, CONTEXT) ? { index, element } : undefined
+  return verifyProof(statement, proof, CONTEXT, input.multiples) ? { index, element } : undefined
 }
 
 /** The output of exactly t verified parts of different holders: 64 bytes, off-heap, wiped by the caller. */

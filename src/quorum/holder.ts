@@ -1,19 +1,21 @@
 /** A share holder: what it answers, and what must be so before it does (SPEC §13.4, §13.5). @module */
 
 import type { Anchor } from '../audit/anchor.ts'
-import { openCheckpoint } from '../audit/checkpoint.ts'
-import { KEY_TYPE, parseVerifierKey } from '../audit/note.ts'
 import type { TreeHead } from '../audit/proof.ts'
 import type { Realm } from '../base/brand.ts'
-import { equalBytes } from '../base/bytes.ts'
 import { checkBytes, checkInteger, checkObject, checkText } from '../base/check.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
-import { checkRealm } from '../base/identifier.ts'
-import { KeyedMutex } from '../base/mutex.ts'
+import { Turns } from '../base/turns.ts'
 import type { Store } from '../store/store.ts'
+import { MAX_ACTOR_BYTES, readStatement, requireNew } from './acceptance.ts'
+import type { QuorumBudgets } from './budgets.ts'
+import { untilAborted } from './collect.ts'
+import { type CountRules, countAnswer, Draft } from './draft.ts'
 import { QuorumError, rejectInput } from './errors.ts'
-import { evaluateShare, quorumInput } from './evaluate.ts'
+import { evaluateSoon, quorumInput } from './evaluate.ts'
+import { raiseEpoch, raiseRefresh, requireServed, stale } from './floors.ts'
+import { checkBudgets, checkLogKey, checkPinned, checkShares, requireOneTree } from './holder-check.ts'
 import { checkEpoch, MAX_EPOCH } from './key.ts'
 import {
   decodeQuestion,
@@ -29,24 +31,13 @@ import {
   type Revocation,
 } from './messages.ts'
 import { checkEnding, checkOpening, checkReceipt } from './receipt.ts'
-import type { Floor, HeadRow, RecordRow } from './rows.ts'
-import { QuorumShare } from './share.ts'
+import type { HeadRow } from './rows.ts'
+import type { QuorumShare } from './share.ts'
 import { HolderState } from './state.ts'
 
-const HOUR_MS = 3_600_000
 const DEFAULT_WINDOW_MS = 300_000
-const MOST_EPOCHS = 2
-const MOST_REFRESHES = 2
-
-/** How many answers a holder gives (QUORUM-11). There is no default: it decides how much an insider may open. */
-export interface QuorumBudgets {
-  /** Of one generation in an hour. */
-  readonly recordPerHour: number
-  /** Of one generation in its life. */
-  readonly recordTotal: number
-  /** Of the holder in an hour. */
-  readonly allPerHour: number
-}
+/** Of questions in one commit. */
+const MOST_TOGETHER = 64
 
 export interface QuorumHolderOptions extends CallOptions {
   /** At most two epochs, of each two refreshes; copied. */
@@ -88,8 +79,28 @@ export interface QuorumHolder extends QuorumPeer, Disposable {
    * it resolves.
    */
   retire(floor: { readonly epoch: number; readonly refresh?: number }, options?: CallOptions): Promise<void>
+  /**
+   * Goes on with a vault's log that was rolled back and accepted (QUORUM-36): `statement` is what `acceptAnchor` left. The holder's own people decide
+   * that; `actor`, 1 to 64 bytes, says who. Counts and revocations stay. Resolves, when it is durable and anchored, with what was seen
+   * before, what is seen now, and a note of it that the holder signed. Throws `ERR_QUORUM_INPUT` for a statement that the log's key did not sign,
+   * or that was accepted before, and when there is nothing to accept.
+   */
+  accept(accepted: HolderAcceptance, options?: CallOptions): Promise<HolderAccepted>
   /** Wipes shares and keys; whatever is asked from then on is refused. The store stays the caller's. */
   close(): void
+}
+
+/** What a holder is to accept, and on whose word. */
+export interface HolderAcceptance {
+  readonly statement: string
+  readonly actor: string
+}
+
+/** Sizes of the vault's log before and after, and the holder's signed note. */
+export interface HolderAccepted {
+  readonly from: number
+  readonly to: number
+  readonly statement: string
 }
 
 /**
@@ -136,23 +147,28 @@ export async function openHolder(options: QuorumHolderOptions, clock: Clock): Pr
   }
 }
 
-interface HolderParts {
+/** A question and what became of it. */
+interface Waiting {
+  readonly question: Request | Revocation
+  reply: Uint8Array | undefined
+  error: unknown
+}
+
+interface HolderParts extends CountRules {
   readonly realm: Realm
   readonly index: number
   readonly shares: readonly QuorumShare[]
   readonly state: HolderState
-  readonly clock: Clock
   readonly logKey: string
   readonly pinned: TreeHead | undefined
-  readonly budgets: QuorumBudgets
-  readonly windowMs: number
 }
 
 class Holder implements QuorumHolder {
   readonly index: number
   readonly verifierKey: string
   readonly #parts: HolderParts
-  readonly #turns = new KeyedMutex()
+  readonly #turns = new Turns()
+  readonly #waiting: Waiting[] = []
   #closed = false
 
   constructor(parts: HolderParts) {
@@ -170,9 +186,7 @@ class Holder implements QuorumHolder {
       if (question.realm !== this.#parts.realm || question.index !== this.index) {
         throw new QuorumError('ERR_QUORUM_FORMAT', 'the question is for another holder')
       }
-      const task = (): Promise<Uint8Array> =>
-        question.kind === 'request' ? this.#answer(question, options) : this.#acknowledge(question, options)
-      return await this.#inTurn(task, options)
+      return await this.#decideTogether(question, options.signal)
     } catch (error) {
       options.signal?.throwIfAborted()
       const { realm } = this.#parts
@@ -187,14 +201,32 @@ class Holder implements QuorumHolder {
     checkObject(floor, 'floor', rejectInput)
     const epoch = checkEpoch(floor.epoch, rejectInput)
     const refresh = checkInteger(floor.refresh ?? 0, 'refresh', [0, MAX_EPOCH], rejectInput)
-    await this.#inTurn(async () => {
+    options.signal?.throwIfAborted()
+    await this.#turns.run(async () => {
+      options.signal?.throwIfAborted()
       const { state } = this.#parts
+      await this.#ready(options)
       const next =
         floor.refresh === undefined
           ? raiseEpoch(state.head, epoch)
           : raiseRefresh(state.head, { epoch, refresh })
-      await state.keep(next, undefined, options)
-    }, options)
+      await state.keep(next, [], options)
+    })
+  }
+
+  async accept({ statement, actor }: HolderAcceptance, options: CallOptions = {}): Promise<HolderAccepted> {
+    const { state, logKey, clock, pinned } = this.#parts
+    checkText(actor, 'actor', { maxBytes: MAX_ACTOR_BYTES }, rejectInput)
+    const accepted = readStatement(statement, logKey)
+    return await this.#turns.run(async () => {
+      options.signal?.throwIfAborted()
+      await this.#ready(options)
+      if (pinned !== undefined)
+        throw rejectInput('the pinned checkpoint may be of the log that is gone: open without it')
+      requireNew(accepted, state.head, state.acceptances)
+      const { row, statement: said } = await state.accept(accepted, { actor, timeMs: clock.nowMs() }, options)
+      return { from: row.from.size, to: row.to.size, statement: said }
+    })
   }
 
   close(): void {
@@ -207,57 +239,122 @@ class Holder implements QuorumHolder {
     this.close()
   }
 
-  #inTurn<Result>(task: () => Promise<Result>, options: CallOptions): Promise<Result> {
-    return this.#turns.run(
-      'state',
-      async () => {
-        if (this.#closed) throw new QuorumError('ERR_QUORUM_UNAVAILABLE', 'the holder is closed')
-        await this.#parts.state.settle(options)
-        return await task()
-      },
-      options.signal,
-    )
+  async #ready(options: CallOptions): Promise<void> {
+    if (this.#closed) throw new QuorumError('ERR_QUORUM_UNAVAILABLE', 'the holder is closed')
+    await this.#parts.state.settle(options)
   }
 
-  async #answer(request: Request, options: CallOptions): Promise<Uint8Array> {
-    const { realm, state, logKey } = this.#parts
+  /** Questions that wait together are decided one after the other and kept in one commit. */
+  async #decideTogether(
+    question: Request | Revocation,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    signal?.throwIfAborted()
+    const waiting: Waiting = { question, reply: undefined, error: undefined }
+    this.#waiting.push(waiting)
+    const decided = this.#turns.share(() => this.#decideWaiting())
+    await untilAborted(decided, signal).finally(() => {
+      const at = this.#waiting.indexOf(waiting)
+      if (at >= 0) this.#waiting.splice(at, 1)
+    })
+    if (waiting.reply === undefined) throw waiting.error
+    return waiting.reply
+  }
+
+  async #decideWaiting(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, MOST_TOGETHER)
+      try {
+        await this.#decideGroup(group)
+      } catch (error) {
+        for (const waiting of group) waiting.error ??= error
+      }
+    }
+  }
+
+  /** Nothing leaves before all of it is durable and anchored; what it takes to answer is computed meanwhile. */
+  async #decideGroup(group: readonly Waiting[]): Promise<void> {
+    const { state } = this.#parts
+    await this.#ready({})
+    const draft = new Draft(state)
+    const answers = this.#decideInOrder(group, draft)
+    const kept = draft.rows.length === 0 ? Promise.resolve() : state.keep(draft.head, draft.rows, {})
+    // Heard below; until then a failure is nobody's.
+    kept.catch(() => undefined)
+    const replies: (Uint8Array | undefined)[] = []
+    for (const [i, answer] of answers.entries()) {
+      try {
+        replies.push(await answer?.())
+      } catch (error) {
+        replies.push(undefined)
+        ;(group[i] as Waiting).error = error
+      }
+    }
+    await kept
+    for (const [i, waiting] of group.entries()) waiting.reply = replies[i]
+  }
+
+  /** Who began from a later checkpoint than another of the group is decided after it. */
+  #decideInOrder(
+    group: readonly Waiting[],
+    draft: Draft,
+  ): readonly ((() => Promise<Uint8Array>) | undefined)[] {
+    const answers = group.map((): (() => Promise<Uint8Array>) | undefined => undefined)
+    for (let left = new Set(group.keys()), before = -1; left.size !== before; ) {
+      before = left.size
+      for (const i of left) {
+        const waiting = group[i] as Waiting
+        const { question } = waiting
+        try {
+          answers[i] =
+            question.kind === 'request' ? this.#answer(question, draft) : this.#acknowledge(question, draft)
+        } catch (error) {
+          waiting.error = error
+          if (error instanceof QuorumError && error.code === 'ERR_QUORUM_SEEN') continue
+        }
+        left.delete(i)
+      }
+    }
+    return answers
+  }
+
+  #answer(request: Request, draft: Draft): () => Promise<Uint8Array> {
+    const { realm, logKey } = this.#parts
     const { epoch, refresh, record, generation, id, receipt } = request
     const share = this.#shareOf(epoch, refresh)
-    const { entry, head: seen } = checkReceipt(receipt, logKey, this.#seen())
+    const { entry, head: seen } = checkReceipt(receipt, logKey, this.#seen(draft.head))
     checkOpening(entry, request)
-    const row = state.row(record, generation)
-    const counted = this.#count(row, receipt.place, entry.timeMs)
-    await state.keep(
-      { ...state.head, ...counted.head, size: seen.size, root: seen.root },
-      counted.row,
-      options,
-    )
-    const part = evaluateShare(share, quorumInput({ realm, record, generation, epoch }))
-    return encodeAnswer({ realm, id, epoch, refresh, seen: seen.size, ...part })
+    const row = draft.row(record, generation)
+    const asked = { place: receipt.place, timeMs: entry.timeMs, seen }
+    countAnswer(draft, row, asked, this.#parts)
+    // A holder that is closed meanwhile ends what it has begun.
+    const own = share.copy()
+    return async () => {
+      using kept = own
+      const part = await evaluateSoon(kept, quorumInput({ realm, record, generation, epoch }))
+      return encodeAnswer({ realm, id, epoch, refresh, seen: seen.size, ...part })
+    }
   }
 
-  async #acknowledge(revocation: Revocation, options: CallOptions): Promise<Uint8Array> {
+  #acknowledge(revocation: Revocation, draft: Draft): () => Promise<Uint8Array> {
     const { state, logKey } = this.#parts
     const { realm, record, generation, id, receipt } = revocation
-    const { entry, head: seen } = checkReceipt(receipt, logKey, this.#seen())
+    const { entry, head: seen } = checkReceipt(receipt, logKey, this.#seen(draft.head))
     checkEnding(entry, revocation)
-    const row = state.row(record, generation)
+    const row = draft.row(record, generation)
     // What is remembered already is durable and anchored: that is settled before every turn.
-    if (!row.revoked || seen.size > state.head.size) {
-      await state.keep(
-        { ...state.head, size: seen.size, root: seen.root },
-        { ...row, revoked: true },
-        options,
-      )
+    if (!row.revoked || seen.size > draft.head.size)
+      draft.keep({ ...draft.head, size: seen.size, root: seen.root }, { ...row, revoked: true })
+    return async () => {
+      const said = encodeSaid({ realm, record, generation, index: this.index, id, seen: seen.size })
+      return encodeAcknowledgement(said.said, await state.sign(said.signed))
     }
-    const { said, signed } = encodeSaid({ realm, record, generation, index: this.index, id, seen: seen.size })
-    return encodeAcknowledgement(said, await state.sign(signed))
   }
 
   /** The newer one of what is remembered and what was pinned. */
-  #seen(): TreeHead {
-    const { pinned, state } = this.#parts
-    return pinned !== undefined && pinned.size > state.head.size ? pinned : state.head
+  #seen(head: HeadRow = this.#parts.state.head): TreeHead {
+    const { pinned } = this.#parts
+    return pinned !== undefined && pinned.size > head.size ? pinned : head
   }
 
   #shareOf(epoch: number, refresh: number): QuorumShare {
@@ -270,118 +367,6 @@ class Holder implements QuorumHolder {
     if (share === undefined) throw stale('the holder has no share of this refresh')
     return share
   }
-
-  /** The row and the head with this answer in them; throws what stands against it. */
-  #count(
-    row: RecordRow,
-    place: number,
-    timeMs: number,
-  ): { readonly row: RecordRow; readonly head: Pick<HeadRow, 'hour' | 'count'> } {
-    const { state, budgets, clock, windowMs } = this.#parts
-    const nowMs = clock.nowMs()
-    if (row.revoked) throw new QuorumError('ERR_QUORUM_REVOKED', 'the generation is revoked')
-    if (Math.abs(nowMs - timeMs) > windowMs) throw stale('the request was logged at another time')
-    if (place < row.next)
-      throw new QuorumError('ERR_QUORUM_REPLAY', 'the log entry was answered, or a later one')
-    const hour = Math.floor(nowMs / HOUR_MS)
-    const own = inHour(row, hour)
-    const all = inHour(state.head, hour)
-    const spent =
-      own.count >= budgets.recordPerHour ||
-      row.total >= budgets.recordTotal ||
-      all.count >= budgets.allPerHour
-    if (spent) throw new QuorumError('ERR_QUORUM_BUDGET', 'the budget is spent')
-    return {
-      row: { ...row, hour: own.hour, count: own.count + 1, total: row.total + 1, next: place + 1 },
-      head: { hour: all.hour, count: all.count + 1 },
-    }
-  }
-}
-
-/** Hour and count as they are now; a clock that goes back opens no new hour. */
-function inHour(
-  { hour, count }: { readonly hour: number; readonly count: number },
-  now: number,
-): { readonly hour: number; readonly count: number } {
-  return now > hour ? { hour: now, count: 0 } : { hour, count }
-}
-
-function requireServed({ leastEpoch, floors }: HeadRow, epoch: number, refresh: number): void {
-  if (epoch < leastEpoch) throw new QuorumError('ERR_QUORUM_EPOCH', 'the epoch was retired')
-  const floor = floors.find((one) => one.epoch === epoch)
-  if (floor !== undefined && refresh < floor.refresh) throw stale('the share was retired')
-}
-
-function raiseEpoch(head: HeadRow, epoch: number): HeadRow {
-  if (epoch <= head.leastEpoch) return head
-  return { ...head, leastEpoch: epoch, floors: head.floors.filter((floor) => floor.epoch >= epoch) }
-}
-
-function raiseRefresh(head: HeadRow, { epoch, refresh }: Floor): HeadRow {
-  const others = head.floors.filter((floor) => floor.epoch !== epoch)
-  const before = head.floors.find((floor) => floor.epoch === epoch)?.refresh ?? 0
-  if (epoch < head.leastEpoch) return head
-  if (others.length === MOST_EPOCHS) throw rejectInput('retire an epoch before the shares of a third one')
-  return { ...head, floors: [...others, { epoch, refresh: Math.max(refresh, before) }] }
-}
-
-function checkShares(given: readonly QuorumShare[]): {
-  readonly shares: readonly QuorumShare[]
-  readonly realm: Realm
-  readonly index: number
-} {
-  const first: unknown = Array.isArray(given) ? given[0] : undefined
-  if (!(first instanceof QuorumShare)) throw rejectInput('shares must be a list of shares')
-  const refreshes = new Map<number, Set<number>>()
-  for (const share of given) {
-    if (!(share instanceof QuorumShare)) throw rejectInput('shares must be a list of shares')
-    const { epoch, refresh, realm } = share.key
-    if (realm !== first.key.realm || share.index !== first.index)
-      throw rejectInput('shares must be of one holder')
-    const known = refreshes.get(epoch) ?? new Set()
-    if (known.has(refresh)) throw rejectInput('two shares are of one epoch and refresh')
-    refreshes.set(epoch, known.add(refresh))
-    if (known.size > MOST_REFRESHES) throw rejectInput('of one epoch at most two refreshes are served')
-  }
-  if (refreshes.size > MOST_EPOCHS) throw rejectInput('at most two epochs are served')
-  return { shares: given, realm: checkRealm(first.key.realm, rejectInput), index: first.index }
-}
-
-function checkBudgets(budgets: QuorumBudgets): QuorumBudgets {
-  checkObject(budgets, 'budgets', rejectInput)
-  const bound = (value: number, name: string): number =>
-    checkInteger(value, name, [1, 1_000_000_000], rejectInput)
-  return {
-    recordPerHour: bound(budgets.recordPerHour, 'recordPerHour'),
-    recordTotal: bound(budgets.recordTotal, 'recordTotal'),
-    allPerHour: bound(budgets.allPerHour, 'allPerHour'),
-  }
-}
-
-function checkLogKey(text: string): string {
-  checkText(text, 'logKey', { maxBytes: 512 }, rejectInput)
-  parseVerifierKey(text, KEY_TYPE.log)
-  return text
-}
-
-function checkPinned(text: string, logKey: string): TreeHead {
-  checkText(text, 'checkpoint', { maxBytes: MAX_MESSAGE_BYTES }, rejectInput)
-  try {
-    const { size, root } = openCheckpoint(text, logKey)
-    return { size, root }
-  } catch (cause) {
-    throw new QuorumError('ERR_QUORUM_INPUT', 'the checkpoint is none of the log', { cause })
-  }
-}
-
-function requireOneTree(pinned: TreeHead, { size, root }: TreeHead): void {
-  if (pinned.size === size && size > 0 && !equalBytes(pinned.root, root)) {
-    throw rejectInput('the checkpoint is of another tree than the one that was seen')
-  }
-}
-
-function stale(why: string): QuorumError {
-  return new QuorumError('ERR_QUORUM_STALE', why)
 }
 
 /** What is no reason of a quorum is a holder that does not work. */

@@ -33,6 +33,13 @@ export interface HolderStatus extends HolderSettings {
   readonly answers: number
   /** Size of the vault's log as the holder saw it last. */
   readonly seen: number
+  /** Rollbacks of the vault's log that were accepted, the oldest first. */
+  readonly accepted: readonly {
+    readonly from: number
+    readonly to: number
+    readonly actor: string
+    readonly at: string
+  }[]
   readonly sequence: number
   /** What the anchor keeps; `undefined` when it keeps nothing. */
   readonly anchored: number | undefined
@@ -78,6 +85,12 @@ async function look(folder: HolderFolder, store: Store, anchor: Anchor): Promise
       hour,
       answers: count,
       seen: size,
+      accepted: state.acceptances.map(({ from, to, actor, timeMs }) => ({
+        from: from.size,
+        to: to.size,
+        actor,
+        at: new Date(timeMs).toISOString(),
+      })),
       sequence,
       anchored,
       leastEpoch,

@@ -47,7 +47,7 @@ export interface HeadRow {
   readonly root: Uint8Array
   readonly hour: number
   readonly count: number
-  /** How many record rows there are. */
+  /** How many record rows and acceptances there are. */
   readonly rows: number
   readonly leastEpoch: number
   readonly floors: readonly Floor[]
@@ -96,7 +96,7 @@ export function openRecord(
   }
 }
 
-/** `sum`: of the tags of all record rows. */
+/** `sum`: of the tags of all record rows and acceptances. */
 export function sealHead(name: HolderName, row: HeadRow, sum: Uint8Array, key: Uint8Array): SealedRow {
   const { sequence, size, root, hour, count, rows, leastEpoch, floors } = row
   const pairs = floors.map(({ epoch, refresh }) => [epoch, refresh])
@@ -169,12 +169,12 @@ function numberOf(tag: Uint8Array): bigint {
   return value
 }
 
-function split(bytes: Uint8Array): { readonly body: Uint8Array; readonly tag: Uint8Array } {
+export function split(bytes: Uint8Array): { readonly body: Uint8Array; readonly tag: Uint8Array } {
   if (bytes.length < MAC_BYTES) throw malformed('the row is too short')
   const end = bytes.length - MAC_BYTES
   return { body: bytes.subarray(0, end), tag: bytes.subarray(end) }
 }
 
-function requireName(name: HolderName, realm: string, index: number): void {
+export function requireName(name: HolderName, realm: string, index: number): void {
   if (realm !== name.realm || index !== name.index) throw malformed('the row is of another holder')
 }

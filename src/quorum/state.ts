@@ -3,7 +3,7 @@
 import type { Anchor } from '../audit/anchor.ts'
 import { type LocalLogSigner, logSigner, openCheckpoint, signCheckpoint } from '../audit/checkpoint.ts'
 import { HASH_BYTES } from '../audit/tree.ts'
-import { concatBytes, equalBytes, fixedLabel, toHex, wipe } from '../base/bytes.ts'
+import { concatBytes, equalBytes, fixedLabel, toHex, utf8, wipe } from '../base/bytes.ts'
 import { encodeCbor } from '../base/cbor.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { realmPrefix } from '../base/identifier.ts'
@@ -11,6 +11,15 @@ import { Secret } from '../base/secret.ts'
 import { hkdf } from '../crypto/kdf.ts'
 import { cryptoReady } from '../crypto/sodium.ts'
 import type { Store, StoredRow, StoreStep } from '../store/store.ts'
+import {
+  type AcceptanceRow,
+  type AcceptedLog,
+  acceptanceKey,
+  acceptanceText,
+  noteOf,
+  openAcceptance,
+  sealAcceptance,
+} from './acceptance.ts'
 import { QuorumError, rejectInput } from './errors.ts'
 import {
   type HeadRow,
@@ -27,6 +36,8 @@ import {
 const KEY_BYTES = 32
 /** The least key of a generation's row is a prefix followed by this many bytes. */
 const NAME_BYTES = 36
+/** The key of an acceptance is a prefix followed by its number. */
+const NUMBER_BYTES = 4
 
 export interface StateParts {
   readonly name: HolderName
@@ -64,6 +75,7 @@ export class HolderState {
   readonly #key: Secret
   readonly #signer: LocalLogSigner
   readonly #rows = new Map<string, Kept>()
+  #acceptances: readonly AcceptanceRow[] = []
   #sum = new TagSum()
   #head: HeadRow = EMPTY
   #headTag: Uint8Array = EMPTY.root
@@ -108,6 +120,11 @@ export class HolderState {
     return { generations: rows.length, revoked: rows.filter(({ row }) => row.revoked).length }
   }
 
+  /** Rollbacks of the vault's log that were accepted, the oldest first. */
+  get acceptances(): readonly AcceptanceRow[] {
+    return this.#acceptances
+  }
+
   /** The holder's verifier key, as text. */
   get verifierKey(): string {
     return this.#signer.verifierKey
@@ -124,44 +141,66 @@ export class HolderState {
     if (this.#head.sequence > this.#anchored) await this.#advance(options)
   }
 
-  /** Keeps a row, if one is given, and a head; durable and anchored when it resolves. */
+  /** Keeps rows, each of another generation, and a head; durable and anchored when it resolves. */
   async keep(
     head: Omit<HeadRow, 'sequence' | 'rows'>,
-    row: RecordRow | undefined,
+    rows: readonly RecordRow[],
     options: CallOptions,
+    acceptance?: AcceptanceRow,
   ): Promise<void> {
     const sum = this.#sum.clone()
     const steps: StoreStep[] = []
     let added = 0
-    let sealed: { readonly bytes: Uint8Array; readonly tag: Uint8Array } | undefined
-    const place = row && toHex(concatBytes(row.record, row.generation))
-    if (row !== undefined && place !== undefined) {
+    const sealed = rows.map((row) => {
+      const place = toHex(concatBytes(row.record, row.generation))
       const before = this.#rows.get(place)
-      sealed = this.#key.use((key) => sealRecord(this.#name, row, key))
-      if (before === undefined) added = 1
+      const { bytes, tag } = this.#key.use((key) => sealRecord(this.#name, row, key))
+      if (before === undefined) added += 1
       else sum.remove(before.tag)
-      sum.add(sealed.tag)
+      sum.add(tag)
       const key = recordKey(this.#name, row.record, row.generation)
-      steps.push({
-        step: 'put',
-        table: 'states',
-        key,
-        bytes: sealed.bytes,
-        expected: before?.version ?? null,
-      })
+      steps.push({ step: 'put', table: 'states', key, bytes, expected: before?.version ?? null })
+      return { place, row, tag }
+    })
+    if (acceptance !== undefined) {
+      const { bytes, tag } = this.#key.use((key) => sealAcceptance(this.#name, acceptance, key))
+      sum.add(tag)
+      added += 1
+      const key = acceptanceKey(this.#name, acceptance.number)
+      steps.push({ step: 'put', table: 'log', key, bytes, expected: null })
     }
     const next = { ...head, sequence: this.#head.sequence + 1, rows: this.#head.rows + added }
-    const { bytes, tag } = this.#key.use((key) => sealHead(this.#name, next, sum.bytes(), key))
+    const { bytes, tag: headTag } = this.#key.use((key) => sealHead(this.#name, next, sum.bytes(), key))
     steps.push({ step: 'put', table: 'log', key: this.#prefix(), bytes, expected: this.#headVersion })
     const versions = await this.#commit(steps, options)
-    if (row !== undefined && place !== undefined && sealed !== undefined) {
-      this.#rows.set(place, { row, version: versions[0] as string, tag: sealed.tag })
+    for (const [i, { place, row, tag }] of sealed.entries()) {
+      this.#rows.set(place, { row, version: versions[i] as string, tag })
     }
+    if (acceptance !== undefined) this.#acceptances = [...this.#acceptances, acceptance]
     this.#sum = sum
     this.#head = next
-    this.#headTag = tag
+    this.#headTag = headTag
     this.#headVersion = versions.at(-1) as string
     await this.#advance(options)
+  }
+
+  /**
+   * Goes on from another head of the vault's log. Every count and every revocation stays; entries before that head are answered no more, and those
+   * behind it for the first time, wherever the lost log had others. Resolves with a note that the holder signed.
+   */
+  async accept(
+    { to, digest }: AcceptedLog,
+    { actor, timeMs }: { readonly actor: string; readonly timeMs: number },
+    options: CallOptions,
+  ): Promise<{ readonly row: AcceptanceRow; readonly statement: string }> {
+    const { size, root } = this.#head
+    const number = this.#acceptances.length + 1
+    const row: AcceptanceRow = { number, from: { size, root }, to, actor, timeMs, digest }
+    const ahead = [...this.#rows.values()].filter((kept) => kept.row.next > to.size)
+    const rows = ahead.map((kept) => ({ ...kept.row, next: to.size }))
+    await this.keep({ ...this.#head, size: to.size, root: to.root }, rows, options, row)
+    const text = acceptanceText(this.#signer.origin, row)
+    return { row, statement: noteOf(text, this.#signer, await this.sign(utf8(text) as Uint8Array)) }
   }
 
   /** The Ed25519 signature of the holder. */
@@ -204,27 +243,33 @@ export class HolderState {
   }
 
   async #read(options: CallOptions): Promise<void> {
-    const rows = await this.#scan(options)
+    const rows = await this.#scan('states', NAME_BYTES, options)
+    const accepted = await this.#scan('log', NUMBER_BYTES, options)
     const headRow = await this.#store.get('log', this.#prefix(), options)
-    this.#take(rows, headRow)
+    this.#take(rows, accepted, headRow)
     await this.#checkAnchor(options)
     this.#unsure = false
   }
 
-  async #scan(options: CallOptions): Promise<readonly StoredRow[]> {
+  /** The rows behind the prefix whose names have so many bytes; the head has none. */
+  async #scan(
+    table: 'states' | 'log',
+    nameBytes: number,
+    options: CallOptions,
+  ): Promise<readonly StoredRow[]> {
     const prefix = this.#prefix()
     const rows: StoredRow[] = []
-    for await (const row of this.#store.scan('states', prefix, options)) {
+    for await (const row of this.#store.scan(table, prefix, options)) {
+      if (table === 'log' && equalBytes(row.key, prefix)) continue
       const isOwn =
-        row.key.length === prefix.length + NAME_BYTES &&
-        equalBytes(row.key.subarray(0, prefix.length), prefix)
+        row.key.length === prefix.length + nameBytes && equalBytes(row.key.subarray(0, prefix.length), prefix)
       if (!isOwn) break
       rows.push(row)
     }
     return rows
   }
 
-  #take(rows: readonly StoredRow[], headRow: StoredRow | undefined): void {
+  #take(rows: readonly StoredRow[], accepted: readonly StoredRow[], headRow: StoredRow | undefined): void {
     this.#rows.clear()
     this.#sum = new TagSum()
     for (const { key, bytes, version } of rows) {
@@ -233,8 +278,15 @@ export class HolderState {
       this.#rows.set(toHex(concatBytes(row.record, row.generation)), { row, version, tag })
       this.#sum.add(tag)
     }
+    this.#acceptances = accepted.map(({ key, bytes }) => {
+      const { tag, ...row } = genuine(() => this.#key.use((own) => openAcceptance(this.#name, bytes, own)))
+      if (!equalBytes(key, acceptanceKey(this.#name, row.number))) throw rolledBack()
+      this.#sum.add(tag)
+      return row
+    })
+    const count = rows.length + accepted.length
     if (headRow === undefined) {
-      if (rows.length > 0) throw rolledBack()
+      if (count > 0) throw rolledBack()
       this.#head = EMPTY
       this.#headTag = EMPTY.root
       this.#headVersion = null
@@ -244,7 +296,7 @@ export class HolderState {
     const { tag, ...head } = genuine(() =>
       this.#key.use((own) => openHead(this.#name, headRow.bytes, sum, own)),
     )
-    if (head.rows !== rows.length) throw rolledBack()
+    if (head.rows !== count) throw rolledBack()
     this.#head = head
     this.#headTag = tag
     this.#headVersion = headRow.version

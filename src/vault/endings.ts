@@ -147,6 +147,5 @@ async function again(ctx: VaultContext, note: RecordName): Promise<EntryProof> {
   // Without a handle: it ends no life of the subject, who may have another generation by now.
   const { record, generation } = note
   const entry = await ctx.commitLogged([], { action: 'revoke', outcome: 'done', record, generation })
-  await ctx.ledger.sequence(callOf(ctx))
-  return await proveOwn(logOf(ctx), entry, callOf(ctx))
+  return await proveOwn(ctx, await ctx.ledger.sequence(callOf(ctx)), entry)
 }

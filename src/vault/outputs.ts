@@ -1,8 +1,9 @@
 /** What the quorum gave for one call: asked for with a logged request, outside the subject's turn (SPEC §13.9). @module */
 
+import type { Checkpoint } from '../audit/checkpoint.ts'
 import { type AuditEntry, decodeEntry } from '../audit/entry.ts'
 import { AuditError } from '../audit/errors.ts'
-import { type EntryProof, type StoredLog, storedLog } from '../audit/stored-log.ts'
+import { type EntryProof, proveUnder, type StoredLog, storedLog } from '../audit/stored-log.ts'
 import { equalBytes, wipe } from '../base/bytes.ts'
 import { type CallOptions, GuiseError } from '../base/errors.ts'
 import type { QuorumFault } from '../quorum/errors.ts'
@@ -56,9 +57,9 @@ export class Outputs {
     const { asked } = ctx.settings.quorum as VaultQuorum
     const { record, generation } = template
     try {
-      await ctx.ledger.sequence(call)
+      const checkpoint = await ctx.ledger.sequence(call)
       const log = logOf(ctx)
-      const receipt = await proveOwn(log, entry, call)
+      const receipt = await proveOwn(ctx, checkpoint, entry)
       const { output, faults } = await asked.open({ record, generation, epoch, receipt, log }, call)
       this.wipe()
       this.#held = { name: template, epoch, output }
@@ -104,12 +105,16 @@ export function openEvent(
   return { action: 'open', outcome, handle, record, generation, epoch }
 }
 
-/** The proof of an entry of this process. */
-export async function proveOwn(log: StoredLog, entry: Uint8Array, call: CallOptions): Promise<EntryProof> {
+/** The proof of an entry of this process under a signed checkpoint. */
+export async function proveOwn(
+  ctx: VaultContext,
+  checkpoint: Checkpoint | undefined,
+  entry: Uint8Array,
+): Promise<EntryProof> {
   const { writer, sequence } = decodeEntry(entry)
   const isOwn = (other: AuditEntry): boolean =>
     other.sequence === sequence && equalBytes(other.writer, writer)
-  const proof = await log.prove(isOwn, MOST_ENTRIES, call)
+  const proof = checkpoint && (await proveUnder(ctx, checkpoint, isOwn, MOST_ENTRIES, callOf(ctx)))
   if (proof !== undefined) return proof
   throw new AuditError('ERR_AUDIT_PENDING', 'the request is not under a signed checkpoint yet', {
     retryable: true,

@@ -199,9 +199,8 @@ export async function putBack(people: number): Promise<PutBack> {
 /** Logs a genuine request in the log that goes on, and shows it to the holders. */
 async function ask(world: QuorumVault, ctx: VaultContext, name: StateRow): Promise<string> {
   const entry = await ctx.commitLogged([], openEvent(name, 1))
-  await ctx.ledger.sequence({})
   const log = storedLog(world.store, 'clinic')
-  const receipt = await proveOwn(log, entry, {})
+  const receipt = await proveOwn(ctx, await ctx.ledger.sequence({}), entry)
   const { record, generation } = name
   return await world.quorum.open({ record, generation, epoch: 1, receipt, log }).then(
     () => 'answered',

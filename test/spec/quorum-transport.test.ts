@@ -120,10 +120,10 @@ describe('messages', () => {
     const answer = decodeReply(await peer.handle(message))
     expect(answer).toMatchObject({ kind: 'answer', index: 1 })
     const refusal = decodeReply(await peer.handle(message))
-    expect(refusal).toMatchObject({ kind: 'refusal', code: 'ERR_QUORUM_SEEN' })
+    expect(refusal).toMatchObject({ kind: 'refusal', code: 'ERR_QUORUM_REPLAY' })
     expect(events.slice(-2)).toMatchObject([
       { event: 'answered', kind: 'request', outcome: 'answer' },
-      { event: 'answered', kind: 'request', outcome: 'ERR_QUORUM_SEEN' },
+      { event: 'answered', kind: 'request', outcome: 'ERR_QUORUM_REPLAY' },
     ])
   })
 

@@ -68,6 +68,7 @@ export async function quorumVault(
     })
   const holders = await Promise.all(dealt.shares.map(({ index }) => open(index)))
   const before = new Map<number, Uint8Array>()
+  const underWay = holders.map(() => new Set<Promise<Uint8Array>>())
   const peer = (index: number): QuorumPeer => ({
     handle: async (message, call) => {
       const manner = manners[index - 1] as Manner
@@ -75,7 +76,10 @@ export async function quorumVault(
       if (manner === 'gone') throw new Error('no such holder')
       if (manner === 'hangs') return await new Promise<never>(() => undefined)
       await gate
-      const reply = await (holders[index - 1] as QuorumHolder).handle(message, call)
+      const work = (holders[index - 1] as QuorumHolder).handle(message, call)
+      const set = underWay[index - 1] as Set<Promise<Uint8Array>>
+      set.add(work)
+      const reply = await work.finally(() => set.delete(work))
       const earlier = before.get(index)
       before.set(index, reply)
       if (manner === 'garbles') return reply.map((byte, i) => (i === reply.length - 1 ? byte ^ 1 : byte))
@@ -113,6 +117,8 @@ export async function quorumVault(
       return release
     },
     restart: async (index, changed) => {
+      // As the server does: what was begun is ended first.
+      await Promise.allSettled(underWay[index - 1] ?? [])
       holders[index - 1]?.close()
       holders[index - 1] = await open(index, changed)
     },

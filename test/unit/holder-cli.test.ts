@@ -84,6 +84,15 @@ test('certificate prints the pin of what it wrote', async () => {
   expect(certificatePin(readFileSync(`${folder.at('tls-2')}/tls.crt`, 'utf8'))).toBe(out.trim())
 })
 
+test('accept takes a statement of the log’s key only', async () => {
+  writeFileSync(folder.at('statement'), 'nothing')
+  const given = ['--statement', folder.at('statement'), '--actor', 'keeper-1', '--out', folder.at('note')]
+  const said = await run('accept', ...at(3), ...given)
+  expect([said.code, said.err]).toEqual([1, expect.stringMatching(/^ERR_QUORUM_INPUT/)])
+  expect(existsSync(folder.at('note'))).toBe(false)
+  expect((await run('accept', ...at(3), ...given.slice(2))).code).toBe(2)
+})
+
 test('status over a store that was put back fails', async () => {
   const path = `${folder.at('q')}/holder-1`
   const anchored = `${path}/anchor`
