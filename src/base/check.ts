@@ -30,7 +30,8 @@ export function checkBytes(
   reject: Reject,
 ): Uint8Array {
   if (!(value instanceof Uint8Array)) throw reject(`${name} must be a Uint8Array`)
-  const [min, max] = typeof length === 'number' ? [length, length] : length
+  const min = typeof length === 'number' ? length : length[0]
+  const max = typeof length === 'number' ? length : length[1]
   if (value.length < min || value.length > max) {
     throw reject(min === max ? `${name} must have ${min} bytes` : `${name} must have ${min} to ${max} bytes`)
   }
