@@ -91,6 +91,7 @@ export function checkOneOf<const Choice extends string | number>(
   choices: readonly Choice[],
   reject: Reject,
 ): Choice {
-  for (const choice of choices) if (choice === value) return choice
+  const place = choices.indexOf(value as Choice)
+  if (place >= 0) return choices[place] as Choice
   throw reject(`${name} must be one of ${choices.join(', ')}`)
 }
