@@ -49,6 +49,7 @@ export function encodeCbor(value: CborValue): Uint8Array {
  */
 export function decodeCbor(bytes: Uint8Array, maxBytes: number, reject: Reject): CborValue {
   const plain = bytes.length > maxBytes ? undefined : new PlainReader(bytes, MAX_DEPTH).whole()
+  // About all else, other alphabets and whatever is malformed, the codec decides.
   if (plain !== undefined) return plain
   return decodeWith(bytes, maxBytes, reject, (tokens) => readItem(tokens, bytes.length, 0))
 }
