@@ -1,7 +1,9 @@
 /** What nearly all encodings consist of, read and written without the codec's tokens (RFC 8949 §4.2.1). @module */
 
 import { copyPublic, utf8 } from './bytes.ts'
-import type { CborValue } from './cbor.ts'
+
+/** What can be read and written here: integers 0 to 2^53 − 1, text, true, false, null, bytes and arrays of these. */
+export type PlainValue = number | string | boolean | null | Uint8Array | readonly PlainValue[]
 
 const UINT = 0
 const BYTES = 2
@@ -34,12 +36,12 @@ export class PlainReader {
   }
 
   /** The value that all bytes together encode. */
-  whole(): CborValue | undefined {
+  whole(): PlainValue | undefined {
     const value = this.#item(0)
     return this.#at === this.#bytes.length ? value : undefined
   }
 
-  #item(depth: number): CborValue | undefined {
+  #item(depth: number): PlainValue | undefined {
     const first = this.#bytes[this.#at++] ?? 0xff
     const length = this.#argument(first & 31)
     if (length !== undefined) {
@@ -92,9 +94,9 @@ export class PlainReader {
     return text
   }
 
-  #array(count: number, depth: number): CborValue[] | undefined {
+  #array(count: number, depth: number): PlainValue[] | undefined {
     if (count > this.#bytes.length - this.#at || depth > this.#mostDepth) return undefined
-    const items: CborValue[] = []
+    const items: PlainValue[] = []
     for (let i = 0; i < count; i++) {
       const item = this.#item(depth)
       if (item === undefined) return undefined
@@ -119,14 +121,14 @@ export class PlainWriter {
   }
 
   /** The encoding, a copy. Throws `TypeError` when `value` is none that can be encoded. */
-  write(value: CborValue): Uint8Array {
+  write(value: PlainValue): Uint8Array {
     this.#to = this.#room
     this.#at = 0
     this.#item(value, 0)
     return copyPublic(this.#to.subarray(0, this.#at))
   }
 
-  #item(value: CborValue, depth: number): void {
+  #item(value: PlainValue, depth: number): void {
     if (typeof value === 'number') {
       if (!Number.isSafeInteger(value) || value < 0 || Object.is(value, -0))
         throw new TypeError('a number in CBOR is an integer from 0 to 2^53 - 1')
@@ -136,9 +138,9 @@ export class PlainWriter {
     else if (typeof value === 'boolean') this.#byte(value ? TRUE : FALSE)
     else if (value instanceof Uint8Array) this.#byteString(BYTES, value)
     else if (Array.isArray(value) && depth < this.#mostDepth) {
-      const items = value as readonly CborValue[]
+      const items = value as readonly PlainValue[]
       this.#head(ARRAY, items.length)
-      for (let i = 0; i < items.length; i++) this.#item(items[i] as CborValue, depth + 1)
+      for (let i = 0; i < items.length; i++) this.#item(items[i] as PlainValue, depth + 1)
     } else throw new TypeError('not a CBOR value')
   }
 

@@ -2,7 +2,7 @@
 
 import { encode, Tokenizer, Type } from 'cborg'
 import { copyPublic, joinBytes, utf8Length } from './bytes.ts'
-import { PlainReader, PlainWriter } from './cbor-plain.ts'
+import { PlainReader, type PlainValue, PlainWriter } from './cbor-plain.ts'
 import type { Reject } from './errors.ts'
 
 /**
@@ -10,7 +10,7 @@ import type { Reject } from './errors.ts'
  * these, nested at most 16 deep. No maps, floats, negative numbers or tags: arrays of fixed arity have one
  * encoding by construction and cost an eighth of maps.
  */
-export type CborValue = number | string | boolean | null | Uint8Array | readonly CborValue[]
+export type CborValue = PlainValue
 
 const MAX_DEPTH = 16
 /** The head of a map of up to 23 pairs, without its number. */
