@@ -1,7 +1,7 @@
 /** Following a log in a store: what was integrated, then what waits in the queue, each entry once (SPEC §14.7). @module */
 
 import type { Realm } from '../base/brand.ts'
-import { copyPublic, equalBytes, joinBytes, toHex } from '../base/bytes.ts'
+import { byteText, copyPublic, equalBytes, joinBytes, toHex } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import type { Store, StoredRow } from '../store/store.ts'
 import { WriterChains } from './chains.ts'
@@ -319,7 +319,7 @@ export class Follower {
   /** The bytes of an entry that tell its writer and its number in the chain, and no other entry has. */
   #placeOf(entry: Uint8Array): string {
     const from = this.#start.length
-    return String.fromCharCode(...entry.subarray(from, from + PLACE_BYTES))
+    return byteText(entry.subarray(from, from + PLACE_BYTES))
   }
 
   #takeOwn(fits: (one: Ahead) => boolean): Ahead | undefined {

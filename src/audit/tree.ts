@@ -2,7 +2,7 @@
 
 import { joinBytes, secretBytes } from '../base/bytes.ts'
 import { checkBytes, checkInteger } from '../base/check.ts'
-import { sha256 } from '../crypto/hash.ts'
+import { sha256Public } from '../crypto/hash.ts'
 import { AuditError, rejectInput } from './errors.ts'
 
 export const HASH_BYTES = 32
@@ -12,12 +12,12 @@ const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** The hash of an entry: `SHA-256(0x00 ‖ entry)`. */
 export function hashLeaf(entry: Uint8Array): Uint8Array<ArrayBuffer> {
-  return sha256(joinBytes(LEAF, entry))
+  return sha256Public(joinBytes(LEAF, entry))
 }
 
 /** The hash over two subtrees: `SHA-256(0x01 ‖ left ‖ right)`. */
 export function hashNode(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {
-  return sha256(joinBytes(NODE, left, right))
+  return sha256Public(joinBytes(NODE, left, right))
 }
 
 /**
@@ -219,7 +219,7 @@ function foldRight(roots: readonly Uint8Array[]): Uint8Array {
     const left = roots[i] as Uint8Array
     root = root === undefined ? left : hashNode(left, root)
   }
-  return root === undefined ? sha256(NOTHING) : Uint8Array.from(root)
+  return root === undefined ? sha256Public(NOTHING) : Uint8Array.from(root)
 }
 
 /** Places of the full subtrees that make up the entries from `from` to `to`, the largest first. */

@@ -106,6 +106,12 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): -1 | 0 | 1 {
   return a.length < b.length ? -1 : 1
 }
 
+/** One UTF-16 unit a byte: a text of the same order, for at most some thousand bytes. */
+export function byteText(bytes: Uint8Array): string {
+  // Spread, it would cost an object a byte.
+  return String.fromCharCode.apply(null, bytes as unknown as number[])
+}
+
 /** Lower-case hexadecimal, two digits a byte. Not constant-time: not for secrets. */
 export function toHex(bytes: Uint8Array): string {
   let text = ''

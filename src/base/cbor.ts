@@ -1,7 +1,8 @@
 /** Deterministic CBOR: one encoding per value, and a decoder that takes no other (RFC 8949 §4.2.1). @module */
 
-import { encode, encodeInto, Tokenizer, Type } from 'cborg'
+import { encode, Tokenizer, Type } from 'cborg'
 import { copyPublic, joinBytes, utf8Length } from './bytes.ts'
+import { PlainReader, type PlainValue, PlainWriter } from './cbor-plain.ts'
 import type { Reject } from './errors.ts'
 
 /**
@@ -9,15 +10,13 @@ import type { Reject } from './errors.ts'
  * these, nested at most 16 deep. No maps, floats, negative numbers or tags: arrays of fixed arity have one
  * encoding by construction and cost an eighth of maps.
  */
-export type CborValue = number | string | boolean | null | Uint8Array | readonly CborValue[]
+export type CborValue = PlainValue
 
 const MAX_DEPTH = 16
 /** The head of a map of up to 23 pairs, without its number. */
 const MAP = 0xa0
-const SHARED_BYTES = 1024
-const MOST_HEAD_BYTES = 9
-/** Where the codec writes; like the codec's own buffers it is not wiped. */
-const shared: Uint8Array = new Uint8Array(SHARED_BYTES)
+const ROOM_BYTES = 1024
+const writer: PlainWriter = new PlainWriter(new Uint8Array(ROOM_BYTES), MAX_DEPTH)
 
 /** Strict: heads are the shortest. With no maps and no floats nothing else has a second encoding. */
 const TOKENIZER_OPTIONS = {
@@ -33,16 +32,12 @@ const TOKENIZER_OPTIONS = {
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * The one deterministic encoding of `value`: bytes of the caller's own, as a window on a larger buffer. The codec keeps copies that
+ * The one deterministic encoding of `value`: bytes of the caller's own, as a window on a larger buffer. Copies are kept that
  * nobody wipes, and short results lie on the ordinary heap: secrets do not belong into CBOR. Throws `TypeError`
  * when `value` is not a `CborValue`.
  */
 export function encodeCbor(value: CborValue): Uint8Array {
-  if (mostBytes(value, 0) <= SHARED_BYTES) {
-    return copyPublic(shared.subarray(0, encodeInto(value, shared).written))
-  }
-  // On Node the codec answers with a window on a pool that it shares with others.
-  return new Uint8Array(encode(value))
+  return writer.write(value)
 }
 
 /**
@@ -53,6 +48,9 @@ export function encodeCbor(value: CborValue): Uint8Array {
  * @param reject makes the error that is thrown for every malformed input
  */
 export function decodeCbor(bytes: Uint8Array, maxBytes: number, reject: Reject): CborValue {
+  const plain = bytes.length > maxBytes ? undefined : new PlainReader(bytes, MAX_DEPTH).whole()
+  // About all else, other alphabets and whatever is malformed, the codec decides.
+  if (plain !== undefined) return plain
   return decodeWith(bytes, maxBytes, reject, (tokens) => readItem(tokens, bytes.length, 0))
 }
 
@@ -119,7 +117,8 @@ export function asBytes(
   length: number | readonly [min: number, max: number],
   reject: Reject,
 ): Uint8Array {
-  const [min, max] = typeof length === 'number' ? [length, length] : length
+  const min = typeof length === 'number' ? length : length[0]
+  const max = typeof length === 'number' ? length : length[1]
   if (!(value instanceof Uint8Array) || value.length < min || value.length > max) {
     throw reject(`expected ${min === max ? min : `${min} to ${max}`} bytes`)
   }
@@ -190,29 +189,6 @@ function isAscii(bytes: Uint8Array | undefined): boolean {
     for (let i = 0; i < bytes.length; i++) bits |= bytes[i] as number
   }
   return bits < 0x80
-}
-
-/** No encoding of `value` is longer. Throws `TypeError` when it is none that can be encoded. */
-function mostBytes(value: CborValue, depth: number): number {
-  switch (typeof value) {
-    case 'boolean':
-      return MOST_HEAD_BYTES
-    case 'number':
-      if (Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)) return MOST_HEAD_BYTES
-      throw new TypeError('a number in CBOR is an integer from 0 to 2^53 - 1')
-    case 'string': {
-      const length = utf8Length(value)
-      if (length !== undefined) return MOST_HEAD_BYTES + length
-      throw new TypeError('a text in CBOR is well-formed Unicode')
-    }
-    default:
-      if (value === null) return MOST_HEAD_BYTES
-      if (value instanceof Uint8Array) return MOST_HEAD_BYTES + value.length
-  }
-  if (!isArray(value) || depth === MAX_DEPTH) throw new TypeError('not a CBOR value')
-  let most = MOST_HEAD_BYTES
-  for (const item of value) most += mostBytes(item, depth + 1)
-  return most
 }
 
 function isArray(value: unknown): value is readonly CborValue[] {

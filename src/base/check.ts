@@ -30,7 +30,8 @@ export function checkBytes(
   reject: Reject,
 ): Uint8Array {
   if (!(value instanceof Uint8Array)) throw reject(`${name} must be a Uint8Array`)
-  const [min, max] = typeof length === 'number' ? [length, length] : length
+  const min = typeof length === 'number' ? length : length[0]
+  const max = typeof length === 'number' ? length : length[1]
   if (value.length < min || value.length > max) {
     throw reject(min === max ? `${name} must have ${min} bytes` : `${name} must have ${min} to ${max} bytes`)
   }
@@ -90,6 +91,7 @@ export function checkOneOf<const Choice extends string | number>(
   choices: readonly Choice[],
   reject: Reject,
 ): Choice {
-  for (const choice of choices) if (choice === value) return choice
+  const place = choices.indexOf(value as Choice)
+  if (place >= 0) return choices[place] as Choice
   throw reject(`${name} must be one of ${choices.join(', ')}`)
 }

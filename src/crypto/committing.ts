@@ -47,15 +47,17 @@ export function committingSeal(
 /**
  * The plaintext, off-heap and owned by the caller, or `undefined` for whatever does not fit: key, label,
  * associated data, or any byte of `sealed`. The commitment is compared in constant time before anything is
- * decrypted. Throws `ERR_CRYPTO_INPUT` for an `ikm` of the wrong length, `ERR_CRYPTO_NOT_READY`.
+ * decrypted. `room` takes the plaintext where the caller has one of its length. Throws `ERR_CRYPTO_INPUT` for an `ikm` of the
+ * wrong length, `ERR_CRYPTO_NOT_READY`.
  */
 export function committingOpen(
   ikm: Uint8Array,
   label: string,
   aad: Uint8Array,
   sealed: Sealed,
+  room?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> | undefined {
-  return openLeading(ikm, label, aad, sealed, 0)
+  return openLeading(ikm, label, aad, sealed, 0, room)
 }
 
 /**

@@ -149,9 +149,13 @@ function itemsOf(items: readonly CborValue[]): Uint8Array {
   return encodeCbor(items).subarray(1)
 }
 
-/** The code, off the heap; the caller wipes it. Throws `ERR_SEAL_OPEN`. */
-export function openMember(row: MemberRow, recordSecret: Uint8Array): Uint8Array {
-  const code = committingOpen(recordSecret, LABEL, row.header, row)
+/** The code, off the heap, or in `room` where the caller has one of its length; the caller wipes it. Throws `ERR_SEAL_OPEN`. */
+export function openMember(
+  row: MemberRow,
+  recordSecret: Uint8Array,
+  room?: Uint8Array<ArrayBuffer>,
+): Uint8Array {
+  const code = committingOpen(recordSecret, LABEL, row.header, row, room)
   if (code === undefined) throw sealFailure()
   return code
 }

@@ -1,29 +1,18 @@
 /** The two wraps of a record secret: custody inside, epoch outside (SPEC §4.3). @module */
 
-import type { Realm } from '../base/brand.ts'
 import { wipe } from '../base/bytes.ts'
-import { encodeCbor } from '../base/cbor.ts'
 import { checkBytes, checkInteger } from '../base/check.ts'
 import { giveRoom, takeRoom } from '../base/room.ts'
 import { committingOpenPrepared, committingSealPrepared, type Sealed } from '../crypto/committing.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { needsHolder, type Profile, slotCount } from './custody.ts'
 import { badInput } from './errors.ts'
+import { type InnerBinding, innerHeader } from './inner-header.ts'
 import { packSealed, unpackSealed } from './sealed.ts'
 
-/** What an inner wrap is bound to. */
-export interface WrapBinding {
-  readonly realm: Realm
-  /** 16 bytes. */
-  readonly record: Uint8Array
-  /** 16 bytes. */
-  readonly handle: Uint8Array
-  /** 20 bytes. */
-  readonly generation: Uint8Array
-  readonly purpose: string
+/** What an inner wrap is bound to, and who may open it. */
+export interface WrapBinding extends InnerBinding {
   readonly profile: Profile
-  /** Version of the custody key. */
-  readonly keyVersion: number
   /** The state row's devices by slot, sixteen zero bytes for a free one: no free slot opens. Empty without holder. */
   readonly devices: readonly Uint8Array[]
 }
@@ -44,7 +33,7 @@ export interface OpenedWrap {
   readonly slot: number
 }
 
-const RECORD_SECRET_BYTES = 32
+export const RECORD_SECRET_BYTES = 32
 const DEVICE_BYTES = 16
 const TAG_BYTES = 16
 /** What slots are bound to that belong to no device. */
@@ -90,21 +79,26 @@ export function wrapSecret(
 
 /**
  * Opens both wraps. `undefined` when one of them does not open: the caller turns every such case into its one
- * `ERR_SEAL_OPEN`.
+ * `ERR_SEAL_OPEN`. `room` takes the record secret where the caller has one of its length.
  */
 export function openWrap(
   sealed: Sealed,
-  wrap: { readonly custody: Uint8Array; readonly binding: WrapBinding; readonly outer: OuterKey },
+  wrap: {
+    readonly custody: Uint8Array
+    readonly binding: WrapBinding
+    readonly outer: OuterKey
+    readonly room?: Uint8Array<ArrayBuffer>
+  },
 ): OpenedWrap | undefined {
   const { custody, binding, outer } = wrap
   const lengthBytes = slotCount(binding.profile) * SLOT_BYTES
   if (sealed.ciphertext.length !== lengthBytes + TAG_BYTES) return undefined
-  const room = takeRoom(lengthBytes)
+  const slotsRoom = takeRoom(lengthBytes)
   try {
-    const slots = committingOpenPrepared(outer.prepared, OUTER, outer.header, sealed, room)
-    return slots && findSlot(slots, custody, binding)
+    const slots = committingOpenPrepared(outer.prepared, OUTER, outer.header, sealed, slotsRoom)
+    return slots && findSlot(slots, custody, binding, wrap.room)
   } finally {
-    giveRoom(room)
+    giveRoom(slotsRoom)
   }
 }
 
@@ -211,7 +205,12 @@ interface SlotPlace {
 }
 
 function fillSlot(slots: Uint8Array, place: SlotPlace, recordSecret: Uint8Array, custody: Uint8Array): void {
-  const inner = committingSealPrepared(custody, INNER, innerHeader(place), recordSecret)
+  const inner = committingSealPrepared(
+    custody,
+    INNER,
+    innerHeader(place.binding, place.slot, place.device),
+    recordSecret,
+  )
   slots.set(packSealed(inner), place.slot * SLOT_BYTES)
 }
 
@@ -219,12 +218,18 @@ function fillSlot(slots: Uint8Array, place: SlotPlace, recordSecret: Uint8Array,
  * A slot that the custody key opens and whose device the state row names. The commitment tells which one before
  * anything is decrypted.
  */
-function findSlot(slots: Uint8Array, custody: Uint8Array, binding: WrapBinding): OpenedWrap | undefined {
+function findSlot(
+  slots: Uint8Array,
+  custody: Uint8Array,
+  binding: WrapBinding,
+  room?: Uint8Array<ArrayBuffer>,
+): OpenedWrap | undefined {
   for (let slot = 0; slot * SLOT_BYTES < slots.length; slot++) {
     const device = deviceOf(binding, slot)
     if (device === undefined) continue
     const inner = unpackSealed(slots.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES))
-    const recordSecret = committingOpenPrepared(custody, INNER, innerHeader({ slot, device, binding }), inner)
+    const header = innerHeader(binding, slot, device)
+    const recordSecret = committingOpenPrepared(custody, INNER, header, inner, room)
     if (recordSecret !== undefined) return { recordSecret, slot }
   }
   return undefined
@@ -239,11 +244,6 @@ function deviceOf(binding: WrapBinding, slot: number): Uint8Array | undefined {
 
 function isFree(device: Uint8Array): boolean {
   return device.every((byte) => byte === 0)
-}
-
-function innerHeader({ slot, device, binding }: SlotPlace): Uint8Array {
-  const { realm, record, handle, generation, purpose, profile, keyVersion } = binding
-  return encodeCbor([1, 3, realm, record, handle, generation, purpose, profile, keyVersion, slot, device])
 }
 
 function checkSlot(slot: number, profile: Profile): number {

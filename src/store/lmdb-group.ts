@@ -208,7 +208,8 @@ function decideGroup(environment: Environment, group: readonly Pending[]): boole
 }
 
 function findConflict(environment: Environment, steps: readonly OwnedStep[]): StoreError | undefined {
-  for (const [i, step] of steps.entries()) {
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i] as OwnedStep
     if (step.step === 'append') continue
     if (!environment.table(step.table).matches(step.key, step.expected)) return conflict(step, i)
   }

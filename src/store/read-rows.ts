@@ -5,13 +5,21 @@ import { placeKey } from './steps.ts'
 import { type LinkedPlace, MAX_READ_ROWS, type RowPlace, type Store, type StoredRow } from './store.ts'
 
 /** The rows of some places, in their order; of one instant only where the store can and they are not too many. */
-export async function readRows(
+export function readRows(
   store: Pick<Store, 'get' | 'getMany'>,
   places: readonly (RowPlace | LinkedPlace)[],
   options?: CallOptions,
 ): Promise<readonly (StoredRow | undefined)[]> {
-  if (store.getMany !== undefined && places.length <= MAX_READ_ROWS)
-    return await store.getMany(places, options)
+  return store.getMany !== undefined && places.length <= MAX_READ_ROWS
+    ? store.getMany(places, options)
+    : readEach(store, places, options)
+}
+
+async function readEach(
+  store: Pick<Store, 'get'>,
+  places: readonly (RowPlace | LinkedPlace)[],
+  options?: CallOptions,
+): Promise<readonly (StoredRow | undefined)[]> {
   const rows: (StoredRow | undefined)[] = await Promise.all(
     places.map(async (place) =>
       isLinked(place) ? undefined : await store.get(place.table, place.key, options),

@@ -1,6 +1,6 @@
 /** Checks and copies what enters a store, before anything happens (SPEC §10.1, STORE-6). @module */
 
-import { copyPublic, joinBytes } from '../base/bytes.ts'
+import { byteText, copyPublic, publicBytes } from '../base/bytes.ts'
 import { checkBytes, checkInteger, checkObject, checkOneOf, checkText } from '../base/check.ts'
 import { rejectInput, StoreError } from './errors.ts'
 import {
@@ -106,30 +106,44 @@ export function placeKey(
 ): Uint8Array {
   const [first] = parts
   if (parts.length === 1 && first instanceof Uint8Array) return first
-  return joinBytes(...parts.map((part) => (part instanceof Uint8Array ? part : pieceOf(part, rows))))
+  let length = 0
+  for (const part of parts) length += part.length
+  const key = publicBytes(length)
+  let next = 0
+  for (const part of parts) {
+    if (part instanceof Uint8Array) key.set(part, next)
+    else writePiece(key, next, part, rows[part.row]?.bytes)
+    next += part.length
+  }
+  return key
 }
 
-function pieceOf(
-  { row, at, length }: KeyPiece,
-  rows: readonly (Pick<StoredRow, 'bytes'> | undefined)[],
-): Uint8Array {
-  const bytes = rows[row]?.bytes
-  if (bytes === undefined) return new Uint8Array(length)
+/** What a missing or too short row would have given stays zero. */
+function writePiece(
+  key: Uint8Array,
+  next: number,
+  { at, length }: KeyPiece,
+  bytes: Uint8Array | undefined,
+): void {
+  if (bytes === undefined) return
   const from = at < 0 ? bytes.length + at : at
-  return from < 0 || from + length > bytes.length
-    ? new Uint8Array(length)
-    : bytes.subarray(from, from + length)
+  if (from < 0 || from + length > bytes.length) return
+  for (let i = 0; i < length; i++) key[next + i] = bytes[from + i] as number
 }
 
 /** The bytes of a key as a text of the same order: one UTF-16 unit a byte. */
 export function keyText(key: Uint8Array): string {
-  return String.fromCharCode(...key)
+  return byteText(key)
 }
 
 /** The key of an appended row: the number of the write in the store, eight bytes, most significant first. */
 export function sequenceKey(sequence: number): Uint8Array {
   const key = new Uint8Array(8)
-  new DataView(key.buffer).setBigUint64(0, BigInt(sequence))
+  let rest = sequence
+  for (let i = 7; i >= 0; i--) {
+    key[i] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
   return key
 }
 
@@ -171,11 +185,13 @@ function ownExpected(value: unknown, name: string, kind: OwnedStep['step']): str
 
 /** Two writes to one row would need an order within the instant, which no two stores would choose alike. */
 function refuseTwoWrites(steps: readonly OwnedStep[]): void {
+  const writes = steps.filter(({ step }) => step === 'put' || step === 'delete')
+  if (writes.length < 2) return
   const written = new Set<string>()
-  for (const [i, step] of steps.entries()) {
-    if (step.step === 'check' || step.step === 'append') continue
+  for (const step of writes) {
     const row = `${step.table}/${keyText(step.key)}`
-    if (written.has(row)) throw rejectInput(`steps[${i}] writes a row that an earlier step writes`)
+    if (written.has(row))
+      throw rejectInput(`steps[${steps.indexOf(step)}] writes a row that an earlier step writes`)
     written.add(row)
   }
 }

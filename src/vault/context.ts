@@ -178,7 +178,7 @@ export class VaultContext {
    */
   async commitLogged(steps: readonly StoreStep[], event: VaultEvent): Promise<Uint8Array> {
     const { signal, actor = null } = this.#call
-    await this.ring.load()
+    if (!this.ring.isLoaded) await this.ring.load()
     const { entry } = await this.ring.journal.commit(
       this.#parts.store,
       steps,
@@ -229,7 +229,7 @@ export class VaultContext {
     for (let attempt = 1; ; attempt++) {
       this.signal?.throwIfAborted()
       const beside = await this.#refresh(reading)
-      await this.ring.load()
+      if (!this.ring.isLoaded) await this.ring.load()
       try {
         await this.#requireLog(beside?.head)
         return await decision(beside)
@@ -274,10 +274,8 @@ export class VaultContext {
   async #requireLog(head: string | null | undefined): Promise<void> {
     if (!this.urgent) this.ledger.requireSound()
     if (head !== undefined && !this.ledger.hasRead(head)) await this.ledger.follow()
-    await requireNewest(this, {
-      isNewest: () => this.ledger.isLastRing(this.ring.rowTag),
-      check: this.ringStep(),
-    })
+    const isNewest = (): boolean => this.ledger.isLastRing(this.ring.rowTag)
+    if (!isNewest()) await requireNewest(this, { isNewest, check: this.ringStep() })
   }
 }
 

@@ -17,10 +17,10 @@ import { loadShardKey, type OpenRows, openShard, refuseOlder, shardCheck } from 
 import { Openers } from './openers.ts'
 import { openInThread } from './opening.ts'
 
-/** Shards that are read, and opened, together. */
-const PAGE = 64
+/** Shards that are read, and opened, together: few, so that what waits for its turn is not moved to where the collector seldom looks. */
+const PAGE = 8
 /** Fewer are loaded before a thread has begun. */
-const FEWEST_SHARDS = 8 * PAGE
+const FEWEST_SHARDS = 512
 /** Pages beside those that threads have. */
 const MOST_AHEAD = 2
 

@@ -39,7 +39,7 @@ export async function readMembers(
     key: secretKey(ctx.realm, row.name.record, row.name.generation),
   }))
   const wraps = places.length === 0 ? [] : [...(await readRows(ctx.secrets, places))]
-  return members.map((member) => member && { ...member, wrap: wraps.shift() })
+  return members.map((member) => member && { row: member.row, bytes: member.bytes, wrap: wraps.shift() })
 }
 
 /** Their codes, `undefined` for whoever cannot be opened. The caller wipes them. */
@@ -109,7 +109,8 @@ function openOne(
 ): Uint8Array | undefined {
   if (member === undefined) return undefined
   return unlessUnreadable(() => {
-    const name = { ...member.name, devices: NO_DEVICES }
+    const { realm, record, handle, generation } = member.name
+    const name = { realm, record, handle, generation, devices: NO_DEVICES }
     return withRecordSecret(ctx, name, secret, NOBODY, (recordSecret) => openMember(member, recordSecret))
   })
 }

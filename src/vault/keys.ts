@@ -94,6 +94,11 @@ export class VaultKeys {
     return this.versions.every((version) => this.#ring.realmKeys(version) !== undefined)
   }
 
+  /** True when `load` would have nothing to do: whoever looks first is spared a pause. */
+  get isLoaded(): boolean {
+    return this.hasRealmKeys && this.#ring.preparedEpoch(this.primary) !== undefined
+  }
+
   /** Resolves when the provider itself, not a cache, opens the primary epoch. */
   askProvider(): Promise<void> {
     return this.#ring.askProvider(this.#options)
@@ -104,7 +109,7 @@ export class VaultKeys {
    * be out of date, its primary epoch gone by now (KEYS-12): before a failure is believed, the ring is read again.
    */
   async load(): Promise<void> {
-    if (this.#isLoaded()) return
+    if (this.isLoaded) return
     try {
       await this.#loadWith(this.primary)
     } catch (error) {
@@ -116,7 +121,7 @@ export class VaultKeys {
 
   /** As `load`, and the key of one more epoch. Throws the errors of KEYS-11 when it may not be used. */
   async loadEpoch(epoch: number): Promise<void> {
-    if (!this.#isLoaded() || this.#ring.preparedEpoch(epoch) === undefined) await this.#loadWith(epoch)
+    if (!this.isLoaded || this.#ring.preparedEpoch(epoch) === undefined) await this.#loadWith(epoch)
   }
 
   realmKeys(version: number): RealmKeys | undefined {
@@ -137,13 +142,9 @@ export class VaultKeys {
       await this.#ring.useEpoch(epoch, () => undefined, this.#options)
       await this.#ring.useEpoch(this.primary, () => undefined, this.#options)
       for (const version of this.versions) await this.#ring.loadRealmKeys(version, this.#options)
-      if (this.#isLoaded() && this.#ring.preparedEpoch(epoch) !== undefined) return
+      if (this.isLoaded && this.#ring.preparedEpoch(epoch) !== undefined) return
     }
     dropped()
-  }
-
-  #isLoaded(): boolean {
-    return this.hasRealmKeys && this.#ring.preparedEpoch(this.primary) !== undefined
   }
 }
 

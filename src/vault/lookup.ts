@@ -119,7 +119,7 @@ export async function findSubject(
     const record = linked.length === 0 ? undefined : NO_RECORD
     return { places, handle: undefined, index: undefined, ring, record }
   }
-  await ctx.ring.load()
+  if (!ctx.ring.isLoaded) await ctx.ring.load()
   const key = ctx.ring.requireRealmKeys(place.version).index
   const handle = decodeIndexRow(index.bytes, place, key)
   return { places, handle, index, ring, record: at === 0 ? linkedRecord(linked) : undefined }
@@ -182,9 +182,9 @@ export async function openState(
   stored: StoredRow | undefined,
 ): Promise<Versioned<StateRow> | undefined> {
   if (stored === undefined) return undefined
-  await ctx.ring.load()
+  if (!ctx.ring.isLoaded) await ctx.ring.load()
   const row = decodeStateRow(stored.bytes, { realm: ctx.realm, handle }, ctx.stateKey)
-  await requireLast(ctx, 'state', handle, stored)
+  if (!isLast(ctx, 'state', handle, stored)) await requireLast(ctx, 'state', handle, stored)
   return { row, version: stored.version }
 }
 
@@ -214,11 +214,15 @@ async function openAttempts(
   stored: StoredRow | undefined,
 ): Promise<Versioned<AttemptsRow>> {
   if (stored === undefined) throw new RecordError('ERR_RECORD_MISSING', 'the attempts row is missing')
-  await ctx.ring.load()
+  if (!ctx.ring.isLoaded) await ctx.ring.load()
   const place = { realm: ctx.realm, handle, scope: SCOPE_UNBOUND, generation }
   const row = decodeAttemptsRow(stored.bytes, place, ctx.limiterKey)
-  await requireLast(ctx, 'attempts', handle, stored)
+  if (!isLast(ctx, 'attempts', handle, stored)) await requireLast(ctx, 'attempts', handle, stored)
   return { row, version: stored.version }
+}
+
+function isLast(ctx: VaultContext, kind: RowKind, handle: Uint8Array, { bytes }: StoredRow): boolean {
+  return ctx.ledger.isLast(handle, kind, rowTag(bytes))
 }
 
 /** A genuine row that is older than the log says is a row that somebody put back (AUDIT-21). */
@@ -226,10 +230,11 @@ async function requireLast(
   ctx: VaultContext,
   kind: RowKind,
   handle: Uint8Array,
-  { key, bytes, version }: StoredRow,
+  stored: StoredRow,
 ): Promise<void> {
+  const { key, version } = stored
   await requireNewest(ctx, {
-    isNewest: () => ctx.ledger.isLast(handle, kind, rowTag(bytes)),
+    isNewest: () => isLast(ctx, kind, handle, stored),
     check: { step: 'check', table: kind === 'state' ? 'states' : 'attempts', key, expected: version },
   })
 }

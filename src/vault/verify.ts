@@ -146,7 +146,7 @@ async function digestOf(
   options: CallOptions | undefined,
 ): Promise<Uint8Array | undefined> {
   if (options?.operationId === undefined) return undefined
-  await ctx.ring.load()
+  if (!ctx.ring.isLoaded) await ctx.ring.load()
   const bound = probeDigest(question.integers)
   try {
     return operationDigest(ctx, 'verify', state.handle, options, bound)
@@ -168,7 +168,7 @@ async function gate(ctx: VaultContext, evidence: Evidence): Promise<Refusal | un
 
 /** The wait goes on on this machine's steady clock, so that it ends (POLICY-8). */
 async function waitSince(ctx: VaultContext, { attempts }: Evidence, since: WaitStart): Promise<StoreStep> {
-  await ctx.ring.load()
+  if (!ctx.ring.isLoaded) await ctx.ring.load()
   return attemptsStep(ctx, attempts, { ...attempts.row, count: { ...attempts.row.count, ...since } })
 }
 
@@ -259,7 +259,7 @@ async function answer(
   digest: Uint8Array | undefined,
 ): Promise<VerifyDecision> {
   const { state, attempts, ring } = evidence
-  await ctx.ring.load()
+  if (!ctx.ring.isLoaded) await ctx.ring.load()
   // A slow store or device must not let the delay after a failure pass before the failure is known.
   const mark = asked.markOf(state.row)
   const counted =

@@ -1,9 +1,10 @@
 /** Wrapping and opening record secrets for the verbs of a vault (SPEC §4.3). @module */
 
 import { wipe } from '../base/bytes.ts'
+import { giveRoom, takeRoom } from '../base/room.ts'
 import { type CustodyParts, type Profile, preparedCustody } from '../keys/custody.ts'
 import { KeysError } from '../keys/errors.ts'
-import { openWrap, type WrapBinding, wrapSecret } from '../keys/wraps.ts'
+import { openWrap, RECORD_SECRET_BYTES, type WrapBinding, wrapSecret } from '../keys/wraps.ts'
 import { type RecordName, secretKey } from '../record/place.ts'
 import { decodeSecretRow, encodeSecretRow, type SecretRow, secretHeader } from '../record/secret-row.ts'
 import { SealError, sealFailure } from '../seal/errors.ts'
@@ -85,21 +86,20 @@ export function withRecordSecret<Result>(
 ): Result {
   const profile = secret.profile as Profile
   const custody = custodyKey(ctx, profile, secret.keyVersion, presented)
+  const room = takeRoom(RECORD_SECRET_BYTES)
   try {
     const opened = ctx.ring.withEpoch(secret.epoch, (prepared) =>
       openWrap(secret, {
         custody: custody.prepared,
         binding: binding(ctx, name, profile, secret.keyVersion),
         outer: { prepared, header: secret.header },
+        room,
       }),
     )
     if (opened === undefined) throw sealFailure()
-    try {
-      return use(opened.recordSecret, opened.slot)
-    } finally {
-      wipe(opened.recordSecret)
-    }
+    return use(opened.recordSecret, opened.slot)
   } finally {
+    giveRoom(room)
     custody.wipe()
   }
 }

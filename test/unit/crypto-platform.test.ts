@@ -1,6 +1,6 @@
 /** Primitives of the platform: signatures of others, AES-256-GCM, keys that it keeps. @module */
 import { createCipheriv, generateKeyPairSync, sign } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { gcmDecrypt, gcmEncrypt } from '../../src/crypto/gcm.ts'
 import { platformAlgorithm, platformPublicKey, platformSign } from '../../src/crypto/platform-key.ts'
 import { importP256, verifyEd25519Strict, verifyP256 } from '../../src/crypto/verify.ts'
@@ -92,4 +92,17 @@ describe('keys of the platform', () => {
     const larger = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, false, ['sign'])
     expect(platformAlgorithm(larger.privateKey)).toBeUndefined()
   })
+})
+
+test('a digest of public data where there is no platform hash', async () => {
+  const absent = vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined)
+  try {
+    vi.resetModules()
+    const { sha256, sha256Public } = await import('../../src/crypto/hash.ts')
+    expect(sha256Public(message)).toEqual(sha256(message))
+    expect(absent).toHaveBeenCalledWith('node:crypto')
+  } finally {
+    absent.mockRestore()
+    vi.resetModules()
+  }
 })

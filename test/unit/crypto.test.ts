@@ -12,7 +12,7 @@ import {
   type Sealed,
 } from '../../src/crypto/committing.ts'
 import { CryptoError } from '../../src/crypto/errors.ts'
-import { sha256 } from '../../src/crypto/hash.ts'
+import { sha256, sha256Public } from '../../src/crypto/hash.ts'
 import {
   hkdf,
   hkdfExpand,
@@ -268,6 +268,11 @@ describe('xof, hash, random', () => {
       'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
     )
     expect(() => sha256('abc' as never)).toThrow(expect.objectContaining(INPUT))
+    for (const length of [0, 1, 55, 56, 64, 300]) {
+      const message = randomBytes(length)
+      expect(sha256Public(message)).toEqual(sha256(message))
+    }
+    expect(() => sha256Public('abc' as never)).toThrow(expect.objectContaining(INPUT))
   })
 
   test('random bytes are of the length asked for, fresh, and a buffer of their own', () => {
