@@ -12,7 +12,7 @@ import { countEndings } from './endings.ts'
 import { generationNumber, recordId, requireState, subjectId, withSubject } from './lookup.ts'
 import type { Custody, SubjectDescription, VaultHealth } from './types.ts'
 
-const CUSTODIES: readonly Custody['profile'][] = ['operator', 'quorum', 'holder', 'quorum+holder']
+export const CUSTODIES: readonly Custody['profile'][] = ['operator', 'quorum', 'holder', 'quorum+holder']
 
 /** State, generation, custody and basis of a subject; `undefined` when it is unknown. */
 export async function describe(ctx: VaultContext, subject: string): Promise<SubjectDescription | undefined> {
