@@ -62,6 +62,12 @@ export {
   type ErasureStatusOptions,
   erasureStatus,
 } from './vault/erasure-status.ts'
+export {
+  type ExportSubjectOptions,
+  exportSubject,
+  type Held,
+  type SubjectExport,
+} from './vault/export-subject.ts'
 export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
 export type { Fault, FaultKind } from './vault/fsck-fault.ts'
 export { type GalleryPartOptions, type OpenGalleryPart, openGalleryPart } from './vault/gallery-part.ts'
@@ -77,3 +83,10 @@ export {
   type VaultStatus,
   vaultStatus,
 } from './vault/status.ts'
+export type {
+  InstantText,
+  SubjectComparison,
+  SubjectEvent,
+  SubjectTemplate,
+} from './vault/subject-history.ts'
+export { subjectMarkdown } from './vault/subject-text.ts'

@@ -19,6 +19,7 @@ Commands
   dedupe      say who of a batch resembles somebody in the realm's gallery
   status      count people, keys and unfinished work of a realm, and say what is due
   purge       erase every record whose time is over, with receipts
+  subject     what is held of one person, for that person, and the comparisons
   fsck        read every row of a realm and say what does not fit together
   backup      copy the stores of a vault while it is at work
   restore     put such a copy into new directories
@@ -49,6 +50,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['campaign', async (): Promise<Command> => (await import('./campaign.ts')).campaignCommand],
   ['breach-report', async (): Promise<Command> => (await import('./breach-report.ts')).breachReportCommand],
   ['purge', async (): Promise<Command> => (await import('./purge.ts')).purgeCommand],
+  ['subject', async (): Promise<Command> => (await import('./subject.ts')).subjectCommand],
   ['fsck', async (): Promise<Command> => (await import('./fsck.ts')).fsckCommand],
 ])
 
