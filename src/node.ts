@@ -71,6 +71,7 @@ export {
 export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
 export type { Fault, FaultKind } from './vault/fsck-fault.ts'
 export { type GalleryPartOptions, type OpenGalleryPart, openGalleryPart } from './vault/gallery-part.ts'
+export type { PeopleReached } from './vault/people-row.ts'
 export { type Purged, type PurgeOptions, type PurgeSummary, purge } from './vault/purge.ts'
 export type { RealmOptions } from './vault/realm-context.ts'
 export { rewrapGrant, type WorkerPlace } from './vault/rewrap-grant.ts'
@@ -90,3 +91,4 @@ export type {
   SubjectTemplate,
 } from './vault/subject-history.ts'
 export { subjectMarkdown } from './vault/subject-text.ts'
+export { type PeopleReading, type WatchPeopleOptions, watchPeople } from './vault/watch-people.ts'

@@ -1,7 +1,8 @@
-/** Purges that are killed, and counts beside killed processes; 100,000 people are in the slow run. @module */
+/** Purges that are killed, counts and watches beside killed processes; 100,000 people are in the slow run. @module */
 
 import { expect, test } from 'vitest'
 import { killCounted, killPurge } from './people-kill.ts'
+import { killWatchers } from './people-watch.ts'
 
 const SUBJECTS = 150
 
@@ -45,4 +46,30 @@ test('POLICY-45 control: a count that takes every revocation for one person less
   }
   const { counted, stored } = await killCounted({ rounds: 1, processes: 2, mutation })
   expect(counted).not.toBe(stored)
+})
+
+const WATCHED = { rounds: 2, workers: 3, verbs: 60, watchers: 2, readings: 15, thresholds: [3, 5, 8, 12, 16] }
+
+test('POLICY-56 workers and watchers killed twice over: every crossing is told of', {
+  timeout: 240_000,
+}, async () => {
+  const { killed, crossings, events, missed } = await killWatchers(WATCHED)
+  expect(killed).toBe(10)
+  expect(crossings).toBeGreaterThan(4)
+  expect(missed).toBe(0)
+  expect(events).toBeGreaterThan(0)
+})
+
+test('POLICY-56 control: a watch that forgets a crossing when the number is lower again is caught', {
+  timeout: 240_000,
+}, async () => {
+  const mutation = {
+    file: 'src/vault/watch-people.ts',
+    from: 'mark.below = true',
+    to: '{ mark.below = true; mark.due = false }',
+  }
+  // Nobody looks before the end, when the number has been above the threshold and is below.
+  const { crossings, missed } = await killWatchers({ ...WATCHED, rounds: 1, watchers: 0, mutation })
+  expect(crossings).toBeGreaterThan(0)
+  expect(missed).toBeGreaterThan(0)
 })
