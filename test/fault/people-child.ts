@@ -23,6 +23,7 @@ if (mode === 'purge') {
   writeSync(1, `${await countPeople(world.keyring)}\n`)
   await world.close()
 } else if (mode === 'watch') await watch()
+else if (mode === 'fill') await fill(Number(process.argv[5]))
 else await work()
 
 /** Watches until somebody kills it, or once when it is told so; a byte for each reading. */
@@ -60,4 +61,18 @@ async function work(): Promise<void> {
     await verbs[Math.floor(verbs.length * random())]?.().catch(() => undefined)
     writeSync(1, '.')
   }
+}
+
+/** Enrols so many people of its own, 64 at a time. */
+async function fill(people: number): Promise<void> {
+  const world = await openWorld(join(base, 'store'))
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < people) {
+      const person = next++
+      await world.vault.enroll({ subject: `${seed}-${person}`, basis: basis(), ...sampleOf(person) })
+    }
+  }
+  await Promise.all(Array.from({ length: 64 }, lane))
+  await world.close()
 }

@@ -17,8 +17,9 @@ const FOLDERS = [...VAULT_FOLDERS, 'src/cli']
 
 export interface WatchKillOptions {
   readonly rounds: number
-  /** Processes that change people, and as many verbs until one is killed. */
+  /** Processes that change people, and as many verbs until one is killed; or, with `fill`, that enrol so many each and are not. */
   readonly workers: number
+  readonly fill?: number
   readonly verbs: number
   /** Processes that watch, and as many readings until one is killed. */
   readonly watchers: number
@@ -37,7 +38,7 @@ export interface WatchKillResult {
 
 /** At the end one process watches once, as whoever comes after a crash does; then the log is counted by other means. */
 export async function killWatchers(options: WatchKillOptions): Promise<WatchKillResult> {
-  const { rounds, workers, verbs, watchers, readings, thresholds, mutation } = options
+  const { rounds, workers, verbs, watchers, readings, thresholds, fill, mutation } = options
   const entry = join(compile({ folders: FOLDERS, ...(mutation === undefined ? {} : { mutation }) }), ENTRY)
   const base = mkdtempSync(join(tmpdir(), 'guise-watch-'))
   const start = (...words: readonly string[]): ChildProcess =>
@@ -57,9 +58,12 @@ export async function killWatchers(options: WatchKillOptions): Promise<WatchKill
     writeFileSync(join(base, 'thresholds'), thresholds.join(','))
     await (await openWorld(join(base, 'store'))).close()
     for (let round = 0; round < rounds; round++) {
-      const work = Array.from({ length: workers }, (_, i) =>
-        killAfter(start('work', base, String(1 + round * workers + i)), verbs),
-      )
+      const work = Array.from({ length: workers }, (_, i) => {
+        const seed = String(1 + round * workers + i)
+        return fill === undefined
+          ? killAfter(start('work', base, seed), verbs)
+          : killAfter(start('fill', base, seed, String(fill)), Number.POSITIVE_INFINITY)
+      })
       const watch = Array.from({ length: watchers }, () => killAfter(start('watch', base), readings))
       await Promise.all([...work, ...watch])
     }

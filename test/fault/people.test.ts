@@ -69,7 +69,14 @@ test('POLICY-56 control: a watch that forgets a crossing when the number is lowe
     to: '{ mark.below = true; mark.due = false }',
   }
   // Nobody looks before the end, when the number has been above the threshold and is below.
-  const { crossings, missed } = await killWatchers({ ...WATCHED, rounds: 1, watchers: 0, mutation })
+  const thresholds = Array.from({ length: 60 }, (_, i) => 1 + i)
+  const { crossings, missed } = await killWatchers({
+    ...WATCHED,
+    thresholds,
+    rounds: 1,
+    watchers: 0,
+    mutation,
+  })
   expect(crossings).toBeGreaterThan(0)
   expect(missed).toBeGreaterThan(0)
 })

@@ -36,7 +36,7 @@ export function crossingsOf(
   threshold: number,
 ): { readonly crossings: number; readonly events: number; readonly missed: number } {
   const stands = new Map<string, 'kept' | 'held' | 'revoked'>()
-  const count = (): number => [...stands.values()].filter((one) => one !== 'revoked').length
+  const alive = (stood: string | undefined): number => Number(stood === 'kept' || stood === 'held')
   let [people, crossings, events, missed] = [0, 0, 0, 0]
   for (const { action, outcome, handle, policy } of entries) {
     if (outcome !== 'done') continue
@@ -48,7 +48,7 @@ export function crossingsOf(
     if (action === 'hold') stands.set(name, 'held')
     if (action === 'erase') stands.delete(name)
     if ((action === 'revoke' || action === 'withdraw') && stood === 'kept') stands.set(name, 'revoked')
-    const now = count()
+    const now = people + alive(stands.get(name)) - alive(stood)
     if (people < threshold && now >= threshold) [crossings, missed] = [crossings + 1, missed + 1]
     people = now
   }
