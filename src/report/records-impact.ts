@@ -1,6 +1,7 @@
 /** The skeleton of an impact assessment: what is measured stands in it, what must be weighed is a blank (GDPR Art. 35, PIPL Art. 55 and 56). @module */
 
 import type { Evaluation, WayAccuracy } from '../evaluate/figures.ts'
+import type { RealmFacts } from '../vault/realm-facts.ts'
 import type { RecordDocument, RecordLine, RecordSection, RecordsInput } from './records.ts'
 import { blank, counts, value } from './records-processing.ts'
 
@@ -24,7 +25,7 @@ export function impactAssessment(input: RecordsInput): RecordDocument {
         ],
       },
       necessitySection(input),
-      ...figureSections(input.evaluation),
+      ...figureSections(input),
       risksSection(input),
       measuresSection(),
       {
@@ -66,7 +67,7 @@ function necessitySection({ facts }: RecordsInput): RecordSection {
   }
 }
 
-function figureSections(evaluation: Evaluation | undefined): readonly RecordSection[] {
+function figureSections({ evaluation, facts }: RecordsInput): readonly RecordSection[] {
   const serves = ['GDPR 35–36', 'SP 800-63B-4: rate']
   if (evaluation === undefined) {
     const lines = [
@@ -94,10 +95,11 @@ function figureSections(evaluation: Evaluation | undefined): readonly RecordSect
         value('model', model, 'evaluation.model'),
         value(
           'made',
-          `${startedAt}, seed ${seed}, ${evaluation.guise}, ${evaluation.runtime}`,
+          `${startedAt}, seed ${seed}, guise ${evaluation.guise}, ${evaluation.runtime}`,
           'evaluation.startedAt',
         ),
-        ...accuracyLines(evaluation),
+        inUse(facts, model),
+        ...accuracyLines(evaluation, facts),
         ...theftLines(evaluation),
         blank(
           'are these people like yours',
@@ -108,11 +110,22 @@ function figureSections(evaluation: Evaluation | undefined): readonly RecordSect
   ]
 }
 
-function accuracyLines({ verification }: Evaluation): readonly RecordLine[] {
+/** Figures of another model say nothing of the one in use. */
+function inUse({ purposes }: RealmFacts, model: string): RecordLine {
+  const models = [...new Set(purposes.flatMap((one) => one.models))]
+  const other = models.filter((one) => !one.startsWith(`${model}, `))
+  const text = other.length === 0 ? 'yes' : `no: records are of ${other.join('; ')}`
+  return value('it is the model in use', text, 'evaluation.model, state rows')
+}
+
+/** Of the sizes in use; of all where nobody is enrolled yet. */
+function accuracyLines({ verification }: Evaluation, { purposes }: RealmFacts): readonly RecordLine[] {
   if (verification === null) return [blank('errors', 'the evaluation has no part verification')]
   const lines: RecordLine[] = []
+  const sizes = purposes.flatMap(({ models }) => models)
   for (const [i, one] of verification.ways.entries()) {
     if (one.way !== 'asymmetric') continue
+    if (sizes.length > 0 && !sizes.some((size) => size.endsWith(`, ${one.bits ?? 0} bits`))) continue
     const path = `evaluation.verification.ways[${i}]`
     lines.push(value(`equal error rate at ${one.bits ?? 0} bits`, number(one.eer.value), `${path}.eer`))
     for (const target of TARGETS) lines.push(...rateLines(one, target, path))

@@ -4,7 +4,7 @@
 export function plainText(value: string): string {
   return value
     .replaceAll(/\p{Cc}+/gu, ' ')
-    .replaceAll(/[\\`*_{}[\]<>()#|~!&]/g, (mark) => `\\${mark}`)
+    .replaceAll(/[\\`*_{}[\]<>|~&]/g, (mark) => `\\${mark}`)
     .trim()
 }
 

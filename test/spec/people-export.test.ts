@@ -287,7 +287,7 @@ test('POLICY-53 what somebody chose stands in the Markdown as text', async () =>
     { actor: 'desk|<b>' },
   )
   const text = subjectMarkdown(await told({ subject: 'anna' }))
-  expect(text).toContain('1 \\| \\<img src=x\\> \\[a\\]\\(b\\) \\`c\\`')
+  expect(text).toContain('1 \\| \\<img src=x\\> \\[a\\](b) \\`c\\`')
   expect(text).toContain('desk\\|\\<b\\>')
   // Every line of a table has as many cells as its heading.
   let columns = 0
