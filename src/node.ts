@@ -23,15 +23,8 @@ export {
   serveHolder,
 } from './quorum/https-holder.ts'
 export { certificatePin, type TlsIdentity, type TlsTrust } from './quorum/https-tls.ts'
-export {
-  type ProcessingRecords,
-  processingRecords,
-  type RecordDocument,
-  type RecordLine,
-  type RecordSection,
-  type RecordsOptions,
-  type RecordsSettings,
-} from './report/records.ts'
+export { type ProcessingRecords, processingRecords, type RecordsOptions } from './report/records.ts'
+export type { RecordDocument, RecordLine, RecordSection, RecordsSettings } from './report/records-form.ts'
 export { recordMarkdown } from './report/records-text.ts'
 export { type AcceptAnchorOptions, acceptAnchor } from './vault/accept-anchor.ts'
 export { type MarkBreachOptions, markBreach } from './vault/breach-mark.ts'

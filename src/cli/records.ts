@@ -9,12 +9,8 @@ import { sha256 } from '../crypto/hash.ts'
 import type { Evaluation } from '../evaluate/figures.ts'
 import { decodeOperatingPoint } from '../evaluate/operating-file.ts'
 import type { RetentionPolicy } from '../policy/retention.ts'
-import {
-  type ProcessingRecords,
-  processingRecords,
-  type RecordsOptions,
-  type RecordsSettings,
-} from '../report/records.ts'
+import { type ProcessingRecords, processingRecords, type RecordsOptions } from '../report/records.ts'
+import type { RecordsSettings } from '../report/records-form.ts'
 import { recordMarkdown } from '../report/records-text.ts'
 import { type Inspection, inspect } from './inspect.ts'
 import { exitCode, type Io, runCommand, UsageError } from './io.ts'

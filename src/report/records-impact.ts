@@ -2,8 +2,15 @@
 
 import type { Evaluation, WayAccuracy } from '../evaluate/figures.ts'
 import type { RealmFacts } from '../vault/realm-facts.ts'
-import type { RecordDocument, RecordLine, RecordSection, RecordsInput } from './records.ts'
-import { blank, counts, value } from './records-processing.ts'
+import {
+  blank,
+  counts,
+  type RecordDocument,
+  type RecordLine,
+  type RecordSection,
+  type RecordsInput,
+  value,
+} from './records-form.ts'
 
 const TARGETS = ['1e-2', '1e-3', '1e-4'] as const
 

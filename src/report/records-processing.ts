@@ -2,7 +2,15 @@
 
 import type { RetentionPolicy } from '../policy/retention.ts'
 import type { PurposeFacts } from '../vault/realm-facts.ts'
-import type { RecordDocument, RecordLine, RecordSection, RecordsInput } from './records.ts'
+import {
+  blank,
+  counts,
+  type RecordDocument,
+  type RecordLine,
+  type RecordSection,
+  type RecordsInput,
+  value,
+} from './records-form.ts'
 
 const DAY_MS = 86_400_000
 
@@ -42,20 +50,6 @@ export function recordOfProcessing(input: RecordsInput): RecordDocument {
       securitySection(input),
     ],
   }
-}
-
-export function value(what: string, text: string | number, from: string): RecordLine {
-  return { what, value: String(text), from }
-}
-
-export function blank(what: string, ask: string): RecordLine {
-  return { what, blank: ask }
-}
-
-/** `active 3, revoked 1`: what is not zero. */
-export function counts(of: Readonly<Record<string, number>>): string {
-  const found = Object.entries(of).filter(([, number]) => number > 0)
-  return found.length === 0 ? 'none' : found.map(([name, number]) => `${name} ${number}`).join(', ')
 }
 
 function purposeSections({ facts }: RecordsInput): readonly RecordSection[] {

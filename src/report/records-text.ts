@@ -1,7 +1,8 @@
 /** The records as Markdown: what stands there comes from somewhere, what does not is marked as a blank (SPEC §12.7). @module */
 
 import { markdownTable, plainText } from '../vault/markdown.ts'
-import type { ProcessingRecords, RecordDocument, RecordLine } from './records.ts'
+import type { ProcessingRecords } from './records.ts'
+import type { RecordDocument, RecordLine } from './records-form.ts'
 
 /** One document's text; a blank begins with `[ ]`. */
 export function recordMarkdown(records: ProcessingRecords, document: RecordDocument): string {

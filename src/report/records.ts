@@ -8,22 +8,14 @@ import type { Evaluation } from '../evaluate/figures.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import { type AttemptPolicy, checkAttemptPolicy } from '../policy/attempts.ts'
 import { readFields, readList } from '../policy/fields.ts'
-import { checkOperatingPoint, type OperatingPoint } from '../policy/operating-point.ts'
+import { checkOperatingPoint } from '../policy/operating-point.ts'
 import { checkRetention, type RetentionPolicy } from '../policy/retention.ts'
 import type { Store } from '../store/store.ts'
 import { rejectInput } from '../vault/errors.ts'
-import { type RealmFacts, realmFacts } from '../vault/realm-facts.ts'
+import { realmFacts } from '../vault/realm-facts.ts'
+import type { RecordDocument, RecordsSettings } from './records-form.ts'
 import { impactAssessment } from './records-impact.ts'
 import { recordOfProcessing } from './records-processing.ts'
-
-/** What vaults of the realm are opened with; what is left out stands in the records as a default or a blank. */
-export interface RecordsSettings {
-  readonly attempts?: Partial<AttemptPolicy>
-  readonly erasureBoundMs?: number
-  readonly operatingPoints?: readonly OperatingPoint[]
-  /** What keeps the newest checkpoint outside the store, in words. */
-  readonly anchor?: string
-}
 
 export interface RecordsOptions extends Pick<CallOptions, 'signal'> {
   readonly keyring: Keyring
@@ -39,24 +31,6 @@ export interface RecordsOptions extends Pick<CallOptions, 'signal'> {
   readonly at?: number
 }
 
-/** One line of a record: a value and where it comes from, or what only the controller can say. */
-export type RecordLine =
-  | { readonly what: string; readonly value: string; readonly from: string }
-  | { readonly what: string; readonly blank: string }
-
-export interface RecordSection {
-  readonly title: string
-  /** Which duties it serves, as SPEC §18.1 lists them. Serving a duty is not fulfilling it. */
-  readonly serves: readonly string[]
-  readonly lines: readonly RecordLine[]
-}
-
-export interface RecordDocument {
-  readonly name: 'record-of-processing' | 'impact-assessment'
-  readonly title: string
-  readonly sections: readonly RecordSection[]
-}
-
 export interface ProcessingRecords {
   readonly format: 'guise-records/1'
   readonly realm: Realm
@@ -66,15 +40,6 @@ export interface ProcessingRecords {
   /** Lines that the controller has to fill. */
   readonly blanks: number
   readonly documents: readonly RecordDocument[]
-}
-
-/** Checked options and what the realm says: what documents are made of. */
-export interface RecordsInput {
-  readonly facts: RealmFacts
-  readonly attempts: AttemptPolicy
-  readonly settings: RecordsSettings
-  readonly policies: ReadonlyMap<string, RetentionPolicy>
-  readonly evaluation: Evaluation | undefined
 }
 
 const SETTINGS = ['attempts', 'erasureBoundMs', 'operatingPoints', 'anchor'] as const

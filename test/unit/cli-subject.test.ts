@@ -77,7 +77,8 @@ test('usage, help, nobody', async () => {
     ['tell', '--pseudonym', pseudonym],
     ['log', 'export', '--pseudonym', pseudonym],
   ] as const) {
-    expect(await subject(...wrong), wrong.join(' ')).toMatchObject({ code: 2, out: '' })
+    const [what, ...more] = wrong
+    expect(await subject(what, ...more), wrong.join(' ')).toMatchObject({ code: 2, out: '' })
   }
   const refused = await subject('export', '--pseudonym', 'AAAA')
   expect(refused).toMatchObject({ code: 1, out: '' })
