@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util'
 import type { PeopleReached } from '../vault/people-row.ts'
 import { checkThresholds } from '../vault/people-thresholds.ts'
-import { type PeopleReading, watchPeople } from '../vault/watch-people.ts'
+import { watchPeople } from '../vault/watch-people.ts'
 import { type Inspection, inspect } from './inspect.ts'
 import { count, exitCode, type Io, runCommand, UsageError } from './io.ts'
 import { needed, secretOptions, secretSource, secretUsage, wholeNumber } from './secret.ts'
@@ -60,7 +60,7 @@ export function peopleCommand(argv: readonly string[], io: Io): Promise<number> 
     const { people, reached } = await inspect(request, io, async ({ keyring, store }) => {
       const watch = watchPeople({ keyring, store, thresholds, ...(actor === undefined ? {} : { actor }) })
       const { value } = await watch.next()
-      return value as PeopleReading
+      return value
     })
     const newest = newestOf(reached)
     io.out(request.json ? `${JSON.stringify({ people, reached: newest })}\n` : asText(people, newest))

@@ -169,7 +169,7 @@ function retentionSection({ facts, policies, settings }: RecordsInput): RecordSe
 function ruleOf(policy: RetentionPolicy): string {
   const { purpose: _, ...bounds } = policy
   return Object.entries(bounds)
-    .map(([name, number]) => `${name} ${number as number}`)
+    .map(([name, number]) => `${name} ${number}`)
     .join(', ')
 }
 

@@ -2,7 +2,7 @@
 
 import type { Millis, Realm } from '../base/brand.ts'
 import { joinBytes } from '../base/bytes.ts'
-import { asArray, asText, asUint } from '../base/cbor.ts'
+import { asArray, asText, asUint, type CborValue } from '../base/cbor.ts'
 import { realmPrefix } from '../base/identifier.ts'
 import { malformed, misplaced, RecordError } from '../record/errors.ts'
 import { authenticate, FORMAT, type KeyForVersion, MAX_MILLIS, readAuthenticated } from '../record/row.ts'
@@ -66,7 +66,7 @@ function decodePeopleRow(bytes: Uint8Array, realm: Realm, keyFor: KeyForVersion)
   const [, , name, list] = readAuthenticated(bytes, SHAPE, keyFor)
   if (asText(name, 64, malformed) !== realm) throw misplaced('another realm')
   if (!Array.isArray(list)) throw malformed('expected a list')
-  return list.map((item) => {
+  return (list as readonly CborValue[]).map((item) => {
     const [threshold, at] = asArray(item, 2, malformed)
     return {
       threshold: asUint(threshold, MOST_PEOPLE, malformed),

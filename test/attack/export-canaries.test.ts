@@ -28,7 +28,7 @@ function addBytes(pieces: Pieces, kind: string, bytes: Uint8Array): void {
     ]),
     ['decimal', bytes.join(',')],
   ] as const)
-    pieces.add(`${kind}, ${form}`, new TextEncoder().encode(text as string), WINDOW)
+    pieces.add(`${kind}, ${form}`, new TextEncoder().encode(text), WINDOW)
 }
 
 test('faces, keys, codes, wraps, names and other people are in none of the three forms; what is planted is found', async () => {

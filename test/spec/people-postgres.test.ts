@@ -60,9 +60,9 @@ test('POLICY-56 on PostgreSQL two vaults cross three thresholds at once, two wat
     watchPeople({ keyring: ring, store: stores[i] as Store, thresholds, everyMs: 10 }),
   )
   const told = new Set<number>()
-  let over = false
+  const state = { over: false }
   const watching = watchers.map(async (walk) => {
-    while (!over) for (const { threshold } of (await walk.next()).value.reached) told.add(threshold)
+    while (!state.over) for (const { threshold } of (await walk.next()).value.reached) told.add(threshold)
   })
   const random = numbers(56)
   const live = async (each: Vault, name: string): Promise<void> => {
@@ -73,7 +73,7 @@ test('POLICY-56 on PostgreSQL two vaults cross three thresholds at once, two wat
     }
   }
   await Promise.all([live(vault, 'a'), live(vault, 'b'), live(beside, 'c'), live(beside, 'd')])
-  over = true
+  state.over = true
   await Promise.all(watching)
   for (const walk of watchers) await walk.next()
   await vault.enroll({ subject: 'zoe', basis: basis(), ...sample(1) })
