@@ -184,3 +184,19 @@ test.each([
   const { records } = await realm()
   expect(await codeOf(records(more as Partial<RecordsOptions>))).toBe(code)
 })
+
+test('POLICY-59 two purposes in the order of their names, an erased record, another realm and another store beside', async () => {
+  const { vault, open, store, keyring, records, provider } = await realm()
+  const door = await open({ purpose: 'access' })
+  await door.enroll({ subject: 'emil', basis: basis({ purpose: 'access' }), ...sample(5) })
+  await vault.erase('dora', { operationId: 'leaves a receipt beside the records' })
+  const other = await testVault({ store, realm: 'xenon', provider })
+  await other.vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) })
+  const titles = (await records()).documents[0]?.sections.map(({ title }) => title)
+  expect(titles?.slice(1, 3)).toEqual(['Purpose access', 'Purpose login'])
+  expect(valuesOf(await records()).get('records by state')).toBe('active 3, revoked 1, erased 1')
+  const elsewhere = (await testVault()).store
+  expect(await codeOf(processingRecords({ keyring, store: elsewhere }))).toBe('ERR_VAULT_CONFIGURATION')
+  const signal = AbortSignal.abort(new Error('enough'))
+  await expect(records({ signal })).rejects.toThrow('enough')
+})

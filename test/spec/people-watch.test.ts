@@ -1,6 +1,6 @@
 /** Requirements POLICY-55 to POLICY-57 of SPEC.md: who must know that a realm has so many people is told. @module */
 import { memoryStore, type Telemetry } from 'guise'
-import { type PeopleReading, vaultStatus, type WatchPeopleOptions, watchPeople } from 'guise/node'
+import { fsck, type PeopleReading, vaultStatus, type WatchPeopleOptions, watchPeople } from 'guise/node'
 import { logTelemetry } from 'guise/otel'
 import { describe, expect, test } from 'vitest'
 import { peopleKey } from '../../src/vault/people-row.ts'
@@ -49,6 +49,7 @@ describe('POLICY-55', () => {
       ['note', 'people', '2 people were reached: the log tells of it at'],
       ['note', 'people', '3 people were reached: the log tells of it at'],
     ])
+    for await (const fault of fsck({ keyring, store })) expect(fault).toBeUndefined()
     await vault.close()
     const events = (await logOf(store)).filter(({ action }) => action === 'people')
     expect(events.map(({ policy, outcome, actor, handle }) => [policy, outcome, actor, handle])).toEqual([
