@@ -52,6 +52,7 @@ export { VaultError } from './vault/errors.ts'
 export { expectMatch } from './vault/expect-match.ts'
 export type { ScoreHistogram } from './vault/histogram.ts'
 export { openVault } from './vault/open.ts'
+export type { PeopleReached } from './vault/people-row.ts'
 export {
   allowHighFalseMatchRate,
   allowOvercomplete,

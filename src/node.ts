@@ -23,6 +23,9 @@ export {
   serveHolder,
 } from './quorum/https-holder.ts'
 export { certificatePin, type TlsIdentity, type TlsTrust } from './quorum/https-tls.ts'
+export { type ProcessingRecords, processingRecords, type RecordsOptions } from './report/records.ts'
+export type { RecordDocument, RecordLine, RecordSection, RecordsSettings } from './report/records-form.ts'
+export { recordMarkdown } from './report/records-text.ts'
 export { type AcceptAnchorOptions, acceptAnchor } from './vault/accept-anchor.ts'
 export { type MarkBreachOptions, markBreach } from './vault/breach-mark.ts'
 export {
@@ -62,9 +65,16 @@ export {
   type ErasureStatusOptions,
   erasureStatus,
 } from './vault/erasure-status.ts'
+export {
+  type ExportSubjectOptions,
+  exportSubject,
+  type Held,
+  type SubjectExport,
+} from './vault/export-subject.ts'
 export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
 export type { Fault, FaultKind } from './vault/fsck-fault.ts'
 export { type GalleryPartOptions, type OpenGalleryPart, openGalleryPart } from './vault/gallery-part.ts'
+export type { PeopleReached } from './vault/people-row.ts'
 export { type Purged, type PurgeOptions, type PurgeSummary, purge } from './vault/purge.ts'
 export type { RealmOptions } from './vault/realm-context.ts'
 export { rewrapGrant, type WorkerPlace } from './vault/rewrap-grant.ts'
@@ -77,3 +87,11 @@ export {
   type VaultStatus,
   vaultStatus,
 } from './vault/status.ts'
+export type {
+  InstantText,
+  SubjectComparison,
+  SubjectEvent,
+  SubjectTemplate,
+} from './vault/subject-history.ts'
+export { subjectMarkdown } from './vault/subject-text.ts'
+export { type PeopleReading, type WatchPeopleOptions, watchPeople } from './vault/watch-people.ts'

@@ -1,7 +1,7 @@
 /** Entries straight into bytes: what `encodeEntry` gives, for values that are checked already (SPEC §14.2). @module */
 
 import type { Realm } from '../base/brand.ts'
-import { ACTIONS, type AuditEntry, BASIS_KINDS, OUTCOMES } from './entry.ts'
+import { ACTION_NUMBERS, type AuditEntry, BASIS_KINDS, OUTCOMES } from './entry.ts'
 import { entryStart } from './queue.ts'
 
 const BYTES = 0x40
@@ -33,7 +33,7 @@ export class EntryWriter {
     this.#bytes(entry.previous)
     this.#uint(entry.timeMs)
     this.#text(entry.actor)
-    this.#uint(ACTIONS.indexOf(entry.action))
+    this.#uint(ACTION_NUMBERS[entry.action])
     this.#bytes(entry.handle)
     this.#bytes(entry.record)
     this.#bytes(entry.generation)

@@ -6,46 +6,53 @@ import { checkRealm } from '../base/identifier.ts'
 import { malformed, rejectInput } from './errors.ts'
 import { HASH_BYTES } from './tree.ts'
 
-/** What may be logged; the place in the list is the number in the encoding. */
-export const ACTIONS = [
-  'enroll',
-  'verify',
-  'activate',
-  'suspend',
-  'resume',
-  'hold',
-  'release',
-  'rebind',
-  'revoke',
-  'reissue',
-  'rotate',
-  'erase',
-  'devices',
-  'key-add',
-  'key-promote',
-  'key-disable',
-  'key-destroy',
-  'key-renew',
-  'anchor-accept',
-  'key-enable',
-  'key-retire',
-  'identify',
-  'gallery',
-  'open',
-  'key-migrate',
-  'campaign',
-  'withdraw',
-  'basis',
-] as const
+/** What may be logged, and its number in the encoding. */
+export const ACTION_NUMBERS = {
+  enroll: 0,
+  verify: 1,
+  activate: 2,
+  suspend: 3,
+  resume: 4,
+  hold: 5,
+  release: 6,
+  rebind: 7,
+  revoke: 8,
+  reissue: 9,
+  rotate: 10,
+  erase: 11,
+  devices: 12,
+  'key-add': 13,
+  'key-promote': 14,
+  'key-disable': 15,
+  'key-destroy': 16,
+  'key-renew': 17,
+  'anchor-accept': 18,
+  'key-enable': 19,
+  'key-retire': 20,
+  identify: 21,
+  gallery: 22,
+  open: 23,
+  'key-migrate': 24,
+  campaign: 25,
+  withdraw: 26,
+  basis: 27,
+  people: 36,
+  export: 37,
+} as const
 
 /** How it ended, in classes that tell no score. */
 export const OUTCOMES = ['done', 'match', 'nonmatch', 'refused', 'failed'] as const
 
 export const BASIS_KINDS = ['consent', 'contract', 'law', 'vital-interest'] as const
 
-export type AuditAction = (typeof ACTIONS)[number]
+export type AuditAction = keyof typeof ACTION_NUMBERS
 export type AuditOutcome = (typeof OUTCOMES)[number]
 export type AuditBasisKind = (typeof BASIS_KINDS)[number]
+
+export const ACTIONS: readonly AuditAction[] = Object.keys(ACTION_NUMBERS) as AuditAction[]
+const ACTION_NAMES: ReadonlyMap<unknown, AuditAction> = new Map(
+  ACTIONS.map((name) => [ACTION_NUMBERS[name], name]),
+)
 
 /** One entry. `null` where a field says nothing. */
 export interface AuditEntry {
@@ -103,7 +110,7 @@ export function encodeEntry(entry: AuditEntry): Uint8Array {
     checkBytes(entry.previous, 'previous', HASH_BYTES, rejectInput),
     checkInteger(entry.timeMs, 'timeMs', [0, MAX_MILLIS], rejectInput),
     checkShort(entry.actor, 'actor'),
-    ACTIONS.indexOf(checkOneOf(entry.action, 'action', ACTIONS, rejectInput)),
+    ACTION_NUMBERS[checkOneOf(entry.action, 'action', ACTIONS, rejectInput)],
     checkName(entry.handle, 'handle', 16),
     checkName(entry.record, 'record', 16),
     checkName(entry.generation, 'generation', 20),
@@ -133,7 +140,7 @@ export function decodeEntry(bytes: Uint8Array): AuditEntry {
     previous: asBytes(previous, HASH_BYTES, malformed),
     timeMs: asUint(time, MAX_MILLIS, malformed),
     actor: shortText(actor),
-    action: oneOf(action, ACTIONS),
+    action: knownAction(action),
     handle: optional(handle, (value) => asBytes(value, 16, malformed)),
     record: optional(record, (value) => asBytes(value, 16, malformed)),
     generation: optional(generation, (value) => asBytes(value, 20, malformed)),
@@ -169,6 +176,12 @@ function rowTag(value: CborValue | undefined): Uint8Array {
 function shortText(value: CborValue | undefined): string | null {
   if (value === '') throw malformed('an empty text in an entry')
   return optional(value, (text) => asText(text, TEXT_BYTES, malformed))
+}
+
+function knownAction(value: CborValue | undefined): AuditAction {
+  const name = ACTION_NAMES.get(value)
+  if (name === undefined) throw malformed('an action that is not known')
+  return name
 }
 
 function oneOf<const Word extends string>(value: CborValue | undefined, words: readonly Word[]): Word {

@@ -18,7 +18,10 @@ Commands
   import      bring existing embeddings into a vault
   dedupe      say who of a batch resembles somebody in the realm's gallery
   status      count people, keys and unfinished work of a realm, and say what is due
+  people      count people exactly, and log it when they are as many as some laws ask about
   purge       erase every record whose time is over, with receipts
+  subject     what is held of one person, for that person, and the comparisons
+  records     a record of processing and an impact assessment's skeleton, out of what is deployed
   fsck        read every row of a realm and say what does not fit together
   backup      copy the stores of a vault while it is at work
   restore     put such a copy into new directories
@@ -48,7 +51,10 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['status', async (): Promise<Command> => (await import('./status.ts')).statusCommand],
   ['campaign', async (): Promise<Command> => (await import('./campaign.ts')).campaignCommand],
   ['breach-report', async (): Promise<Command> => (await import('./breach-report.ts')).breachReportCommand],
+  ['people', async (): Promise<Command> => (await import('./people.ts')).peopleCommand],
   ['purge', async (): Promise<Command> => (await import('./purge.ts')).purgeCommand],
+  ['subject', async (): Promise<Command> => (await import('./subject.ts')).subjectCommand],
+  ['records', async (): Promise<Command> => (await import('./records.ts')).recordsCommand],
   ['fsck', async (): Promise<Command> => (await import('./fsck.ts')).fsckCommand],
 ])
 

@@ -1,15 +1,13 @@
 /** `guise purge`: erases every record whose time is over, and keeps the receipts (SPEC §12.4). @module */
 /// <reference types="node" />
 
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { logSigner } from '../audit/checkpoint.ts'
-import { fileAnchor } from '../audit/file-anchor.ts'
-import { wipe } from '../base/bytes.ts'
 import type { RetentionPolicy } from '../policy/retention.ts'
 import { type PurgeOptions, type PurgeSummary, purge } from '../vault/purge.ts'
 import { type Inspection, inspect } from './inspect.ts'
-import { count, exitCode, type Io, Progress, runCommand, UsageError } from './io.ts'
+import { count, exitCode, type Io, Progress, runCommand } from './io.ts'
+import { type LogKeyFile, logKeyOptions, logKeyUsage, readLogKey, withLogKey } from './log-key.ts'
+import { readJson } from './read-json.ts'
 import { Receipts } from './receipts.ts'
 import { needed, secretOptions, secretSource, secretUsage, wholeNumber } from './secret.ts'
 
@@ -31,10 +29,7 @@ anywhere, the next run with the same receipts goes on and writes the receipts th
 
 ${secretUsage}
 
-Log: the purge signs it itself, or a vault that is open with the log's key does
-  --origin NAME            the log's name
-  --log-key-file FILE      the seed of the log's key, 32 bytes
-  --anchor FILE            the file of the file anchor
+${logKeyUsage}
 
 Options
   --dry-run                say what is due, erase nothing, write no receipts
@@ -53,9 +48,7 @@ const OPTIONS = {
   provider: text,
   policies: text,
   receipts: text,
-  origin: text,
-  'log-key-file': text,
-  anchor: text,
+  ...logKeyOptions,
   'per-second': text,
   actor: text,
   ...secretOptions,
@@ -63,14 +56,11 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const
-const SEED_BYTES = 32
 
 interface Request extends Inspection {
   readonly policies: readonly RetentionPolicy[]
   readonly receipts: string | undefined
-  readonly origin: string | undefined
-  readonly keyFile: string | undefined
-  readonly anchor: string | undefined
+  readonly logKey: LogKeyFile
   readonly perSecond: number | undefined
   readonly actor: string | undefined
 }
@@ -84,7 +74,7 @@ export function purgeCommand(argv: readonly string[], io: Io): Promise<number> {
     }
     const request = parse(argv)
     const summary = await inspect(request, io, ({ keyring, store, secrets }) =>
-      withSigner(request, async (signed) =>
+      withLogKey(request.logKey, async (signed) =>
         run(request, io, { keyring, store, ...(secrets === undefined ? {} : { secrets }), ...signed }),
       ),
     )
@@ -96,10 +86,6 @@ export function purgeCommand(argv: readonly string[], io: Io): Promise<number> {
 function parse(argv: readonly string[]): Request {
   const { values } = parseArgs({ args: [...argv], options: OPTIONS })
   const perSecond = values['per-second']
-  const origin = values.origin
-  const keyFile = values['log-key-file']
-  if ((origin === undefined) !== (keyFile === undefined))
-    throw new UsageError('--origin and --log-key-file go together')
   return {
     realm: needed(values.realm, '--realm'),
     store: needed(values.store, '--store'),
@@ -107,23 +93,12 @@ function parse(argv: readonly string[]): Request {
     provider: needed(values.provider, '--provider'),
     secret: secretSource(values),
     json: values.json,
-    policies: readPolicies(needed(values.policies, '--policies')),
+    // The purge checks what it says.
+    policies: readJson(needed(values.policies, '--policies'), '--policies') as readonly RetentionPolicy[],
     receipts: values['dry-run'] ? undefined : needed(values.receipts, '--receipts'),
-    origin,
-    keyFile,
-    anchor: values.anchor,
+    logKey: readLogKey(values),
     perSecond: perSecond === undefined ? undefined : wholeNumber(perSecond, '--per-second'),
     actor: values.actor,
-  }
-}
-
-/** The purge checks what it says. */
-function readPolicies(path: string): readonly RetentionPolicy[] {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as readonly RetentionPolicy[]
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new UsageError('--policies must name a JSON file')
-    throw error
   }
 }
 
@@ -153,23 +128,6 @@ async function run(
   } finally {
     progress.finish()
     receipts?.close()
-  }
-}
-
-async function withSigner<Result>(
-  { origin, keyFile, anchor }: Request,
-  task: (signed: Pick<PurgeOptions, 'logSigner' | 'anchor'>) => Promise<Result>,
-): Promise<Result> {
-  const kept = anchor === undefined ? {} : { anchor: fileAnchor(anchor) }
-  if (origin === undefined || keyFile === undefined) return await task(kept)
-  const seed = new Uint8Array(readFileSync(keyFile))
-  if (seed.length !== SEED_BYTES) throw new UsageError(`--log-key-file must hold ${SEED_BYTES} bytes`)
-  const signer = await logSigner(origin, seed)
-  wipe(seed)
-  try {
-    return await task({ ...kept, logSigner: signer })
-  } finally {
-    signer.close()
   }
 }
 

@@ -30,7 +30,7 @@ const ANSWERS: ReadonlySet<string> = new Set(['ok', 'match', 'nonmatch', 'refuse
 
 /**
  * Logs calls that failed: `warn` for overload and what else passes, `error` for faults of store, keys, rows and program, `debug` for the caller's mistakes.
- * Health is logged when it changes: `error`, then `info`. Fields: `verb`, `outcome` (the code), `calls`; never a subject or
+ * Health is logged when it changes: `error`, then `info`; a number of people that is reached: `warn`, with `threshold`. Fields: `verb`, `outcome` (the code), `calls`; never a subject or
  * a message of an error. Calls that went well leave no line.
  *
  * @example
@@ -50,7 +50,9 @@ export function logTelemetry(logger: Logger, options: LogOptions = {}): Telemetr
     else logger.error({ ...fixed }, 'the vault is not healthy')
   }
   return {
-    count: (name, _, { verb = '', outcome = '' }) => {
+    count: (name, _, { verb = '', outcome = '', threshold }) => {
+      if (name === 'guise.people.reached')
+        logger.warn({ ...fixed, threshold }, 'a number of people was reached')
       if (name !== 'guise.vault.calls') return
       if (verb === 'health' && (outcome === 'ok' || outcome === 'unhealthy')) return health(outcome)
       if (ANSWERS.has(outcome)) return

@@ -49,6 +49,7 @@ export function otelTelemetry(meter: OtelMeter, options: OtelOptions = {}): Tele
     counter(meter, 'guise.vault.calls', 'Calls that ended', '{call}'),
     counter(meter, 'guise.vault.conflicts', 'Decisions that were made anew', '{decision}'),
     counter(meter, 'guise.vault.quorum_faults', 'Holders that gave no valid answer', '{answer}'),
+    counter(meter, 'guise.people.reached', 'Numbers of live persons that were reached', '{event}'),
     [
       'guise.vault.in_flight',
       meter.createUpDownCounter('guise.vault.in_flight', { description: 'Calls under way', unit: '{call}' }),

@@ -10,9 +10,10 @@ import type { StoredRow, Table } from '../store/store.ts'
 import type { VaultContext, VaultStore } from './context.ts'
 import { countEndings } from './endings.ts'
 import { generationNumber, recordId, requireState, subjectId, withSubject } from './lookup.ts'
+import { readReached } from './people-row.ts'
 import type { Custody, SubjectDescription, VaultHealth } from './types.ts'
 
-const CUSTODIES: readonly Custody['profile'][] = ['operator', 'quorum', 'holder', 'quorum+holder']
+export const CUSTODIES: readonly Custody['profile'][] = ['operator', 'quorum', 'holder', 'quorum+holder']
 
 /** State, generation, custody and basis of a subject; `undefined` when it is unknown. */
 export async function describe(ctx: VaultContext, subject: string): Promise<SubjectDescription | undefined> {
@@ -52,9 +53,11 @@ export async function health(ctx: VaultContext, inFlight: number): Promise<Vault
     await ctx.store.commit([ctx.ringStep()])
   })
   const unfinished = store ? await countUnfinished(ctx) : 0
+  const people = keyring && store ? (await readReached(ctx)).reached : undefined
   const { queued, unanchored, fault } = ctx.ledger.health()
   const log = fault === undefined
-  return { ok: keyring && store && log, store, keyring, inFlight, unfinished, log, queued, unanchored }
+  const ok = keyring && store && log
+  return { ok, store, keyring, inFlight, unfinished, log, queued, unanchored, people }
 }
 
 async function succeeds(task: () => Promise<void>): Promise<boolean> {

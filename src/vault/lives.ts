@@ -27,8 +27,17 @@ export class Lives {
   readonly #lives: Map<string, Life> = new Map()
   #people = 0
 
-  constructor(store: Pick<Store, 'get' | 'scan'>, realm: Realm, keys: LogKeys) {
-    this.#follower = new Follower(store, realm, keys, true, (entry) => this.#take(entry))
+  /** @param listener told of each entry after it was counted */
+  constructor(
+    store: Pick<Store, 'get' | 'scan'>,
+    realm: Realm,
+    keys: LogKeys,
+    listener?: (entry: ReadEntry) => void,
+  ) {
+    this.#follower = new Follower(store, realm, keys, true, (entry) => {
+      this.#take(entry)
+      listener?.(entry)
+    })
   }
 
   /** Reads all that is new. Throws an `AuditError` for a log that does not hold. */

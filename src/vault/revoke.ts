@@ -18,7 +18,7 @@ import type { RevocationReason } from './types.ts'
 import { isAuthentic, readSecret, type StoredSecret } from './wrap.ts'
 
 /** In the order of their codes in the state row; 0 is none. */
-const REASONS: readonly RevocationReason[] = [
+export const REASONS: readonly RevocationReason[] = [
   'breach',
   'lost-device',
   'withdrawn',

@@ -17,6 +17,8 @@ import type { Store, StoredRow, Table } from '../store/store.ts'
 import { rejectConfiguration } from './errors.ts'
 import { kindOf } from './fsck-fault.ts'
 import { VaultKeys } from './keys.ts'
+import { type PeopleReached, readReached } from './people-row.ts'
+import { checkThresholds, PEOPLE_THRESHOLDS } from './people-thresholds.ts'
 
 /** An epoch, and how many wraps say that they are under it. */
 export interface EpochUse extends EpochInfo {
@@ -61,6 +63,8 @@ export interface VaultStatus {
   readonly states: Readonly<Record<State, number>>
   /** Records whose code is kept: neither revoked nor erased. One a subject. */
   readonly people: number
+  /** Numbers of people whose event is logged (SPEC §12.5). */
+  readonly reached: readonly PeopleReached[]
   readonly unfinished: number
   readonly unreadable: number
   readonly log: LogStanding
@@ -73,18 +77,17 @@ export interface StatusOptions extends Pick<CallOptions, 'signal'> {
   readonly store: Store
   /** Where wraps lie when they have a store of their own. */
   readonly secrets?: Store
+  /** Numbers of people at which a warning is due. Default 90,000 and 100,000. */
+  readonly peopleThresholds?: readonly number[]
   /** Told now and then how many rows have been read. */
   readonly onProgress?: (rows: number) => void
 }
 
 /** SP 800-57 part 1: at most two years in which a symmetric key encrypts or wraps anything new. */
 const ORIGINATOR_MS: number = 2 * 365 * 86_400_000
-/** China's Order 19 of 2025: a filing within 30 working days from this stock of faces on. */
-const FILING_PEOPLE = 100_000
 /** A vault with the log's key integrates within a second. */
 const LOG_LATE_MS = 60_000
 const SOON_AGE = 0.8
-const SOON_PEOPLE = 0.9
 const PROGRESS_ROWS = 256
 const RECORD_BYTES = 16
 const NOTE_BYTES = 52
@@ -104,6 +107,7 @@ export async function vaultStatus(options: StatusOptions): Promise<VaultStatus> 
   const { keyring, store, secrets = store, signal } = options
   const access = ringAccess(keyring)
   if (access.store !== store) throw rejectConfiguration('store must be the store that holds the keyring')
+  const thresholds = checkThresholds(options.peopleThresholds)
   const ring = new VaultKeys(access, signal)
   await ring.refresh()
   await ring.load()
@@ -115,11 +119,14 @@ export async function vaultStatus(options: StatusOptions): Promise<VaultStatus> 
     await count.add(table, row)
   }
   const epochs = keyring.epochs.map((info) => ({ ...info, wraps: count.wraps.get(info.epoch) ?? 0 }))
-  const { states, unfinished, unreadable } = count
+  const { states, unfinished } = count
   const people = Object.values(states).reduce((sum, one) => sum + one) - states.revoked - states.erased
   const log = await logStanding(store, access.realm, signal === undefined ? {} : { signal })
-  const counted = { realm: access.realm, at, epochs, states, people, unfinished, unreadable, log }
-  const notices = noticesOf(counted, keyring)
+  const { reached } = await readReached({ store, realm: access.realm, ring })
+  const unreadable = count.unreadable + Number(reached === undefined)
+  const rest = { reached: reached ?? [], unfinished, unreadable, log }
+  const counted = { realm: access.realm, at, epochs, states, people, ...rest }
+  const notices = noticesOf(counted, keyring, thresholds)
   return { ok: notices.every(({ level }) => level !== 'fault'), ...counted, notices }
 }
 
@@ -205,11 +212,12 @@ class Count {
 export function noticesOf(
   counted: Omit<VaultStatus, 'ok' | 'notices'>,
   keyring: Pick<Keyring, 'minAccepted'>,
+  thresholds: readonly number[] = PEOPLE_THRESHOLDS,
 ): readonly Notice[] {
   const notices: Notice[] = []
   const add = (level: Notice['level'], kind: NoticeKind, text: string): void =>
     void notices.push({ kind, level, text })
-  const { epochs, people, unfinished, unreadable, at, log } = counted
+  const { epochs, unfinished, unreadable, at, log } = counted
   if (unreadable > 0) add('fault', 'unreadable', `${unreadable} rows cannot be read: guise fsck names them`)
   for (const { epoch, status, wraps, createdAt } of epochs) {
     const age = (at - createdAt) / ORIGINATOR_MS
@@ -228,9 +236,7 @@ export function noticesOf(
       add(late ? 'fault' : 'warning', 'key-age', text)
     }
   }
-  if (people >= FILING_PEOPLE * SOON_PEOPLE) {
-    add('warning', 'people', `${people} people: from ${FILING_PEOPLE} on some laws ask for a filing`)
-  }
+  for (const [level, text] of peopleNotices(counted, thresholds)) add(level, 'people', text)
   if (unfinished > 0) {
     add(
       'note',
@@ -243,4 +249,21 @@ export function noticesOf(
     add('warning', 'log', text)
   }
   return notices
+}
+
+function peopleNotices(
+  { people, reached }: Pick<VaultStatus, 'people' | 'reached'>,
+  thresholds: readonly number[],
+): readonly (readonly [Notice['level'], string])[] {
+  const highest = thresholds.findLast((threshold) => people >= threshold)
+  const told = reached.map(({ threshold, at }) => {
+    const text = `${threshold} people were reached: the log tells of it at ${new Date(at).toISOString()}`
+    return ['note', text] as const
+  })
+  if (highest === undefined) return told
+  const last = thresholds.at(-1) as number
+  const logged = reached.some(({ threshold }) => threshold === highest)
+  const text = `${people} people: from ${last} on some laws ask for a filing`
+  const missing = `no event of ${highest} people is logged: run guise people`
+  return [['warning', text], ...(logged ? [] : [['warning', missing] as const]), ...told]
 }

@@ -16,7 +16,7 @@ export type TelemetryAttributes = Readonly<Record<string, string>>
  * and values come from the closed list of SPEC §11.9: never a subject, a record, a score, a vector or a message.
  */
 export interface Telemetry {
-  /** `guise.vault.calls`, `guise.vault.conflicts`, `guise.vault.quorum_faults`: `value` is 1. `guise.vault.in_flight`: 1 or −1. */
+  /** `guise.vault.calls`, `.conflicts`, `.quorum_faults`, `guise.people.reached`: `value` is 1. `guise.vault.in_flight`: 1 or −1. */
   count(name: string, value: number, attributes: TelemetryAttributes): void
   /** `guise.vault.duration`, in milliseconds with fractions. */
   record(name: string, ms: number, attributes: TelemetryAttributes): void

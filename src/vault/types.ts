@@ -16,6 +16,7 @@ import type { Bits, OperatingPoint } from '../policy/operating-point.ts'
 import type { State } from '../policy/states.ts'
 import type { Quorum } from '../quorum/client.ts'
 import type { Store } from '../store/store.ts'
+import type { PeopleReached } from './people-row.ts'
 import type {
   allowHighFalseMatchRate,
   allowOvercomplete,
@@ -233,6 +234,8 @@ export interface VaultHealth {
   readonly queued: number
   /** Log entries that no anchor knows of, as far as this process knows: what a rollback of the whole store could undo unnoticed. */
   readonly unanchored: number
+  /** Numbers of live persons that `watchPeople` of `guise/node` told of; `undefined` when that cannot be read. */
+  readonly people: readonly PeopleReached[] | undefined
 }
 
 /** When the erased data cannot be recovered from any copy. */

@@ -5,9 +5,13 @@ import { readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { processIo } from '../../src/cli/io.ts'
 import { purgeCommand } from '../../src/cli/purge.ts'
+import { openKeyring } from '../../src/keys/keyring.ts'
+import { localKeyProvider } from '../../src/keys/local.ts'
+import { lmdbStore } from '../../src/store/lmdb.ts'
 import { countPeople } from '../../src/vault/count-people.ts'
+import { watchPeople } from '../../src/vault/watch-people.ts'
 import { seeded } from './driver.ts'
-import { basis, openWorld, sampleOf } from './vault-world.ts'
+import { basis, openWorld, providerKey, REALM, sampleOf } from './vault-world.ts'
 
 const [mode = '', base = '', seed = '0'] = process.argv.slice(2)
 
@@ -18,7 +22,25 @@ if (mode === 'purge') {
   const world = await openWorld(join(base, 'store'))
   writeSync(1, `${await countPeople(world.keyring)}\n`)
   await world.close()
-} else await work()
+} else if (mode === 'watch') await watch()
+else if (mode === 'fill') await fill(Number(process.argv[5]))
+else await work()
+
+/** Watches until somebody kills it, or once when it is told so; a byte for each reading. */
+async function watch(): Promise<void> {
+  const store = await lmdbStore({ path: join(base, 'store') })
+  const key = providerKey()
+  const provider = localKeyProvider({ path: join(base, 'keys'), key })
+  const keyring = await openKeyring({ realm: REALM, provider, store })
+  const thresholds = readFileSync(join(base, 'thresholds'), 'utf8').split(',').map(Number)
+  for await (const _ of watchPeople({ keyring, store, thresholds, everyMs: 10 })) {
+    writeSync(1, '.')
+    if (seed === 'once') break
+  }
+  keyring.close()
+  provider.close()
+  await store.close()
+}
 
 /** Verbs on twenty people of its own, until somebody kills it. */
 async function work(): Promise<void> {
@@ -39,4 +61,18 @@ async function work(): Promise<void> {
     await verbs[Math.floor(verbs.length * random())]?.().catch(() => undefined)
     writeSync(1, '.')
   }
+}
+
+/** Enrols so many people of its own, 64 at a time. */
+async function fill(people: number): Promise<void> {
+  const world = await openWorld(join(base, 'store'))
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < people) {
+      const person = next++
+      await world.vault.enroll({ subject: `${seed}-${person}`, basis: basis(), ...sampleOf(person) })
+    }
+  }
+  await Promise.all(Array.from({ length: 64 }, lane))
+  await world.close()
 }

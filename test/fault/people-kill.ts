@@ -6,7 +6,11 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fromBase64 } from '../../src/base/bytes.ts'
+import { fromBase64, toHex } from '../../src/base/bytes.ts'
+import { backupCommand } from '../../src/cli/backup.ts'
+import { Needles, scanFolder } from '../../src/cli/byte-scan.ts'
+import { processIo } from '../../src/cli/io.ts'
+import { lmdbStore } from '../../src/store/lmdb.ts'
 import { verifyErasureReceipt } from '../../src/vault/erasure-receipt.ts'
 import { compile, type Mutation } from './compile.ts'
 import { seeded } from './driver.ts'
@@ -17,6 +21,7 @@ const ENTRY = join('test', 'fault', 'people-child.js')
 const FOLDERS = [...VAULT_FOLDERS, 'src/cli']
 const DAY_MS = 86_400_000
 const WIDTH = 64
+const END_BYTES = 32
 
 export interface PurgeKillOptions {
   readonly subjects: number
@@ -35,6 +40,8 @@ export interface PurgeKillResult {
   readonly left: number
   /** Erased without exactly one receipt that verifies. */
   readonly unproven: number
+  /** Pieces of erased codes, wraps and mappings in a copy as `guise backup` makes one: before the purge, all of them; after it, none. */
+  readonly residue: { readonly before: number; readonly after: number; readonly of: number }
 }
 
 /** Of three people one is due, one has half a day left, and one is under a legal hold. */
@@ -45,6 +52,8 @@ export async function killPurge(options: PurgeKillOptions): Promise<PurgeKillRes
   const random = seeded(seed)
   try {
     await populate(base, subjects)
+    const before = await rowEnds(base)
+    await backup(base, 'before')
     const due = Math.ceil(subjects / 3)
     let killed = 0
     for (let run = 0; run < kills; run++) {
@@ -52,7 +61,9 @@ export async function killPurge(options: PurgeKillOptions): Promise<PurgeKillRes
       if (await runPurge(base, entry, { enough, delayMs: 12 * random() })) killed += 1
     }
     await runPurge(base, entry)
-    return { killed, ...(await judge(base, subjects)) }
+    await backup(base, 'after')
+    const residue = await residueOf(base, before)
+    return { killed, ...(await judge(base, subjects)), residue }
   } finally {
     rmSync(base, { recursive: true, force: true })
   }
@@ -118,7 +129,38 @@ function linesOf(base: string): readonly string[] {
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []
 }
 
-async function judge(base: string, subjects: number): Promise<Omit<PurgeKillResult, 'killed'>> {
+/** The ends of codes, wraps and mappings by their keys: ciphertext and tags, which no other row repeats. */
+async function rowEnds(base: string): Promise<ReadonlyMap<string, Uint8Array>> {
+  const ends = new Map<string, Uint8Array>()
+  const store = await lmdbStore({ path: join(base, 'store') })
+  for (const table of ['references', 'secrets', 'index'] as const) {
+    for await (const { key, bytes } of store.scan(table, Uint8Array.of(0))) {
+      ends.set(`${table} ${toHex(key)}`, bytes.slice(-END_BYTES))
+    }
+  }
+  await store.close()
+  return ends
+}
+
+async function backup(base: string, name: string): Promise<void> {
+  const io = { ...processIo(), out: () => undefined }
+  const code = await backupCommand(['--store', join(base, 'store'), '--out', join(base, name)], io)
+  if (code !== 0) throw new Error(`the backup ended with ${code}`)
+}
+
+async function residueOf(
+  base: string,
+  before: ReadonlyMap<string, Uint8Array>,
+): Promise<PurgeKillResult['residue']> {
+  const after = await rowEnds(base)
+  const needles = new Needles()
+  let of = 0
+  for (const [key, end] of before) if (!after.has(key)) of += needles.add(end)
+  const hits = async (name: string): Promise<number> => (await scanFolder(join(base, name), needles)).hits
+  return { before: await hits('before'), after: await hits('after'), of }
+}
+
+async function judge(base: string, subjects: number): Promise<Omit<PurgeKillResult, 'killed' | 'residue'>> {
   const receipts = new Map<string, number>()
   const world = await openWorld(join(base, 'store'))
   try {

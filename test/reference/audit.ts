@@ -73,7 +73,7 @@ export function rootOfPath(
 export const ACTIONS: readonly string[] = (
   'enroll verify activate suspend resume hold release rebind revoke reissue rotate erase devices ' +
   'key-add key-promote key-disable key-destroy key-renew anchor-accept key-enable key-retire identify gallery open ' +
-  'key-migrate campaign withdraw basis'
+  'key-migrate campaign withdraw basis - - - - - - - - people export'
 ).split(' ')
 export const OUTCOMES: readonly string[] = ['done', 'match', 'nonmatch', 'refused', 'failed']
 
@@ -126,6 +126,10 @@ export function readEntry(bytes: Uint8Array): Fields {
     if (typeof value !== 'number' || value > most) throw format('number')
     return value
   }
+  const actionOf = (number: number): number => {
+    if (ACTIONS[number] === '-') throw format('action')
+    return number
+  }
   const textOf = (value: Value | undefined): string => {
     if (typeof value !== 'string' || value === '' || utf8(value).length > 64) throw format('text')
     return value
@@ -141,7 +145,7 @@ export function readEntry(bytes: Uint8Array): Fields {
     previous: bytesOf(previous, 32),
     time: numberOf(time, 8_640_000_000_000_000),
     actor: or(actor, textOf),
-    action: numberOf(action, ACTIONS.length - 1),
+    action: actionOf(numberOf(action, ACTIONS.length - 1)),
     handle: or(handle, (value) => bytesOf(value, 16)),
     record: or(record, (value) => bytesOf(value, 16)),
     generation: or(generation, (value) => bytesOf(value, 20)),

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import process from 'node:process'
 import { pathToFileURL } from 'node:url'
 import type { Evaluation } from 'guise/evaluate'
+import { processingRecords } from 'guise/node'
 import { type Browser, chromium, type Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { evaluateCommand } from '../../src/cli/evaluate.ts'
@@ -11,8 +12,10 @@ import { encodeEvaluation } from '../../src/cli/evaluate-write.ts'
 import { markup } from '../../src/report/markup.ts'
 import { shown } from '../../src/report/number.ts'
 import { renderReport } from '../../src/report/page.ts'
+import { testVault } from '../support/vault.ts'
 import { ran, temporaryFolder } from '../unit/cli-support.ts'
 import { type Made, makeEvaluation } from './evaluation.ts'
+import { figureLines } from './records-figures.ts'
 
 const folder = temporaryFolder()
 let made: Made
@@ -344,4 +347,25 @@ test('people who do not exist are measured without a file, and said to be', asyn
 test('--help is no failure; quartiles are values that were measured', async () => {
   expect(await ran(evaluateCommand, ['--help'])).toMatchObject({ code: 0, err: '' })
   expect(quartiles([4, 1, 3, 2])).toEqual({ low: 1, median: 2, high: 3, samples: 4 })
+})
+
+test('records for the law show the figures of the file, and say where each stands', async () => {
+  const { evaluation } = made
+  const { keyring, store } = await testVault()
+  const records = await processingRecords({ keyring, store, evaluation })
+  const lines = figureLines(records, evaluation)
+  expect(lines.length).toBeGreaterThan(30)
+  for (const { path, value, found } of lines) {
+    expect(found, path).toBeDefined()
+    const figures = [...JSON.stringify(found).matchAll(/-?\d[\d.e+-]*/g)].map(([text]) => Number(text))
+    for (const [text] of value.matchAll(/(?<![\w.])\d\.\d+(?![\d.])/g)) {
+      if (path.startsWith('evaluation.startedAt')) continue
+      const near = figures.some((figure) => Number(figure.toPrecision(4)) === Number(text))
+      expect(near, `${path}: ${text}`).toBe(true)
+    }
+  }
+  const paths = lines.map(({ path }) => path)
+  for (const part of ['verification', 'linkage', 'inversion', 'drill'])
+    expect(paths.some((path) => path.startsWith(`evaluation.${part}`))).toBe(true)
+  expect(paths.some((path) => path.includes('.groups['))).toBe(true)
 })

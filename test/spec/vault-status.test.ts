@@ -129,6 +129,7 @@ describe('what is due', () => {
     at: (1000 * DAY_MS) as Millis,
     states: NONE,
     people: 0,
+    reached: [],
     unfinished: 0,
     unreadable: 0,
     log: { entries: 9, signed: 9, queued: 0, oldestMs: undefined },
@@ -156,11 +157,12 @@ describe('what is due', () => {
   })
 
   test.each<[number, string[]]>([
-    [89_999, []],
-    [90_000, ['warning people']],
-    [100_000, ['warning people']],
+    [89_999, ['note people']],
+    [90_000, ['warning people', 'note people']],
+    // The event of 100,000 is not logged yet.
+    [100_000, ['warning people', 'warning people', 'note people']],
   ])('%i people', (people, expected) => {
-    expect(due({ people })).toEqual(expected)
+    expect(due({ people, reached: [{ threshold: 90_000, at: DAY_MS as Millis }] })).toEqual(expected)
   })
 
   test.each<[number | undefined, string[]]>([
@@ -173,7 +175,7 @@ describe('what is due', () => {
   })
 
   test('a text names no person', () => {
-    const kindsOfAll: readonly NoticeKind[] = ['unreadable', 'people', 'unfinished']
+    const kindsOfAll: readonly NoticeKind[] = ['unreadable', 'people', 'people', 'unfinished']
     const notices = noticesOf(
       { ...counted, people: 95_000, unfinished: 2, unreadable: 3 },
       { minAccepted: 1 as Epoch },
@@ -182,6 +184,7 @@ describe('what is due', () => {
     expect(notices.map(({ text }) => text.replaceAll(/\d+/g, 'n'))).toEqual([
       'n rows cannot be read: guise fsck names them',
       'n people: from n on some laws ask for a filing',
+      'no event of n people is logged: run guise people',
       'n notes of work between two stores, or for the quorum: the next opening finishes them',
     ])
   })

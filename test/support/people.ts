@@ -29,3 +29,28 @@ export async function purged(options: PurgeOptions): Promise<PurgeRun> {
     pages.push(next.value)
   }
 }
+
+/** How often the number of live persons came to a threshold from below in the order of the log, and how many of these no event follows. */
+export function crossingsOf(
+  entries: readonly AuditEntry[],
+  threshold: number,
+): { readonly crossings: number; readonly events: number; readonly missed: number } {
+  const stands = new Map<string, 'kept' | 'held' | 'revoked'>()
+  const alive = (stood: string | undefined): number => Number(stood === 'kept' || stood === 'held')
+  let [people, crossings, events, missed] = [0, 0, 0, 0]
+  for (const { action, outcome, handle, policy } of entries) {
+    if (outcome !== 'done') continue
+    if (action === 'people' && policy === `people/${threshold}`) [events, missed] = [events + 1, 0]
+    if (handle === null) continue
+    const name = Buffer.from(handle).toString('hex')
+    const stood = stands.get(name)
+    if (action === 'enroll' || action === 'reissue' || action === 'release') stands.set(name, 'kept')
+    if (action === 'hold') stands.set(name, 'held')
+    if (action === 'erase') stands.delete(name)
+    if ((action === 'revoke' || action === 'withdraw') && stood === 'kept') stands.set(name, 'revoked')
+    const now = people + alive(stands.get(name)) - alive(stood)
+    if (people < threshold && now >= threshold) [crossings, missed] = [crossings + 1, missed + 1]
+    people = now
+  }
+  return { crossings, events, missed }
+}

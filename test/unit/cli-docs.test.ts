@@ -15,8 +15,11 @@ import { holderCommand } from '../../src/cli/holder.ts'
 import { importCommand } from '../../src/cli/import.ts'
 import type { Io } from '../../src/cli/io.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
+import { peopleCommand } from '../../src/cli/people.ts'
 import { purgeCommand } from '../../src/cli/purge.ts'
+import { recordsCommand } from '../../src/cli/records.ts'
 import { statusCommand } from '../../src/cli/status.ts'
+import { subjectCommand } from '../../src/cli/subject.ts'
 import { syntheticPeople } from '../../src/dataset/synthetic.ts'
 import { examplesIn } from '../tidy/readme.ts'
 import { ran, temporaryFolder } from './cli-support.ts'
@@ -34,9 +37,12 @@ const COMMANDS = new Map<string, Command>([
   ['holder', holderCommand],
   ['import', importCommand],
   ['keys', keysCommand],
+  ['people', peopleCommand],
   ['purge', purgeCommand],
+  ['records', recordsCommand],
   ['restore', restoreCommand],
   ['status', statusCommand],
+  ['subject', subjectCommand],
 ])
 const D = 64
 const folder = temporaryFolder()
@@ -120,5 +126,5 @@ test.each(texts)(
 
 test('the texts hold shell lines', () => {
   const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(65)
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(73)
 })

@@ -1,4 +1,4 @@
-/** The handlers of docs/fastify.md and docs/express.md over node:http, in the shape that both frameworks have. @module */
+/** The handlers of docs/fastify.md, docs/express.md and docs/nest.md over node:http, in the shapes that the frameworks have. @module */
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -18,7 +18,13 @@ type Handler = (request: { readonly body: unknown }, reply: unknown) => Promise<
 interface Recipe {
   readonly vault: Vault
   statusOf(error: unknown): number
-  faceRoutes(app: object, vault: Vault, model: typeof MODEL): void
+  faceRoutes?(app: object, vault: Vault, model: typeof MODEL): void
+  readonly FaceService?: new (vault: Vault, model: typeof MODEL) => { onModuleDestroy(): Promise<void> }
+  faceController?(
+    refuse: (status: number) => Error,
+  ): new (
+    faces: object,
+  ) => { verify(body: unknown): Promise<unknown> }
 }
 interface Served {
   readonly recipe: Recipe
@@ -42,6 +48,29 @@ function replyOver(response: ServerResponse): object {
   return reply
 }
 
+/** What Nest does with the classes: one service, its end, and an exception that is a status. */
+function nestRoutes(
+  { FaceService, faceController, vault }: Recipe,
+  app: {
+    post(path: string, handler: Handler): unknown
+    addHook(name: string, hook: () => Promise<void>): unknown
+  },
+): void {
+  if (FaceService === undefined || faceController === undefined) throw new Error('the recipe lacks a class')
+  const service = new FaceService(vault, MODEL)
+  const refuse = (status: number): Error => Object.assign(new Error('refused'), { status })
+  const controller = new (faceController(refuse))(service)
+  app.addHook('onModuleDestroy', () => service.onModuleDestroy())
+  app.post('/verify', async ({ body }, reply) => {
+    const to = reply as { code(status: number): { send(body?: unknown): unknown } }
+    try {
+      return to.code(200).send(await controller.verify(body))
+    } catch (error) {
+      return to.code((error as { status: number }).status).send()
+    }
+  })
+}
+
 async function serve(text: string): Promise<Served> {
   const recipe = (await import(/* @vite-ignore */ `docs/${text}.md.1.ts`)) as Recipe
   const handlers = new Map<string, Handler>()
@@ -50,7 +79,8 @@ async function serve(text: string): Promise<Served> {
     post: (path: string, handler: Handler) => handlers.set(path, handler),
     addHook: (_: string, hook: () => Promise<void>) => hooks.push(hook),
   }
-  recipe.faceRoutes(app, recipe.vault, MODEL)
+  if (recipe.faceRoutes === undefined) nestRoutes(recipe, app)
+  else recipe.faceRoutes(app, recipe.vault, MODEL)
   const server = createServer((request, response) => {
     const handler = handlers.get(request.url ?? '') as Handler
     void json(request).then((body) => handler({ body }, replyOver(response)))
@@ -69,7 +99,7 @@ async function serve(text: string): Promise<Served> {
   return { recipe, hooks, ask }
 }
 
-test.each(['fastify', 'express'])(
+test.each(['fastify', 'express', 'nest'])(
   'the handler for %s answers as it says, and tells no more',
   async (text) => {
     const { recipe, hooks, ask } = await serve(text)
@@ -95,7 +125,7 @@ test.each(['fastify', 'express'])(
     expect(recipe.statusOf(new StoreError('ERR_STORE_FAILED', 'x'))).toBe(500)
     expect(new StoreError('ERR_STORE_BUSY', 'x')).toBeInstanceOf(GuiseError)
     for (const hook of hooks) await hook()
-    expect(hooks).toHaveLength(text === 'fastify' ? 1 : 0)
+    expect(hooks).toHaveLength(text === 'express' ? 0 : 1)
     await vault.close()
     expect(await ask(body)).toEqual({ status: 503, text: '' })
   },

@@ -59,6 +59,7 @@ test('a meter gets the instruments of the vault, and what they count', async () 
     'counter guise.vault.calls {call}',
     'counter guise.vault.conflicts {decision}',
     'counter guise.vault.quorum_faults {answer}',
+    'counter guise.people.reached {event}',
     'up and down guise.vault.in_flight {call}',
     'histogram guise.vault.duration ms',
   ])

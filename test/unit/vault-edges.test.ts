@@ -94,6 +94,7 @@ test('a vault says where it belongs, and what works', async () => {
     log: true,
     queued: 0,
     unanchored: 1,
+    people: [],
   })
   store.fault = {
     before: (call) => {

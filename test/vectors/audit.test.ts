@@ -10,7 +10,7 @@ import {
   verifyLog,
 } from 'guise/audit'
 import { describe, expect, test } from 'vitest'
-import { ACTIONS, BASIS_KINDS, encodeEntry, OUTCOMES } from '../../src/audit/entry.ts'
+import { ACTION_NUMBERS, BASIS_KINDS, encodeEntry, OUTCOMES } from '../../src/audit/entry.ts'
 import { hashLeaf } from '../../src/audit/tree.ts'
 import file from './audit.json' with { type: 'json' }
 import { expectRefused, hex, unhex } from './read.ts'
@@ -37,7 +37,7 @@ test.each(list(file.positive, 'entry'))('$name', (vector) => {
   expect(vector['fields']).toEqual({
     ...Object.fromEntries(texts),
     time,
-    action: ACTIONS.indexOf(action),
+    action: ACTION_NUMBERS[action],
     outcome: OUTCOMES.indexOf(outcome),
     basis: basis === null ? null : BASIS_KINDS.indexOf(basis),
   })

@@ -1,7 +1,7 @@
 /** Reads files of the testkit with the library: the result, or an error with a code. @module */
 import { decodeEntry, openCheckpoint, openCosignature, verifyConsistency, verifyLog } from 'guise/audit'
 import { checkAdvance } from '../../src/audit/anchor.ts'
-import { ACTIONS, OUTCOMES } from '../../src/audit/entry.ts'
+import { ACTION_NUMBERS, OUTCOMES } from '../../src/audit/entry.ts'
 import { checkInclusion } from '../../src/audit/proof.ts'
 import { hashLeaf } from '../../src/audit/tree.ts'
 import type { Realm } from '../../src/base/brand.ts'
@@ -203,7 +203,7 @@ function sealed(file: KitFile): string {
 
 function entry({ payload }: KitFile): string {
   const { sequence, action, outcome } = decodeEntry(payload)
-  return `${sequence} ${ACTIONS.indexOf(action)} ${OUTCOMES.indexOf(outcome)} ${hex(hashLeaf(payload))}`
+  return `${sequence} ${ACTION_NUMBERS[action]} ${OUTCOMES.indexOf(outcome)} ${hex(hashLeaf(payload))}`
 }
 
 function anchor(file: KitFile): string {
