@@ -25,6 +25,25 @@ describe('the page', () => {
     await page.close()
   })
 
+  test('every answer forbids inline scripts, eval, WebAssembly and other hosts', async () => {
+    for (const path of ['/', '/attacks.html', '/guise/capture.js', '/nothing']) {
+      const { headers } = await fetch(new URL(path, example().address))
+      const policy = headers.get('content-security-policy') ?? ''
+      expect(policy).toMatch(/^default-src 'none'; script-src 'self' 'sha256-[\w+/]{43}='; /)
+      expect(policy).not.toMatch(/unsafe|https?:|\*/)
+    }
+    // Neither the server's own file nor what lies around it, and only from this page.
+    for (const path of [
+      '/server.js',
+      '/guise/../package.json',
+      '/modules/pg/lib/index.js',
+      '/%2e%2e/capture.md',
+    ])
+      expect((await fetch(new URL(path, example().address))).status).toBe(404)
+    const other = { method: 'POST', headers: { origin: 'http://127.0.0.1:1' } }
+    expect((await fetch(new URL('/api/device', example().address), other)).status).toBe(403)
+  })
+
   test('the key stays in the browser, and nobody can read it', async () => {
     const first = await opened('/')
     const id = await first.textContent('#device')
