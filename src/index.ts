@@ -63,6 +63,7 @@ export {
 export type { Telemetry, TelemetryAttributes } from './vault/telemetry.ts'
 export type {
   AddDeviceRequest,
+  AttestedSample,
   BulkResult,
   Candidate,
   Custody,

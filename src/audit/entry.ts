@@ -36,6 +36,7 @@ export const ACTIONS = [
   'campaign',
   'withdraw',
   'basis',
+  'capture',
 ] as const
 
 /** How it ended, in classes that tell no score. */

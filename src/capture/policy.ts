@@ -133,6 +133,11 @@ export function isTimely(
   return latest >= issuedMs - clockSkewMs && earliest <= nowMs + clockSkewMs && nowMs - latest <= maxAgeMs
 }
 
+/** True when the policy names claims that it accepts, and this is one: a policy that needs none accepts none. */
+export function acceptsLiveness(policy: CheckedPolicy, claim: LivenessClaim | undefined): boolean {
+  return policy.liveness !== undefined && isLive(policy, claim)
+}
+
 /** Step 14: the class that a capture is compared in; `undefined` when the policy does not want it. */
 export function admit(
   policy: CheckedPolicy,

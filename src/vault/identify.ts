@@ -19,7 +19,7 @@ export const MOST_CANDIDATES = 32
 /** Searches the gallery. See `IdentifyDecision`. */
 export async function identify(ctx: VaultContext, request: IdentifyRequest): Promise<IdentifyDecision> {
   const { limit, ...samples } = readRequest(request, FIELDS)
-  return withSample(ctx.settings, samples, async (integers, { probeClass }) => {
+  return withSample(ctx, samples, undefined, async ({ integers, point: { probeClass } }) => {
     const most = checkInteger(limit, 'limit', [1, MOST_CANDIDATES], rejectInput)
     const gallery = requireGallery(ctx)
     const point = gallery.point(probeClass)

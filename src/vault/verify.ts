@@ -69,7 +69,7 @@ export async function verify(
   const { subject, holderShare, ...samples } = readRequest(request, FIELDS)
   const asked = new Asked()
   try {
-    return await withSample(ctx.settings, samples, (integers, point) =>
+    return await withSample(ctx, samples, subject, ({ integers, point }) =>
       withShares(
         ctx,
         { present: holderShare },
