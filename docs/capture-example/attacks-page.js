@@ -3,14 +3,13 @@
 
 import { attacks } from './attacks.js'
 import { outcomeOf } from './calls.js'
+import { element } from './elements.js'
 
 /** @typedef {import('./attacks.js').Attack} Attack */
 
-const list = document.getElementById('attacks')
-const all = document.getElementById('all')
-const summary = document.getElementById('summary')
-if (list === null || !(all instanceof HTMLButtonElement) || summary === null)
-  throw new Error('the page has no list')
+const list = element('attacks', HTMLUListElement)
+const start = element('all', HTMLButtonElement)
+const total = element('summary', HTMLOutputElement)
 
 /**
  * @template {keyof HTMLElementTagNameMap} Name
@@ -38,10 +37,9 @@ function say(output, text, outcome) {
 const runs = attacks.map((attack) => {
   const item = document.createElement('li')
   const title = made('h2', attack.title)
-  title.id = `${attack.id}-title`
   const button = made('button', 'Run')
   button.id = attack.id
-  button.setAttribute('aria-describedby', title.id)
+  button.setAttribute('aria-label', `Run: ${attack.title}`)
   const output = made('output', 'did not run yet')
   output.className = 'answer'
   output.dataset['outcome'] = 'none'
@@ -78,11 +76,13 @@ async function tried(attack, output) {
   }
 }
 
-all.addEventListener('click', async () => {
-  all.disabled = true
-  say(summary, '…', 'none')
+async function runAll() {
+  start.disabled = true
+  say(total, '…', 'none')
   const held = (await Promise.all(runs.map((run) => run()))).filter(Boolean).length
-  say(summary, `${held} of ${runs.length} as they should be`, held === runs.length ? 'good' : 'bad')
-  all.disabled = false
-})
+  say(total, `${held} of ${runs.length} as they should be`, held === runs.length ? 'good' : 'bad')
+  start.disabled = false
+}
+
+start.addEventListener('click', () => void runAll())
 document.documentElement.dataset['ready'] = 'true'

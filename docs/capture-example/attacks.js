@@ -182,6 +182,19 @@ export const attacks = [
       return send('verify', SCOPE, await captured(await strangeDevice(), SCOPE, await vectorOf(VICTIM)))
     },
   },
+  {
+    id: 'near-repeat',
+    title: 'A recording, changed a little',
+    text: 'What was recorded at the enrolment, with one number moved: a new probe, and one that agrees too well to be a new picture.',
+    wanted: 'second-factor',
+    run: async () => {
+      const { device, recorded } = await begin()
+      const moved = Float32Array.from(recorded)
+      const at = Math.floor(Math.random() * moved.length)
+      moved[at] = (moved[at] ?? 0) + 1 + Math.random()
+      return send('verify', SCOPE, await captured(device, SCOPE, moved))
+    },
+  },
 ]
 
 /**

@@ -2,7 +2,7 @@
 /** What goes to the example's server and comes back. */
 
 /** What a server says to a capture. */
-/** @typedef {'enrolled' | 'match' | 'nonmatch' | 'second-factor' | 'refused'} Outcome */
+/** @typedef {'enrolled' | 'known' | 'match' | 'nonmatch' | 'second-factor' | 'refused'} Outcome */
 
 /**
  * Tells the server the device's public key.

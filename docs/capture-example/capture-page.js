@@ -4,6 +4,7 @@
 import { sealCapture } from 'guise/capture'
 import { challenge, enrolDevice, outcomeOf, send } from './calls.js'
 import { thisDevice } from './device.js'
+import { element } from './elements.js'
 import { embed, model } from './model.js'
 import { nextPicture, pictureOf, startCamera } from './picture.js'
 
@@ -11,21 +12,10 @@ const PURPOSE = 'login'
 const WORDS = {
   enrolled: 'enrolled',
   match: 'match',
+  known: 'was enrolled before',
   nonmatch: 'no match',
   'second-factor': 'a second factor is needed',
   refused: 'refused',
-}
-
-/**
- * @template {HTMLElement} Kind
- * @param {string} id
- * @param {new () => Kind} kind
- * @returns {Kind}
- */
-function element(id, kind) {
-  const found = document.getElementById(id)
-  if (!(found instanceof kind)) throw new Error(`the page has no ${id}`)
-  return found
 }
 
 const form = element('capture', HTMLFormElement)
@@ -105,13 +95,15 @@ async function capture(verb) {
   say(WORDS[outcome], outcome === 'enrolled' || outcome === 'match' ? 'good' : 'bad')
 }
 
-element('enrol-device', HTMLButtonElement).addEventListener('click', () =>
-  during(async () => {
+element('enrol-device', HTMLButtonElement).addEventListener('click', () => {
+  void during(async () => {
     await enrolDevice(device.signer)
     say('this device is enrolled', 'good')
-  }),
-)
-element('camera', HTMLButtonElement).addEventListener('click', () => during(() => startCamera(video)))
+  })
+})
+element('camera', HTMLButtonElement).addEventListener('click', () => {
+  void during(() => startCamera(video))
+})
 form.addEventListener('submit', (event) => {
   event.preventDefault()
   const verb =

@@ -50,7 +50,7 @@ async function keyPair() {
 /** @returns {Promise<IDBDatabase>} */
 function opened() {
   const request = indexedDB.open(DATABASE, 1)
-  request.onupgradeneeded = () => request.result.createObjectStore(TABLE)
+  request.addEventListener('upgradeneeded', () => request.result.createObjectStore(TABLE))
   return answer(request)
 }
 
@@ -61,10 +61,10 @@ function opened() {
  */
 function answer(request) {
   return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = (event) => {
+    request.addEventListener('success', () => resolve(request.result))
+    request.addEventListener('error', (event) => {
       event.preventDefault()
       reject(request.error ?? new Error('the browser keeps no keys'))
-    }
+    })
   })
 }

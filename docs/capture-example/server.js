@@ -14,11 +14,11 @@ import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { createKeyring, GuiseError, logSigner, openVault } from 'guise'
-import { captureDesk, captureReason, deviceRegistry } from 'guise/capture'
+import { createKeyring, GuiseError, logSigner, openVault, VaultError } from 'guise'
+import { CaptureError, captureReason } from 'guise/capture'
 import { calibrate } from 'guise/evaluate'
 import { lmdbStore } from 'guise/lmdb'
-import { localKeyProvider } from 'guise/node'
+import { localKeyProvider, openCaptureDesk } from 'guise/node'
 import { syntheticPeople } from 'guise/testing'
 import { model } from './model.js'
 
@@ -26,6 +26,7 @@ const REALM = 'example'
 const PURPOSE = 'login'
 /** A page needs a second; a minute is what a desk gives unless told otherwise. */
 const CHALLENGE_MS = 10_000
+const YEAR_MS = 365 * 86_400_000
 const MOST_BYTES = 40_960
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -47,11 +48,10 @@ const TYPES = new Map([
 const folder = mkdtempSync(join(tmpdir(), 'guise-capture-example-'))
 const random = () => crypto.getRandomValues(new Uint8Array(32))
 
-// The realm. All of this is yours to keep: the store, the provider's key, the capture secret, the seed of the log.
+// The realm. All of this is yours to keep: the store, the provider's key, the seed of the log.
 const store = await lmdbStore({ path: join(folder, 'vault') })
 const provider = localKeyProvider({ path: join(folder, 'keys'), key: random() })
 const keyring = await createKeyring({ realm: REALM, provider, store })
-const secret = random()
 // Of people who do not exist: with your model, calibrate on your own (docs/calibrate.md).
 const others = syntheticPeople({ seed: 'example', subjects: 130, samples: 2, dimensions: model.dimensions })
 const { operatingPoint } = await calibrate(others, { model, falseMatchRate: 1e-4 })
@@ -64,13 +64,8 @@ const vault = await openVault({
   custody: { profile: 'operator' },
   logSigner: await logSigner('example.invalid/guise', random()),
 })
-const devices = deviceRegistry({ store, realm: REALM, secret })
-const desk = captureDesk({
-  store,
-  realm: REALM,
-  secret,
+const { desk, devices } = await openCaptureDesk(vault, {
   model,
-  devices,
   challengeMs: CHALLENGE_MS,
   policies: [
     { purpose: PURPOSE, liveness: 'not-needed' },
@@ -83,9 +78,12 @@ const CALLS = {
   /** Yours: only when the person has proved who they are by other means. */
   '/api/device': async (_, publicKey) => {
     const key = /** @type {const} */ ({ algorithm: 'ES256', carrier: 'token', family: 'example page' })
-    await devices.enroll({ ...key, publicKey }).catch((error) => {
-      if (error.code !== 'ERR_CAPTURE_DEVICE') throw error
-    })
+    try {
+      await devices.enroll({ ...key, publicKey })
+    } catch (error) {
+      // Known already.
+      if (!(error instanceof CaptureError) || error.code !== 'ERR_CAPTURE_DEVICE') throw error
+    }
     return ''
   },
   '/api/challenge': async (query) => {
@@ -109,13 +107,14 @@ const CALLS = {
  * @returns {Promise<string>}
  */
 async function answered(verb, query, sealed) {
-  const subject = given(query, 'subject')
-  const outcome = await decide(verb, { subject, purpose: given(query, 'purpose') }, sealed).catch((error) => {
-    if (error.code !== 'ERR_CAPTURE_REFUSED') throw error
-    console.log(`refused: ${error[captureReason]}`)
-    return 'refused'
-  })
-  return JSON.stringify({ outcome })
+  const scope = { subject: given(query, 'subject'), purpose: given(query, 'purpose') }
+  try {
+    return JSON.stringify({ outcome: await decide(verb, scope, sealed) })
+  } catch (error) {
+    if (!(error instanceof CaptureError) || error.code !== 'ERR_CAPTURE_REFUSED') throw error
+    console.log(`refused: ${/** @type {import('guise/capture').CaptureRefusal} */ (error)[captureReason]}`)
+    return JSON.stringify({ outcome: 'refused' })
+  }
 }
 
 /**
@@ -126,11 +125,31 @@ async function answered(verb, query, sealed) {
  */
 async function decide(verb, scope, sealed) {
   const capture = await desk.openCapture(sealed, scope)
-  try {
-    return verb === 'enroll' ? 'enrolled' : 'match'
-  } finally {
-    capture[Symbol.dispose]()
+  if (verb === 'enroll') {
+    try {
+      await vault.enroll({ subject: scope.subject, basis: basis(), capture })
+      return 'enrolled'
+    } catch (error) {
+      if (!(error instanceof VaultError) || error.code !== 'ERR_VAULT_ENROLLED') throw error
+      return 'known'
+    }
   }
+  return (await vault.verify({ subject: scope.subject, capture })).outcome
+}
+
+/** Yours: what the person agreed to, and a hash of where you keep it. */
+function basis() {
+  const grantedAt = new Date()
+  const expiresAt = new Date(grantedAt.getTime() + YEAR_MS)
+  const evidence = random()
+  return /** @type {const} */ ({
+    kind: 'contract',
+    purpose: PURPOSE,
+    noticeVersion: 'example',
+    grantedAt,
+    expiresAt,
+    evidence,
+  })
 }
 
 /**

@@ -131,14 +131,10 @@ class Attested implements CaptureFacts, Disposable {
   static take(value: unknown): TakenCapture {
     if (typeof value !== 'object' || value === null || !(#embedding in value))
       throw new CaptureError('ERR_CAPTURE_INPUT', 'a capture must come from a desk')
-    return value.#take()
-  }
-
-  #take(): TakenCapture {
-    if (this.#taken) throw new CaptureError('ERR_CAPTURE_USED', 'the capture was used already')
-    const embedding = Attested.embeddingOf(this)
-    this.#taken = true
-    return { embedding, opened: this.#opened }
+    if (value.#taken) throw new CaptureError('ERR_CAPTURE_USED', 'the capture was used already')
+    const embedding = captureEmbedding(value as CaptureFacts as AttestedCapture)
+    value.#taken = true
+    return { embedding, opened: value.#opened }
   }
 
   /** Wipes the embedding. A second call does nothing. */
