@@ -131,10 +131,15 @@ class Attested implements CaptureFacts, Disposable {
   static take(value: unknown): TakenCapture {
     if (typeof value !== 'object' || value === null || !(#embedding in value))
       throw new CaptureError('ERR_CAPTURE_INPUT', 'a capture must come from a desk')
-    if (value.#taken) throw new CaptureError('ERR_CAPTURE_USED', 'the capture was used already')
-    const embedding = captureEmbedding(value as CaptureFacts as AttestedCapture)
-    value.#taken = true
-    return { embedding, opened: value.#opened }
+    return value.#take()
+  }
+
+  // Names no class: the compiler's alias of it would be undefined in the static block above.
+  #take(): TakenCapture {
+    if (this.#taken) throw new CaptureError('ERR_CAPTURE_USED', 'the capture was used already')
+    const embedding = captureEmbedding(this as CaptureFacts as AttestedCapture)
+    this.#taken = true
+    return { embedding, opened: this.#opened }
   }
 
   /** Wipes the embedding. A second call does nothing. */
