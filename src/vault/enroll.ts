@@ -64,7 +64,7 @@ export async function enroll(
       record: randomBytes(16),
       generation: drawGeneration(1),
     }
-    const unique = await askUnique(ctx, given.unique, probeClass)
+    const unique = await askUnique(ctx, given.unique, probeClass, provenance)
     const place = drawPlace()
     return await withShares(ctx, { present: given.holderShare }, (shares) =>
       withSubject(ctx, given.subject, ctx.signal, (subject) =>

@@ -99,6 +99,12 @@ export function readRequest<const Name extends PropertyKey>(
   }
 }
 
+/** True when the caller asserts a second factor. Throws `ERR_VAULT_INPUT`. */
+export function checkFactor(value: unknown): boolean {
+  if (value !== undefined && value !== true) throw rejectInput('[secondFactorConfirmed] must be true')
+  return value === true
+}
+
 /** Disposes of every embedding of a refused request that can be reached, whatever else is wrong with it. */
 export function disposeReachable(request: unknown): void {
   disposeOf(request)

@@ -12,14 +12,16 @@ import {
 import { openCaptureDesk } from 'guise/node'
 import type { Clock } from '../../src/base/clock.ts'
 import { CONDITIONS, LIVENESS, type TestDevice, tokenDevice } from './capture.ts'
-import { face, manualClock, PURPOSE, type TestVault, testVault } from './vault.ts'
+import { face, MODEL, manualClock, PURPOSE, type TestVault, testVault } from './vault.ts'
 
+/** Never meets a tripwire: faces of tests are more alike than those of people. */
 export const LIVE: CapturePolicy = {
   purpose: PURPOSE,
+  tripwire: 10_000,
   liveness: [{ issuer: LIVENESS.issuer, standard: LIVENESS.standard }],
 }
 /** Accepts captures without a claim as well. */
-export const ANY: CapturePolicy = { purpose: PURPOSE, liveness: 'not-needed' }
+export const ANY: CapturePolicy = { purpose: PURPOSE, liveness: 'not-needed', tripwire: 10_000 }
 
 export interface CaptureVault extends TestVault {
   readonly clock: ReturnType<typeof manualClock>
@@ -40,7 +42,7 @@ export async function captureVault(
   const clock = manualClock()
   const world = await open({ clock, ...rest })
   const { desk, devices } = await openCaptureDesk(world.vault, {
-    model: rest.model ?? { id: 'test@1', dimensions: 128, metric: 'cosine' },
+    model: rest.model ?? MODEL,
     policies,
     refusalMs: 0,
   })
@@ -61,13 +63,13 @@ export interface Shot extends Partial<Omit<SealCaptureOptions, 'challenge'>> {
 /** What the device sends. */
 export async function shoot(world: Omit<CaptureVault, keyof TestVault>, shot: Shot): Promise<Uint8Array> {
   const { desk, device, clock } = world
-  const { person, index = 0, subject, purpose = PURPOSE, ...changes } = shot
+  const { person, index = 0, subject, purpose = PURPOSE, model = MODEL, ...changes } = shot
   const scope = subject === undefined ? ({ search: true } as const) : { subject }
   const challenge = await desk.challenge({ ...scope, purpose, device: device.id })
   return await sealCapture({
     challenge: challenge.bytes,
-    vector: face(person, index),
-    model: { id: 'test@1', dimensions: 128, metric: 'cosine' },
+    vector: face(person, index, model.dimensions),
+    model,
     conditions: CONDITIONS,
     liveness: LIVENESS,
     intent: true,
