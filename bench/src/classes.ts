@@ -158,7 +158,7 @@ function textOf(target: number, trials: readonly Trial[]): string {
     }
     return (
       `  ${name}: threshold ${first.threshold}, FMR ${over('fmr', (value) => value.toExponential(2))}; ` +
-      `TMR ${over('tmr', (value) => value.toFixed(4))}; within the promise ${held(way)} of ${trials.length}\n`
+      `TMR ${over('tmr', (value) => value.toFixed(4))}${way === 'plain' ? '' : `; within the promise ${held(way)} of ${trials.length}`}\n`
     )
   }
   return (

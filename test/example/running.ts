@@ -1,6 +1,7 @@
 /** The example's server as its readers start it, and what it wrote. @module */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import process from 'node:process'
 
 export interface RunningExample {
@@ -13,7 +14,11 @@ export interface RunningExample {
 
 /** Throws with what the server said when it does not start. */
 export async function startExample(): Promise<RunningExample> {
-  const child = spawn(process.execPath, ['docs/capture-example/server.js', '0'], {
+  // As the text says; any port will do.
+  const [, program, path] =
+    /^npm ci && npm run build\n(node) (\S+)$/m.exec(readFileSync('docs/capture.md', 'utf8')) ?? []
+  if (program === undefined || path === undefined) throw new Error('docs/capture.md starts no server')
+  const child = spawn(process.execPath, [path, '0'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], TMPDIR: process.env['TMPDIR'] },
   })
