@@ -11,7 +11,7 @@ async function answered(page: Page, button: string): Promise<string> {
   return (await page.textContent('#answer')) ?? ''
 }
 
-describe('the page', () => {
+describe('the page', { timeout: 60_000 }, () => {
   test('a capture goes from the camera to a decision', async () => {
     const page = await opened('/')
     expect(await answered(page, '#camera')).toBe('nothing was sent yet')
@@ -128,7 +128,7 @@ function contrast(front: Colour, back: Colour): number {
   return (high + 0.05) / (low + 0.05)
 }
 
-describe('the attacks', () => {
+describe('the attacks', { timeout: 60_000 }, () => {
   /** By the name of the button: why the operator reads that it was refused. */
   const REASONS = {
     'replayed-capture': 'challenge',

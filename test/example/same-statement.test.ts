@@ -5,7 +5,7 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import type * as Capture from 'guise/capture'
 import { type SealCaptureOptions, sealCapture, type TokenSigner } from 'guise/capture'
 import type { JSHandle, Page } from 'playwright'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { encodeCbor } from '../../src/base/cbor.ts'
 import capture from '../vectors/capture.json' with { type: 'json' }
 import { unhex } from '../vectors/read.ts'
@@ -13,6 +13,7 @@ import { exampleBrowser } from './browser.ts'
 
 const { opened } = exampleBrowser()
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+vi.setConfig({ testTimeout: 60_000 })
 const SEED = Uint8Array.from({ length: 32 }, (_, i) => i)
 const NUMBERS = Array.from({ length: 64 }, (_, i) => Math.fround(Math.sin(i * i + 1)))
 const FACTS = {
