@@ -26,7 +26,7 @@ export interface VaultDesk {
   readonly devices: DeviceRegistry
 }
 
-/** In a minute this process logs no more refusals: who may send captures must not be able to fill the log. */
+/** In a minute a desk logs no more refusals: who may send captures must not be able to fill the log. */
 const MOST_LOGGED = 60
 const WINDOW_MS = 60_000
 /** Whoever knows the transport key, which is no secret, can have these. */

@@ -159,7 +159,7 @@ test('VAULT-64 entries tell what was shown, and of no device', async () => {
   ).toEqual([
     ['enroll', 'done', '+cl'],
     ['verify', 'match', 'id+cl'],
-    ['verify', 'refused', 'id+clt'],
+    ['verify', 'nonmatch', 'id+clt'],
     ['verify', 'match', 'id+clf'],
     ['verify', 'nonmatch', 'id'],
     ['reissue', 'done', '+c'],
