@@ -73,6 +73,9 @@ export function takeCapture(capture: unknown): TakenCapture {
   return Attested.take(capture)
 }
 
+/** Captures that entered a verb. */
+const TAKEN = new WeakSet<object>()
+
 class Attested implements CaptureFacts, Disposable {
   static {
     // Node's inspector asks this symbol first, and would show a subject.
@@ -95,7 +98,6 @@ class Attested implements CaptureFacts, Disposable {
   readonly tripwire: number
   readonly #embedding: Embedding
   readonly #opened: Instant
-  #taken = false
   #disposed = false
 
   constructor(facts: CaptureFacts, embedding: Embedding, opened: Instant) {
@@ -131,15 +133,10 @@ class Attested implements CaptureFacts, Disposable {
   static take(value: unknown): TakenCapture {
     if (typeof value !== 'object' || value === null || !(#embedding in value))
       throw new CaptureError('ERR_CAPTURE_INPUT', 'a capture must come from a desk')
-    return value.#take()
-  }
-
-  // Names no class: the compiler's alias of it would be undefined in the static block above.
-  #take(): TakenCapture {
-    if (this.#taken) throw new CaptureError('ERR_CAPTURE_USED', 'the capture was used already')
-    const embedding = captureEmbedding(this as CaptureFacts as AttestedCapture)
-    this.#taken = true
-    return { embedding, opened: this.#opened }
+    if (TAKEN.has(value)) throw new CaptureError('ERR_CAPTURE_USED', 'the capture was used already')
+    const embedding = Attested.embeddingOf(value)
+    TAKEN.add(value)
+    return { embedding, opened: value.#opened }
   }
 
   /** Wipes the embedding. A second call does nothing. */

@@ -42,14 +42,12 @@ export interface RealmAttemptsRow {
 /** Operations that an attempts row remembers. */
 export const MOST_ATTEMPT_OPERATIONS = 8
 
-/** Of a row whose run is of live attempts alone. */
-const LIVE_FORMAT = 2
 const SHAPE = {
   kind: KIND.attempts,
   arity: 14,
   label: 'guise/v1/attempts',
   versionAt: 12,
-  newest: LIVE_FORMAT,
+  other: KIND.liveAttempts,
 } as const
 const REALM_SHAPE = {
   kind: KIND.realmAttempts,
@@ -64,8 +62,8 @@ export function encodeAttemptsRow(row: AttemptsRow, key: Uint8Array): Uint8Array
   const { run, live, failures, lastMs, origin, steadyMs } = row.count
   return authenticate(
     [
-      live === true && run > 0 ? LIVE_FORMAT : FORMAT,
-      KIND.attempts,
+      FORMAT,
+      live === true && run > 0 ? KIND.liveAttempts : KIND.attempts,
       row.realm,
       row.handle,
       row.scope,
@@ -97,8 +95,8 @@ export function decodeAttemptsRow(
 ): AttemptsRow {
   const items = readAuthenticated(bytes, SHAPE, keyFor)
   const [
-    format,
     ,
+    kind,
     realm,
     handle,
     scope,
@@ -116,7 +114,7 @@ export function decodeAttemptsRow(
   if (!equalBytes(asBytes(handle, 16, malformed), place.handle)) throw misplaced('another subject')
   if (asUint(scope, 255, malformed) !== place.scope) throw misplaced('another scope')
   if (!equalBytes(asBytes(generation, 20, malformed), place.generation)) throw misplaced('another generation')
-  const live = format === LIVE_FORMAT
+  const live = kind === KIND.liveAttempts
   const failed = asUint(run, MOST_FAILURES, malformed)
   if (live && failed === 0) throw malformed('a run without failures')
   return {
@@ -127,7 +125,7 @@ export function decodeAttemptsRow(
     version: asUint(version, Number.MAX_SAFE_INTEGER, malformed),
     count: {
       run: failed,
-      live,
+      ...(live ? { live } : {}),
       failures: asUint(failures, MOST_FAILURES, malformed),
       lastMs: asUint(last, MAX_MILLIS, malformed),
       origin: asBytes(origin, 16, malformed),

@@ -26,7 +26,7 @@ export interface VaultDesk {
   readonly devices: DeviceRegistry
 }
 
-/** In a minute this process logs no more refusals: who may send captures must not be able to fill the log. */
+/** In a minute a desk logs no more refusals: who may send captures must not be able to fill the log. */
 const MOST_LOGGED = 60
 const WINDOW_MS = 60_000
 /** Whoever knows the transport key, which is no secret, can have these. */
@@ -35,6 +35,13 @@ const UNLOGGED: ReadonlySet<CaptureReason> = new Set(['format', 'suite', 'recipi
 /**
  * Opens a desk on the vault's realm: what it accepts, the vault takes. Refused captures are told to the vault's log, up to 60 a minute. Dispose of the
  * desk before the vault is closed.
+ *
+ * @example
+ * ```ts
+ * const { desk, devices } = await openCaptureDesk(vault, { model, policies: [{ purpose: 'login', liveness: 'not-needed' }] })
+ * const capture = await desk.openCapture(sealed, { subject: 'user-1', purpose: 'login' })
+ * const { outcome } = await vault.verify({ subject: 'user-1', capture })
+ * ```
  *
  * @throws {VaultError} `ERR_VAULT_CONFIGURATION` for another model than the vault's; and what `captureDesk` throws
  */

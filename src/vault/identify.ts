@@ -70,7 +70,7 @@ async function identifyOnce(
   }
   if (found.some(({ tripped }) => tripped)) {
     await ctx.ring.load()
-    await ctx.commitLogged([ring], eventOf(gallery, question, 'refused', true))
+    await ctx.commitLogged([ring], eventOf(gallery, question, 'nonmatch', true))
     return { outcome: 'second-factor' }
   }
   const chosen = found.slice(0, most)

@@ -339,7 +339,7 @@ function repeated(code: number, now: Outcome): Outcome {
 /** What the log is told of an answer. */
 function answerEvent(probe: Probe, state: StateRow, answered: Outcome, epoch: number): VaultEvent {
   const tripped = answered === 'second-factor'
-  const outcome = tripped ? 'refused' : answered
+  const outcome = tripped ? 'nonmatch' : answered
   return { ...changeEvent('verify', state), outcome, epoch, ...policyOf(probe, tripped) }
 }
 

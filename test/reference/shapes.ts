@@ -125,8 +125,8 @@ export const indexBody: Shape = [...kind(5), ['realm', realm], ['v', uint], ['ha
 
 /** §9.4. */
 export const attemptsBody: Shape = [
-  ['format', (value) => value === 1 || value === 2, VERSION],
-  ['kind', exactly(6), VERSION],
+  ['format', exactly(1), VERSION],
+  ['kind', (value) => value === 6 || value === 68, VERSION],
   ['realm', realm],
   ['handle', bytes(16)],
   ['scope', uint],
