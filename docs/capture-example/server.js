@@ -68,7 +68,8 @@ const { desk, devices } = await openCaptureDesk(vault, {
   model,
   challengeMs: CHALLENGE_MS,
   policies: [
-    { purpose: PURPOSE, liveness: 'not-needed' },
+    // 128 numbers scatter: a template agrees with the vector that it was made of at 0.75 to 0.85.
+    { purpose: PURPOSE, liveness: 'not-needed', tripwire: 7000 },
     { purpose: 'newsletter', liveness: 'not-needed', intent: false },
   ],
 })
