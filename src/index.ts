@@ -64,6 +64,7 @@ export {
 export type { Telemetry, TelemetryAttributes } from './vault/telemetry.ts'
 export type {
   AddDeviceRequest,
+  AttestedSample,
   BulkResult,
   Candidate,
   Custody,

@@ -52,6 +52,7 @@ export {
   rewrapCampaign,
   rotateCampaign,
 } from './vault/campaign-rotate.ts'
+export { openCaptureDesk, type VaultDesk, type VaultDeskOptions } from './vault/capture-desk.ts'
 export { countPeople } from './vault/count-people.ts'
 export {
   type BoundStep,

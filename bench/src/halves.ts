@@ -2,16 +2,15 @@
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { cryptoReady } from '../../dist/crypto/sodium.js'
 import { countGrades, falseMatchRate, thresholdAt } from '../../dist/evaluate/accuracy.js'
 import { loadPeople, type People } from '../../dist/evaluate/people.js'
-import { SeededRandom } from '../../dist/evaluate/random.js'
 import { crowdOf, otherPeople, resampleSubjects } from '../../dist/evaluate/resample.js'
 import { type Streamed, streamScores } from '../../dist/evaluate/stream.js'
 import { planStream, type StreamPlan } from '../../dist/evaluate/stream-plan.js'
 import type { Bits } from '../../dist/index.js'
 import { type Dataset, openDataset } from '../../dist/node.js'
 import { defaultBits } from '../../dist/template/bits.js'
+import { drawHalf, within } from './split.js'
 
 const USAGE = `node bench/dist/halves.js --data DIR --set NAMES [options]
   --data DIR     folder of data sets
@@ -109,27 +108,12 @@ async function tryTargets(
 }
 
 async function divide(dataset: Dataset, seed: string): Promise<readonly [People, People]> {
-  await cryptoReady()
-  const subjects = new Set<string>()
-  for await (const { subject } of dataset.read()) subjects.add(subject)
-  const order = [...subjects]
-  const random = new SeededRandom(seed, 'halves')
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = random.below(i + 1)
-    const held = order[i] as string
-    order[i] = order[j] as string
-    order[j] = held
-  }
-  const first = new Set(order.slice(0, Math.floor(order.length / 2)))
-  const half = (inside: boolean): Promise<People> => {
-    const read: Dataset['read'] = async function* (options) {
-      for await (const labelled of dataset.read(options))
-        if (first.has(labelled.subject) === inside) yield labelled
-    }
-    const model = { id: 'measured@1', dimensions: dataset.dimensions, metric: 'cosine' } as const
-    return loadPeople({ ...dataset, rows: undefined, read }, { model })
-  }
-  return [await half(true), await half(false)]
+  const first = await drawHalf(dataset, seed)
+  const model = { id: 'measured@1', dimensions: dataset.dimensions, metric: 'cosine' } as const
+  return [
+    await loadPeople(within(dataset, first, true), { model }),
+    await loadPeople(within(dataset, first, false), { model }),
+  ]
 }
 
 function lineOf(name: string, target: number, trials: readonly Trial[]): string {

@@ -30,7 +30,7 @@ export interface Person {
   readonly vector: Float32Array
 }
 
-const PURPOSE = 'login'
+export const PURPOSE = 'login'
 const DAY_MS = 86_400_000
 /** Limits so wide that what is timed is never a refusal. */
 const ATTEMPTS = { consecutive: 100, total: 1000, generation: 100_000, realmPerHour: 1_000_000_000 }

@@ -3,6 +3,7 @@
 import { auditScenario } from './audit.ts'
 import { auditLogScenario } from './audit-log.ts'
 import { bundleScenario } from './bundle.ts'
+import { captureScenario } from './capture.ts'
 import { enrollScenario } from './enroll.ts'
 import { evaluateScenario } from './evaluate.ts'
 import { identifyScenario } from './identify.ts'
@@ -25,6 +26,7 @@ export const SCENARIOS: readonly Scenario[] = [
   sealScenario,
   verifyScenario,
   verifyDurableScenario,
+  captureScenario,
   postgresScenario,
   identifyPartsScenario,
   auditScenario,

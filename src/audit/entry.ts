@@ -36,6 +36,7 @@ export const ACTION_NUMBERS = {
   campaign: 25,
   withdraw: 26,
   basis: 27,
+  capture: 28,
   people: 36,
   export: 37,
 } as const

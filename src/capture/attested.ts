@@ -2,6 +2,7 @@
 
 import type { Millis, ModelId, Realm } from '../base/brand.ts'
 import type { Embedding } from '../embedding/embedding.ts'
+import type { Instant } from '../policy/attempts.ts'
 import { CaptureError } from './errors.ts'
 import type { CaptureConditions, LivenessClaim } from './statement.ts'
 
@@ -19,6 +20,8 @@ export interface CaptureFacts {
   readonly conditions: CaptureConditions
   /** As it was claimed: guise does not judge it. */
   readonly liveness: LivenessClaim | undefined
+  /** True when the policy names liveness claims that it accepts, and this one is among them. */
+  readonly livenessAccepted: boolean
   /** Names of platform claims that the realm's hook verified. */
   readonly claims: readonly string[]
   /** Which operating point it is compared at. */
@@ -39,9 +42,17 @@ export interface AttestedCapture extends CaptureFacts, Disposable {
   toString(): string
 }
 
+/** What a verb takes out of a capture. */
+export interface TakenCapture {
+  /** Borrowed: disposed of with the capture. */
+  readonly embedding: Embedding
+  /** When the desk accepted it. */
+  readonly opened: Instant
+}
+
 /** Takes ownership of the embedding. */
-export function attest(facts: CaptureFacts, embedding: Embedding): AttestedCapture {
-  return new Attested(facts, embedding) as CaptureFacts as AttestedCapture
+export function attest(facts: CaptureFacts, embedding: Embedding, opened: Instant): AttestedCapture {
+  return new Attested(facts, embedding, opened) as CaptureFacts as AttestedCapture
 }
 
 /** True for what a desk made; a look-alike is none. */
@@ -53,6 +64,17 @@ export function isAttestedCapture(value: unknown): value is AttestedCapture {
 export function captureEmbedding(capture: AttestedCapture): Embedding {
   return Attested.embeddingOf(capture)
 }
+
+/**
+ * Takes a capture for the one verb that it is good for. Throws `ERR_CAPTURE_USED` from the second time on, `ERR_CAPTURE_DISPOSED`, and
+ * `ERR_CAPTURE_INPUT` for what is none.
+ */
+export function takeCapture(capture: unknown): TakenCapture {
+  return Attested.take(capture)
+}
+
+/** Captures that entered a verb. */
+const TAKEN = new WeakSet<object>()
 
 class Attested implements CaptureFacts, Disposable {
   static {
@@ -70,13 +92,15 @@ class Attested implements CaptureFacts, Disposable {
   readonly capturedAt: Millis
   readonly conditions: CaptureConditions
   readonly liveness: LivenessClaim | undefined
+  readonly livenessAccepted: boolean
   readonly claims: readonly string[]
   readonly probeClass: string
   readonly tripwire: number
   readonly #embedding: Embedding
+  readonly #opened: Instant
   #disposed = false
 
-  constructor(facts: CaptureFacts, embedding: Embedding) {
+  constructor(facts: CaptureFacts, embedding: Embedding, opened: Instant) {
     this.realm = facts.realm
     this.subject = facts.subject
     this.purpose = facts.purpose
@@ -86,10 +110,12 @@ class Attested implements CaptureFacts, Disposable {
     this.capturedAt = facts.capturedAt
     this.conditions = Object.freeze({ ...facts.conditions })
     this.liveness = facts.liveness && Object.freeze({ ...facts.liveness })
+    this.livenessAccepted = facts.livenessAccepted
     this.claims = Object.freeze([...facts.claims])
     this.probeClass = facts.probeClass
     this.tripwire = facts.tripwire
     this.#embedding = embedding
+    this.#opened = opened
     Object.freeze(this)
   }
 
@@ -102,6 +128,15 @@ class Attested implements CaptureFacts, Disposable {
       throw new CaptureError('ERR_CAPTURE_INPUT', 'a capture must come from a desk')
     if (value.#disposed) throw new CaptureError('ERR_CAPTURE_DISPOSED', 'the capture was disposed of')
     return value.#embedding
+  }
+
+  static take(value: unknown): TakenCapture {
+    if (typeof value !== 'object' || value === null || !(#embedding in value))
+      throw new CaptureError('ERR_CAPTURE_INPUT', 'a capture must come from a desk')
+    if (TAKEN.has(value)) throw new CaptureError('ERR_CAPTURE_USED', 'the capture was used already')
+    const embedding = Attested.embeddingOf(value)
+    TAKEN.add(value)
+    return { embedding, opened: value.#opened }
   }
 
   /** Wipes the embedding. A second call does nothing. */

@@ -95,10 +95,15 @@ const OPTIONS = [
  * @throws {CaptureError} `ERR_CAPTURE_INPUT`, `ERR_CAPTURE_POLICY`; `EmbeddingError` for a model that is refused
  */
 export function captureDesk(options: CaptureDeskOptions): CaptureDesk {
-  return new Desk(checkOptions(options))
+  return deskWith(options)
 }
 
-function checkOptions(options: unknown): DeskParts & { readonly challengeMs: number } {
+/** A desk that tells somebody why it refuses; the refusal waits for that. */
+export function deskWith(options: CaptureDeskOptions, refused?: DeskParts['refused']): CaptureDesk {
+  return new Desk({ ...checkOptions(options), refused })
+}
+
+function checkOptions(options: unknown): Omit<OpenParts, 'refused'> {
   const given = readFields(options, 'options', OPTIONS, rejectInput)
   const realm = checkRealm(given.realm, rejectInput)
   const store = checkObject(given.store, 'store', rejectInput) as unknown as Store
@@ -140,14 +145,18 @@ function timeOr(value: unknown, name: string, range: readonly [number, number], 
   return value === undefined ? otherwise : checkInteger(value, name, range, rejectInput)
 }
 
+interface OpenParts extends DeskParts {
+  readonly challengeMs: number
+}
+
 class Desk implements CaptureDesk {
-  readonly #parts: DeskParts & { readonly challengeMs: number }
+  readonly #parts: OpenParts
   #sweptMs: number
   #issued = 0
   #disposed = false
   #running = 0
 
-  constructor(parts: DeskParts & { readonly challengeMs: number }) {
+  constructor(parts: OpenParts) {
     this.#parts = parts
     this.#sweptMs = parts.clock.steady().ms
   }
@@ -157,7 +166,7 @@ class Desk implements CaptureDesk {
   }
 
   async #challenge(
-    parts: DeskParts & { readonly challengeMs: number },
+    parts: OpenParts,
     request: ChallengeRequest,
     options: CallOptions,
   ): Promise<CaptureChallenge> {
@@ -221,9 +230,7 @@ class Desk implements CaptureDesk {
   }
 
   /** Keys stay as long as calls that began with them: zeros would sign and wrap as well. */
-  async #during<Result>(
-    task: (parts: DeskParts & { readonly challengeMs: number }) => Promise<Result>,
-  ): Promise<Result> {
+  async #during<Result>(task: (parts: OpenParts) => Promise<Result>): Promise<Result> {
     const parts = this.#use()
     this.#running += 1
     try {
@@ -244,7 +251,7 @@ class Desk implements CaptureDesk {
     await this.#sweep(this.#parts, options)
   }
 
-  #use(): DeskParts & { readonly challengeMs: number } {
+  #use(): OpenParts {
     if (this.#disposed) throw new CaptureError('ERR_CAPTURE_DISPOSED', 'the desk was disposed of')
     return this.#parts
   }

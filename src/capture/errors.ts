@@ -11,6 +11,7 @@ import { GuiseError } from '../base/errors.ts'
  * - `ERR_CAPTURE_CHALLENGE`: a device got a challenge that is malformed, or that names a key it was not told to trust
  * - `ERR_CAPTURE_SIGNER`: a signer answered with something that is no signature
  * - `ERR_CAPTURE_DISPOSED`: the capture, or the desk, was disposed of
+ * - `ERR_CAPTURE_USED`: the capture has entered a verb of the vault, and enters no other
  * - `ERR_CAPTURE_EXPORT`: a capture was about to be serialised
  */
 export type CaptureErrorCode =
@@ -22,6 +23,7 @@ export type CaptureErrorCode =
   | 'ERR_CAPTURE_CHALLENGE'
   | 'ERR_CAPTURE_SIGNER'
   | 'ERR_CAPTURE_DISPOSED'
+  | 'ERR_CAPTURE_USED'
   | 'ERR_CAPTURE_EXPORT'
 
 /** Why a capture was refused, in the order of the checks (SPEC §20.6). */

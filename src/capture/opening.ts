@@ -13,8 +13,8 @@ import { type AttestedCapture, attest } from './attested.ts'
 import { type ChallengeScope, findChallenge, type IssuedChallenge, isBound } from './challenge.ts'
 import { verifySignature } from './device-key.ts'
 import type { DeviceTrust, TrustedDevice } from './devices.ts'
-import { CaptureError, type CaptureReason, refusal } from './errors.ts'
-import { admit, type CheckedPolicy, isTimely } from './policy.ts'
+import { CaptureError, type CaptureReason, type CaptureRefusal, captureReason, refusal } from './errors.ts'
+import { acceptsLiveness, admit, type CheckedPolicy, isTimely } from './policy.ts'
 import { type CaptureKeys, repeatRowKey, TABLE, tagOf } from './rows.ts'
 import { type Plain, readPlain, readSealed, unseal } from './sealed.ts'
 import { FLOAT_BYTES, probeHash, readHeader, readPayload, type Statement, signedBytes } from './statement.ts'
@@ -46,6 +46,8 @@ export interface DeskParts {
   readonly transport: TransportKeys
   readonly refusalMs: number
   readonly retentionMs: number
+  /** Told why a capture was refused. */
+  readonly refused: ((reason: CaptureReason) => Promise<void>) | undefined
 }
 
 /** Who said what: steps 5 to 9 are behind it. */
@@ -72,8 +74,10 @@ export async function openSealed(
   try {
     return await open(parts, policy, sealed, scope, options)
   } catch (error) {
-    if (error instanceof CaptureError && error.code === 'ERR_CAPTURE_REFUSED')
+    if (error instanceof CaptureError && error.code === 'ERR_CAPTURE_REFUSED') {
+      await parts.refused?.((error as CaptureRefusal)[captureReason])
       await until(startedMs + parts.refusalMs)
+    }
     throw error
   }
 }
@@ -171,6 +175,7 @@ async function spend(
   if (!isTimely(policy, statement.capturedSeconds, challenge.issuedMs, nowMs))
     return await spendOnly(parts, challenge, 'time', options)
   await accept(parts, challenge, proved, face, options)
+  const { origin, ms: steadyMs } = clock.steady()
   return attest(
     {
       realm,
@@ -182,11 +187,13 @@ async function spend(
       capturedAt: (statement.capturedSeconds * 1000) as Millis,
       conditions: statement.conditions,
       liveness: statement.liveness,
+      livenessAccepted: acceptsLiveness(policy, statement.liveness),
       claims: judged.claims,
       probeClass: judged.probeClass,
       tripwire: policy.tripwire,
     },
     face,
+    { nowMs: clock.nowMs(), origin, steadyMs },
   )
 }
 

@@ -30,7 +30,7 @@ export interface CapturePolicy {
   readonly claims?: readonly string[]
   /** Which of the vault's operating points captures are compared at. Masked ones are refused without a class. Default `any`. */
   readonly probeClass?: { readonly plain?: string; readonly masked?: string }
-  /** Similarity in ten-thousandths from which a match needs a second factor, 5,000 to 10,000. Default 8,200. */
+  /** Similarity in ten-thousandths from which a match needs a second factor, 5,000 to 10,000. Default 7,500. */
   readonly tripwire?: number
 }
 
@@ -62,7 +62,7 @@ const MOST_POLICIES = 256
 const MOST_ITEMS = 64
 export const MAX_AGE_MS = 60_000
 const DEFAULT_SKEW_MS = 5000
-const DEFAULT_TRIPWIRE = 8200
+const DEFAULT_TRIPWIRE = 7500
 
 /** Policies by purpose. Throws `ERR_CAPTURE_POLICY`. */
 export function checkPolicies(values: unknown): ReadonlyMap<string, CheckedPolicy> {
@@ -131,6 +131,11 @@ export function isTimely(
   const earliest = capturedSeconds * 1000
   const latest = earliest + 999
   return latest >= issuedMs - clockSkewMs && earliest <= nowMs + clockSkewMs && nowMs - latest <= maxAgeMs
+}
+
+/** True when the policy names claims that it accepts, and this is one: a policy that needs none accepts none. */
+export function acceptsLiveness(policy: CheckedPolicy, claim: LivenessClaim | undefined): boolean {
+  return policy.liveness !== undefined && isLive(policy, claim)
 }
 
 /** Step 14: the class that a capture is compared in; `undefined` when the policy does not want it. */

@@ -54,7 +54,8 @@ export async function present(
 export class Outcomes {
   match = 0
   nonmatch = 0
-  refused = 0
+  refused = 0;
+  ['second-factor'] = 0
 
   add(outcome: Outcome): void {
     this[outcome]++

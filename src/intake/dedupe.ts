@@ -103,7 +103,7 @@ async function searchRow(
     const request = { embedding: sample, limit, [allowUnattestedCapture]: true } as const
     const decision = await vault.identify(request, options)
     if (decision.outcome === 'refused') return { refused: decision }
-    if (decision.outcome === 'none') return { candidates: [] }
+    if (decision.outcome !== 'candidates') return { candidates: [] }
     const own = (await vault.describe(group.subject, options))?.subject
     const others = decision.candidates.filter(({ subject }) => subject !== own)
     const named = others.slice(0, call.limit)

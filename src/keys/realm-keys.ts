@@ -1,4 +1,4 @@
-/** The eight keys of a realm, from its secret and from no wrap epoch (SPEC §4.2). @module */
+/** The nine keys of a realm, from its secret and from no wrap epoch (SPEC §4.2). @module */
 
 import type { Realm } from '../base/brand.ts'
 import { concatBytes, labelBytes, wipe } from '../base/bytes.ts'
@@ -9,7 +9,7 @@ import { badInput, KeysError } from './errors.ts'
 
 const LABEL = labelBytes('guise/v1/realm-keys')
 const KEY_BYTES = 32
-const COUNT = 8
+const COUNT = 9
 
 /**
  * Realm keys of one version. Every getter lends a key: it is valid until the caller's next `await`, is neither
@@ -66,6 +66,11 @@ export class RealmKeys implements Disposable {
   /** Seals what the parts of a gallery are asked and answer. */
   get part(): Uint8Array {
     return this.#key(7)
+  }
+
+  /** The capture secret of the realm's desks. */
+  get capture(): Uint8Array {
+    return this.#key(8)
   }
 
   /** The prepared custody key for profile `operator`: the same for every record, so computed once. */

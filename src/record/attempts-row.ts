@@ -42,7 +42,13 @@ export interface RealmAttemptsRow {
 /** Operations that an attempts row remembers. */
 export const MOST_ATTEMPT_OPERATIONS = 8
 
-const SHAPE = { kind: KIND.attempts, arity: 14, label: 'guise/v1/attempts', versionAt: 12 } as const
+const SHAPE = {
+  kind: KIND.attempts,
+  arity: 14,
+  label: 'guise/v1/attempts',
+  versionAt: 12,
+  other: KIND.liveAttempts,
+} as const
 const REALM_SHAPE = {
   kind: KIND.realmAttempts,
   arity: 7,
@@ -53,11 +59,11 @@ const MOST_FAILURES = MAX_U32
 
 /** The row's bytes under the limiter key of `row.keyVersion`. */
 export function encodeAttemptsRow(row: AttemptsRow, key: Uint8Array): Uint8Array {
-  const { run, failures, lastMs, origin, steadyMs } = row.count
+  const { run, live, failures, lastMs, origin, steadyMs } = row.count
   return authenticate(
     [
       FORMAT,
-      KIND.attempts,
+      live === true && run > 0 ? KIND.liveAttempts : KIND.attempts,
       row.realm,
       row.handle,
       row.scope,
@@ -90,7 +96,7 @@ export function decodeAttemptsRow(
   const items = readAuthenticated(bytes, SHAPE, keyFor)
   const [
     ,
-    ,
+    kind,
     realm,
     handle,
     scope,
@@ -108,6 +114,9 @@ export function decodeAttemptsRow(
   if (!equalBytes(asBytes(handle, 16, malformed), place.handle)) throw misplaced('another subject')
   if (asUint(scope, 255, malformed) !== place.scope) throw misplaced('another scope')
   if (!equalBytes(asBytes(generation, 20, malformed), place.generation)) throw misplaced('another generation')
+  const live = kind === KIND.liveAttempts
+  const failed = asUint(run, MOST_FAILURES, malformed)
+  if (live && failed === 0) throw malformed('a run without failures')
   return {
     realm: place.realm,
     handle: place.handle,
@@ -115,7 +124,8 @@ export function decodeAttemptsRow(
     generation: place.generation,
     version: asUint(version, Number.MAX_SAFE_INTEGER, malformed),
     count: {
-      run: asUint(run, MOST_FAILURES, malformed),
+      run: failed,
+      ...(live ? { live } : {}),
       failures: asUint(failures, MOST_FAILURES, malformed),
       lastMs: asUint(last, MAX_MILLIS, malformed),
       origin: asBytes(origin, 16, malformed),

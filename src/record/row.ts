@@ -23,6 +23,7 @@ export const KIND = {
   receipt: 10,
   receiptRow: 11,
   ending: 44,
+  liveAttempts: 68,
 } as const
 
 /** Length of the tag at the end of an authenticated row. */
@@ -38,11 +39,16 @@ export const MAX_MILLIS = 8_640_000_000_000_000
 export type KeyForVersion = (version: number) => Uint8Array | undefined
 
 /** Decodes one structure and checks format, kind and arity. */
-export function decodeStructure(bytes: Uint8Array, kind: number, arity: number): readonly CborValue[] {
+export function decodeStructure(
+  bytes: Uint8Array,
+  kind: number,
+  arity: number,
+  other: number = kind,
+): readonly CborValue[] {
   const value = decodeCbor(bytes, MAX_ROW_BYTES, malformed)
   if (!Array.isArray(value)) throw malformed('expected an array')
   const items = value as readonly CborValue[]
-  if (items[0] !== FORMAT || items[1] !== kind) {
+  if (items[0] !== FORMAT || (items[1] !== kind && items[1] !== other)) {
     throw new RecordError('ERR_RECORD_VERSION', 'the format or kind of a row is unknown')
   }
   return asArray(items, arity, malformed)
@@ -67,13 +73,15 @@ export function readAuthenticated(
     readonly arity: number
     readonly label: string
     readonly versionAt: number
+    /** The second kind that is read, where there is one. */
+    readonly other?: number
   },
   keyFor: KeyForVersion,
 ): readonly CborValue[] {
   if (row.length > MAX_ROW_BYTES) throw malformed('too long')
   if (row.length <= TAG_BYTES) throw malformed('too short')
   const bytes = row.subarray(0, row.length - TAG_BYTES)
-  const items = decodeStructure(bytes, shape.kind, shape.arity)
+  const items = decodeStructure(bytes, shape.kind, shape.arity, shape.other)
   const key = keyFor(asUint(items[shape.versionAt], MAX_U32, malformed))
   const tag = row.subarray(row.length - TAG_BYTES)
   if (key === undefined || !verifyMac(key, [fixedLabel(shape.label), bytes], tag)) {

@@ -80,10 +80,10 @@ export function isAsked(row: Counted, mark: Uint8Array): boolean {
 }
 
 /** The row after a request: one more failure, and a mark by which its outcome finds it. */
-export function countRequest(row: Counted, mark: Uint8Array, now: Instant): Counted {
+export function countRequest(row: Counted, mark: Uint8Array, now: Instant, live: boolean): Counted {
   const operation = { digest: mark, code: ASKED }
   return {
-    count: countAnswer(row.count, false, now),
+    count: countAnswer(row.count, false, now, live),
     operations: rememberOperation(row.operations, operation, MOST_ATTEMPT_OPERATIONS),
   }
 }
@@ -94,7 +94,7 @@ export function countRequest(row: Counted, mark: Uint8Array, now: Instant): Coun
  */
 export function countOutcome(
   row: Counted,
-  asked: { readonly mark: Uint8Array; readonly counts: boolean },
+  asked: { readonly mark: Uint8Array; readonly counts: boolean; readonly live: boolean },
   matched: boolean,
   now: Instant,
 ): Counted {
@@ -106,7 +106,7 @@ export function countOutcome(
     const run = operations.filter(({ code }) => code === ASKED).length
     return { count: { ...count, run, failures: Math.max(0, count.failures - (counted ? 1 : 0)) }, operations }
   }
-  const failed = countAnswer(count, false, now)
+  const failed = countAnswer(count, false, now, asked.live)
   return {
     count: { ...failed, run: count.run + (at >= 0 ? 0 : 1), failures: count.failures + (counted ? 0 : 1) },
     operations: row.operations.filter((_, i) => i !== at),

@@ -37,6 +37,7 @@ import {
   withSubject,
 } from './lookup.ts'
 import { operationDigest, VERB } from './operation.ts'
+import { type Provenance, policyText } from './provenance.ts'
 import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { drawGeneration, makeTemplate, type NewTemplate } from './template-row.ts'
@@ -53,7 +54,7 @@ export async function enroll(
   options?: CallOptions,
 ): Promise<Enrolled> {
   const given = readRequest(request, FIELDS)
-  return withSample(ctx.settings, given, async (integers, { probeClass }) => {
+  return withSample(ctx, given, given.subject, async ({ integers, point: { probeClass }, provenance }) => {
     const basis = checkBasis(given.basis, ctx.settings.profile.purpose)
     requireGalleryBasis(ctx, basis)
     const pending = given.pending === undefined ? false : checkBoolean(given.pending, 'pending', rejectInput)
@@ -63,13 +64,17 @@ export async function enroll(
       record: randomBytes(16),
       generation: drawGeneration(1),
     }
-    const unique = await askUnique(ctx, given.unique, probeClass)
+    const unique = await askUnique(ctx, given.unique, probeClass, provenance)
     const place = drawPlace()
     return await withShares(ctx, { present: given.holderShare }, (shares) =>
       withSubject(ctx, given.subject, ctx.signal, (subject) =>
         inTurn(ctx, unique === undefined ? `${place}` : 'unique', () =>
           ctx.decide(() =>
-            enrollOnce(ctx, { subject, basis, name, integers, shares, pending, unique, place }, options),
+            enrollOnce(
+              ctx,
+              { subject, basis, name, integers, provenance, shares, pending, unique, place },
+              options,
+            ),
           ),
         ),
       ),
@@ -82,6 +87,7 @@ interface Enrolment {
   readonly basis: StoredBasis
   readonly name: RecordName
   readonly integers: Int32Array
+  readonly provenance: Provenance
   readonly shares: Shares
   readonly pending: boolean
   readonly unique: Uniqueness | undefined
@@ -148,7 +154,11 @@ async function commitEnrolment(
     ...member.steps(),
     ...(alike?.found ?? []).map((one) => foundCheck(ctx, one)),
   ]
-  const event = { ...changeEvent('enroll', state), epoch: template.epoch }
+  const event = {
+    ...changeEvent('enroll', state),
+    epoch: template.epoch,
+    ...policyText(undefined, what.provenance),
+  }
   await commitChange(ctx, { steps, event, ring: found.ring, wrap: { name, bytes: template.secret } })
   if (what.unique?.flag !== true || alike === undefined) return describeEnrolled(state)
   return { ...describeEnrolled(state), duplicates: alike.found.slice(0, MOST_CANDIDATES).map(candidateOf) }

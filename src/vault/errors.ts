@@ -6,6 +6,8 @@ import type { RecordName } from '../record/place.ts'
 export type VaultErrorCode =
   /** An argument of a call is not what it must be; nothing happened. */
   | 'ERR_VAULT_INPUT'
+  /** An attested capture is of another realm, purpose, subject, or too old: it was wiped, and nothing was compared. */
+  | 'ERR_VAULT_CAPTURE'
   /** The options of `openVault` contradict each other or do not fit the store. */
   | 'ERR_VAULT_CONFIGURATION'
   /** More calls are under way than `maxInFlight`; retryable. */

@@ -73,9 +73,10 @@ export async function requestOutput(
     readonly epoch: number
     readonly digest: Uint8Array | undefined
     readonly repeats: boolean
+    readonly live: boolean
   },
 ): Promise<Uint8Array> {
-  const { secret, epoch, digest, repeats } = request
+  const { secret, epoch, digest, repeats, live } = request
   const { state, attempts, ring } = evidence
   // Nobody is asked for a row that somebody altered.
   if (!(await isAuthentic(ctx, secret))) throw sealFailure()
@@ -83,7 +84,7 @@ export async function requestOutput(
   const mark = asked.markFor(state.row, epoch, digest)
   const isNew = !repeats && !asked.counts(state.row) && !isAsked(attempts.row, mark)
   const counted = isNew
-    ? attemptsStep(ctx, attempts, { ...attempts.row, ...countRequest(attempts.row, mark, ctx.now()) })
+    ? attemptsStep(ctx, attempts, { ...attempts.row, ...countRequest(attempts.row, mark, ctx.now(), live) })
     : attemptsCheck(ctx, attempts)
   const steps = [stateCheck(ctx, state), ring, counted]
   const entry = await ctx.commitLogged(steps, openEvent(state.row, epoch))

@@ -21,6 +21,7 @@ import {
 import { foundCheck, type Search, search, spendSearch } from './gallery-search.ts'
 import type { GalleryMoment } from './gallery-sync.ts'
 import { requireGallery } from './identify.ts'
+import { type Provenance, policyText } from './provenance.ts'
 
 /** What a new template brings to the gallery; nothing where the vault declares none and nobody has to go. */
 export interface NewMember {
@@ -38,6 +39,7 @@ export interface NewMember {
 export interface Uniqueness {
   readonly gallery: Gallery
   readonly point: IdentificationPoint
+  readonly provenance: Provenance
   /** Enrols all the same. */
   readonly flag: boolean
 }
@@ -94,6 +96,7 @@ export async function askUnique(
   ctx: VaultContext,
   value: unknown,
   probeClass: string,
+  provenance: Provenance,
 ): Promise<Uniqueness | undefined> {
   if (value === undefined) return undefined
   if (value !== true) checkOneOf(value as string, 'unique', ['flag'], rejectInput)
@@ -104,13 +107,13 @@ export async function askUnique(
       retryable: true,
     })
   }
-  return { gallery, point, flag: value === 'flag' }
+  return { gallery, point, provenance, flag: value === 'flag' }
 }
 
 /** Searches for the person; throws when somebody is found, unless that is only to be flagged. */
 export async function requireUnique(
   ctx: VaultContext,
-  { gallery, point, flag }: Uniqueness,
+  { gallery, point, provenance, flag }: Uniqueness,
   { integers }: { readonly integers: Int32Array },
   ring: StoreStep,
 ): Promise<Search> {
@@ -119,10 +122,11 @@ export async function requireUnique(
     throw new GalleryError('ERR_GALLERY_DAMAGED', 'members of the gallery cannot be read')
   }
   if (flag || result.found.length === 0) return result
-  const policy = `${gallery.settings.profile.purpose}/${identificationPointId(point)}`
+  const id = `${gallery.settings.profile.purpose}/${identificationPointId(point)}`
+  const policy = policyText(id, provenance)
   const checks = result.found.map((one) => foundCheck(ctx, one))
   await ctx.ring.load()
-  const event = { action: 'enroll', outcome: 'refused', basis: gallery.settings.basis, policy } as const
+  const event = { action: 'enroll', outcome: 'refused', basis: gallery.settings.basis, ...policy } as const
   await ctx.commitLogged([ring, ...checks], event)
   throw new GalleryError('ERR_GALLERY_DUPLICATE', 'the person resembles a member of the gallery')
 }

@@ -28,6 +28,8 @@ export interface GalleryQuestion {
   readonly point: IdentificationPoint
   /** `able`: only who can match now; `kept`: whoever has a template. */
   readonly among: 'able' | 'kept'
+  /** Similarity in ten-thousandths from which a second factor is needed. */
+  readonly tripwire?: number | undefined
 }
 
 /** A record that the search found and its own template confirmed. */
@@ -35,6 +37,8 @@ export interface Found {
   readonly state: Versioned<StateRow>
   /** Orders what was found; leaves no verb. */
   readonly rank: number
+  /** The tripwire of the question was met. */
+  readonly tripped: boolean
 }
 
 /** Records that resemble the probe, the most alike first; and what the search saw. */
@@ -132,6 +136,7 @@ async function confirm(
   if (state.row.profile !== PROFILE.operator) return undefined
   const recheck = stale(ctx, { state, ring })
   const { bits } = ctx.settings.profile
+  const { tripwire } = question
   const scanned = similarity(scanSum, scanEnergy, gallery.settings.profile.bits)
   try {
     const { reference, secret } = await readTemplate(ctx, state.row)
@@ -144,7 +149,11 @@ async function confirm(
     const parts = { name: state.row, reference: row, secret: wrap, presented: NOBODY }
     return withScore(ctx, question.integers, parts, (sum, energy) =>
       accepts(sum, energy, bits, question.point.threshold)
-        ? { state, rank: scanned + similarity(sum, energy, bits) }
+        ? {
+            state,
+            rank: scanned + similarity(sum, energy, bits),
+            tripped: tripwire !== undefined && accepts(sum, energy, bits, tripwire),
+          }
         : undefined,
     )
   } catch (error) {

@@ -9,27 +9,40 @@ import { rejectInput } from './errors.ts'
 import type { Gallery } from './gallery.ts'
 import { type Found, foundCheck, search, spendSearch } from './gallery-search.ts'
 import { recordId, subjectId } from './lookup.ts'
-import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
+import { type Provenance, policyText } from './provenance.ts'
+import { checkFactor, readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
+import { secondFactorConfirmed } from './symbols.ts'
 import type { Candidate, IdentifyDecision, IdentifyRequest } from './types.ts'
 
-const FIELDS = [...SAMPLE_FIELDS, 'limit'] as const
+const FIELDS = [...SAMPLE_FIELDS, 'limit', secondFactorConfirmed] as const
 /** No more candidates are given. */
 export const MOST_CANDIDATES = 32
 
 /** Searches the gallery. See `IdentifyDecision`. */
 export async function identify(ctx: VaultContext, request: IdentifyRequest): Promise<IdentifyDecision> {
-  const { limit, ...samples } = readRequest(request, FIELDS)
-  return withSample(ctx.settings, samples, async (integers, { probeClass }) => {
+  const { limit, [secondFactorConfirmed]: confirmed, ...samples } = readRequest(request, FIELDS)
+  return withSample(ctx, samples, undefined, async ({ integers, point: { probeClass }, provenance }) => {
+    const factor = checkFactor(confirmed)
     const most = checkInteger(limit, 'limit', [1, MOST_CANDIDATES], rejectInput)
     const gallery = requireGallery(ctx)
     const point = gallery.point(probeClass)
+    const question = { integers, point, provenance, factor, most }
     const waitMs = await spendSearch(ctx, gallery)
     if (waitMs !== undefined) {
-      await ctx.commitLogged([], eventOf(gallery, point, 'refused'))
+      await ctx.commitLogged([], eventOf(gallery, question, 'refused'))
       return { outcome: 'refused', reason: 'throttled', retryAfterMs: waitMs }
     }
-    return await ctx.decide(() => identifyOnce(ctx, gallery, { integers, point, most }))
+    return await ctx.decide(() => identifyOnce(ctx, gallery, question))
   })
+}
+
+interface Question {
+  readonly integers: Int32Array
+  readonly point: IdentificationPoint
+  readonly provenance: Provenance
+  /** The caller asserts a second factor: no tripwire. */
+  readonly factor: boolean
+  readonly most: number
 }
 
 /** The gallery that the vault declares. Throws `ERR_GALLERY_UNDECLARED`. */
@@ -41,25 +54,31 @@ export function requireGallery(ctx: VaultContext): Gallery {
 async function identifyOnce(
   ctx: VaultContext,
   gallery: Gallery,
-  question: { readonly integers: Int32Array; readonly point: IdentificationPoint; readonly most: number },
+  question: Question,
 ): Promise<IdentifyDecision> {
-  const { integers, point, most } = question
+  const { integers, point, most, provenance, factor } = question
+  const tripwire = factor ? undefined : provenance.tripwire
   const ring = ctx.ringStep()
   let found: readonly Found[]
   try {
-    ;({ found } = await search(ctx, gallery, { integers, point, among: 'able' }))
+    ;({ found } = await search(ctx, gallery, { integers, point, among: 'able', tripwire }))
   } catch (error) {
     if (!(error instanceof GalleryError) || error.code !== 'ERR_GALLERY_TOO_LARGE') throw error
     await ctx.ring.load()
-    await ctx.commitLogged([ring], eventOf(gallery, point, 'refused'))
+    await ctx.commitLogged([ring], eventOf(gallery, question, 'refused'))
     return { outcome: 'refused', reason: 'gallery-too-large' }
+  }
+  if (found.some(({ tripped }) => tripped)) {
+    await ctx.ring.load()
+    await ctx.commitLogged([ring], eventOf(gallery, question, 'nonmatch', true))
+    return { outcome: 'second-factor' }
   }
   const chosen = found.slice(0, most)
   const [first] = chosen
   await ctx.ring.load()
   const steps = [ring, ...chosen.map((one) => foundCheck(ctx, one))]
   const outcome = first === undefined ? 'nonmatch' : 'match'
-  await ctx.commitLogged(steps, { ...eventOf(gallery, point, outcome), ...named(first) })
+  await ctx.commitLogged(steps, { ...eventOf(gallery, question, outcome), ...named(first) })
   // The basis of somebody may have ended while the store was waited for (POLICY-2).
   if (chosen.some(({ state }) => unfitState(state.row, ctx.now()) !== undefined)) {
     return identifyOnce(ctx, gallery, question)
@@ -76,11 +95,13 @@ export function candidateOf({ state }: Found, position: number): Candidate {
 
 function eventOf(
   { settings }: Gallery,
-  point: IdentificationPoint,
+  { point, provenance, factor }: Question,
   outcome: 'match' | 'nonmatch' | 'refused',
+  tripped = false,
 ): VaultEvent {
-  const policy = `${settings.profile.purpose}/${identificationPointId(point)}`
-  return { action: 'identify', outcome, basis: settings.basis, policy }
+  const id = `${settings.profile.purpose}/${identificationPointId(point)}`
+  const policy = policyText(id, provenance, { tripped, factor })
+  return { action: 'identify', outcome, basis: settings.basis, ...policy }
 }
 
 function named(found: Found | undefined): Partial<VaultEvent> {

@@ -16,6 +16,7 @@ import { describeEnrolled, firstAttempts, firstDevices } from './enroll.ts'
 import { drawPlace } from './gallery-change.ts'
 import { type NewMember, prepareMember, requireGalleryBasis } from './gallery-member.ts'
 import { generationNumber } from './lookup.ts'
+import { type Provenance, policyText } from './provenance.ts'
 import { dropTemplate, finishOld, type OldTemplate } from './revoke.ts'
 import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
@@ -31,7 +32,7 @@ export async function reissue(
   options?: CallOptions,
 ): Promise<Enrolled> {
   const given = readRequest(request, FIELDS)
-  return withSample(ctx.settings, given, async (integers) => {
+  return withSample(ctx, given, given.subject, async ({ integers, provenance }) => {
     const basis = checkBasis(given.basis, ctx.settings.profile.purpose)
     requireGalleryBasis(ctx, basis)
     const generation = drawOnce()
@@ -46,7 +47,8 @@ export async function reissue(
             await finishOld(ctx, state)
             return describeEnrolled(state)
           },
-          change: (found) => reissueOnce(ctx, found, { generation, integers, basis, shares, place }),
+          change: (found) =>
+            reissueOnce(ctx, found, { generation, integers, provenance, basis, shares, place }),
         },
       ),
     )
@@ -67,6 +69,7 @@ function drawOnce(): (number: number) => Uint8Array {
 interface Renewal {
   readonly generation: (number: number) => Uint8Array
   readonly integers: Int32Array
+  readonly provenance: Provenance
   readonly basis: StoredBasis
   readonly shares: Shares
   readonly place: number
@@ -130,7 +133,11 @@ async function commitReissue(
   }
   await commitChange(ctx, {
     ...old.change,
-    event: { ...changeEvent('reissue', next), epoch: template.epoch },
+    event: {
+      ...changeEvent('reissue', next),
+      epoch: template.epoch,
+      ...policyText(undefined, what.provenance),
+    },
     steps: [
       stateStep(ctx, found, next),
       reference,

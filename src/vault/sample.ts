@@ -2,56 +2,81 @@
 
 import { equalBytes, wipe } from '../base/bytes.ts'
 import { checkText } from '../base/check.ts'
+import { type AttestedCapture, isAttestedCapture, takeCapture } from '../capture/attested.ts'
 import { type Embedding, embeddingModel, fuse, isEmbedding, toIntegers } from '../embedding/embedding.ts'
+import type { Instant } from '../policy/attempts.ts'
 import { readFields, readList } from '../policy/fields.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
-import type { VaultSettings } from './context.ts'
-import { rejectInput } from './errors.ts'
+import type { VaultContext, VaultSettings } from './context.ts'
+import { rejectInput, VaultError } from './errors.ts'
+import type { Provenance } from './provenance.ts'
 import { allowUnattestedCapture } from './symbols.ts'
 
 const MOST_SAMPLES = 32
 /** Of a list that is too long, so many embeddings are looked for. */
 const MOST_DISPOSED = 4096
+/** So long after a desk accepted it a capture may enter a verb. */
+const CAPTURE_VALID_MS = 60_000
+/** The operating point of whoever names none. */
+const ANY = 'any'
 /** What `withSample` needs of a request. */
-export const SAMPLE_FIELDS: readonly ['embedding', 'probeClass', typeof allowUnattestedCapture] = [
+export const SAMPLE_FIELDS: readonly ['embedding', 'capture', 'probeClass', typeof allowUnattestedCapture] = [
   'embedding',
+  'capture',
   'probeClass',
   allowUnattestedCapture,
 ]
 
-/** What a request says of its samples, each field read once. */
-export interface RequestSamples {
+interface Sample {
   readonly embedding: unknown
-  readonly more?: unknown
+  readonly capture: unknown
   readonly probeClass: unknown
   readonly [allowUnattestedCapture]: unknown
 }
 
-interface Sample {
-  readonly embedding: unknown
-  readonly [allowUnattestedCapture]: unknown
+/** What a request says of its samples, each field read once. */
+export interface RequestSamples extends Sample {
+  readonly more?: unknown
+}
+
+/** A sample that was let in. */
+interface Admitted {
+  readonly embedding: Embedding
+  readonly capture: AttestedCapture | undefined
+}
+
+/** What a verb gets of its samples: integers that are wiped after it, the point they are compared at, where they came from. */
+export interface Taken {
+  readonly integers: Int32Array
+  readonly point: OperatingPoint
+  readonly provenance: Provenance
 }
 
 /**
- * Takes the samples of a request: checks all, disposes of all their embeddings whatever happens, and lends the integers of
+ * Takes the samples of a request: checks all, disposes of all their embeddings and captures whatever happens, and lends the integers of
  * the fused embedding to `use`.
+ *
+ * @param subject of whom captures must be; `undefined` for a search
  */
 export async function withSample<Result>(
-  settings: VaultSettings,
+  ctx: VaultContext,
   request: RequestSamples,
-  use: (integers: Int32Array, point: OperatingPoint) => Promise<Result>,
+  subject: unknown,
+  use: (taken: Taken) => Promise<Result>,
 ): Promise<Result> {
+  const { settings } = ctx
   const samples: Sample[] = [request]
   let integers: Int32Array | undefined
   try {
     for (const sample of moreSamples(request.more)) {
       samples.push(readSample(sample))
     }
-    const embeddings = samples.map((sample) => checkSample(settings, sample))
-    const point = operatingPoint(settings, request.probeClass)
-    integers = fusedIntegers(embeddings)
+    // Nothing waits before the embeddings are gone: a capture that two verbs are given at once enters one of them.
+    const admitted = samples.map((sample) => checkSample(ctx, sample, subject))
+    const point = operatingPoint(settings, classOf(request, admitted))
+    integers = fusedIntegers(admitted.map(({ embedding }) => embedding))
     dispose(samples)
-    return await use(integers, point)
+    return await use({ integers, point, provenance: provenanceOf(admitted) })
   } catch (error) {
     disposeReachable(request)
     throw error
@@ -74,6 +99,12 @@ export function readRequest<const Name extends PropertyKey>(
   }
 }
 
+/** True when the caller asserts a second factor. Throws `ERR_VAULT_INPUT`. */
+export function checkFactor(value: unknown): boolean {
+  if (value !== undefined && value !== true) throw rejectInput('[secondFactorConfirmed] must be true')
+  return value === true
+}
+
 /** Disposes of every embedding of a refused request that can be reached, whatever else is wrong with it. */
 export function disposeReachable(request: unknown): void {
   disposeOf(request)
@@ -88,8 +119,7 @@ export function disposeReachable(request: unknown): void {
 
 function disposeOf(sample: unknown): void {
   try {
-    const { embedding } = sample as { readonly embedding?: unknown }
-    if (isEmbedding(embedding)) embedding[Symbol.dispose]()
+    disposeOfBoth(sample as Partial<Sample>)
   } catch {
     // Out of reach.
   }
@@ -97,7 +127,12 @@ function disposeOf(sample: unknown): void {
 
 /** Wipes what a caller gave, also when the call was refused; a second time does nothing. */
 function dispose(samples: readonly Sample[]): void {
-  for (const { embedding } of samples) if (isEmbedding(embedding)) embedding[Symbol.dispose]()
+  for (const sample of samples) disposeOfBoth(sample)
+}
+
+function disposeOfBoth({ embedding, capture }: Partial<Sample>): void {
+  if (isEmbedding(embedding)) embedding[Symbol.dispose]()
+  if (isAttestedCapture(capture)) capture[Symbol.dispose]()
 }
 
 /** One that cannot be read has no embedding, and is refused once the others are known and can be wiped. */
@@ -105,7 +140,12 @@ function readSample(sample: unknown): Sample {
   try {
     return readFields(sample, 'a sample', SAMPLE_FIELDS, rejectInput)
   } catch {
-    return { embedding: undefined, [allowUnattestedCapture]: undefined }
+    return {
+      embedding: undefined,
+      capture: undefined,
+      probeClass: undefined,
+      [allowUnattestedCapture]: undefined,
+    }
   }
 }
 
@@ -113,23 +153,74 @@ function moreSamples(more: unknown): readonly unknown[] {
   return more === undefined ? [] : readList(more, 'more', MOST_SAMPLES - 1, rejectInput)
 }
 
-function checkSample(settings: VaultSettings, sample: Sample): Embedding {
+function checkSample(ctx: VaultContext, sample: Sample, subject: unknown): Admitted {
+  if (sample.capture !== undefined) return checkCapture(ctx, sample, subject)
   const { embedding } = sample
   if (!isEmbedding(embedding)) throw rejectInput('embedding must come from embedding()')
   if (sample[allowUnattestedCapture] !== true) {
     throw rejectInput('a sample without an attested capture needs [allowUnattestedCapture]: true')
   }
+  requireModel(ctx.settings, embedding)
+  return { embedding, capture: undefined }
+}
+
+/** What came with the capture decides, never the caller (CAPTURE-23). */
+function checkCapture(ctx: VaultContext, sample: Sample, subject: unknown): Admitted {
+  const { capture, embedding: other, probeClass } = sample
+  if (!isAttestedCapture(capture)) throw rejectInput('capture must come from a desk')
+  if (other !== undefined || probeClass !== undefined || sample[allowUnattestedCapture] !== undefined) {
+    throw rejectInput('a sample with an attested capture has no other fields')
+  }
+  const { embedding, opened } = takeCapture(capture)
+  const { realm, profile } = ctx.settings
+  if (capture.realm !== realm) throw rejectCapture('the capture is of another realm')
+  if (capture.purpose !== profile.purpose) throw rejectCapture('the capture is for another purpose')
+  if (capture.subject !== subject) throw rejectCapture('the capture is of another subject, or of none')
+  if (!isFresh(opened, ctx.now())) throw rejectCapture('the capture was accepted too long ago')
+  requireModel(ctx.settings, embedding)
+  return { embedding, capture }
+}
+
+function isFresh(opened: Instant, now: Instant): boolean {
+  const same = equalBytes(opened.origin, now.origin)
+  const elapsedMs = same ? now.steadyMs - opened.steadyMs : now.nowMs - opened.nowMs
+  return elapsedMs >= 0 && elapsedMs <= CAPTURE_VALID_MS
+}
+
+function rejectCapture(why: string): VaultError {
+  return new VaultError('ERR_VAULT_CAPTURE', why)
+}
+
+function requireModel({ profile }: VaultSettings, embedding: Embedding): void {
   const { id, dimensions, meanHash } = embeddingModel(embedding)
-  const { profile } = settings
   if (id !== profile.model || dimensions !== profile.dimensions || !equalBytes(meanHash, profile.meanHash)) {
     throw rejectInput('the embedding is of another model or mean than the vault')
   }
-  return embedding
+}
+
+/** The class that the request is compared in: the first sample's. Captures agree on it. */
+function classOf(request: RequestSamples, admitted: readonly Admitted[]): unknown {
+  const captures = admitted.flatMap(({ capture }) => capture ?? [])
+  const probeClass = admitted[0]?.capture?.probeClass ?? request.probeClass
+  if (captures.some((capture) => capture.probeClass !== (probeClass ?? ANY))) {
+    throw rejectInput('the captures of a request must be of one probe class')
+  }
+  return probeClass
+}
+
+/** The weakest sample decides. */
+function provenanceOf(admitted: readonly Admitted[]): Provenance {
+  const tripwires = admitted.flatMap(({ capture }) => capture?.tripwire ?? [])
+  return {
+    attested: admitted.every(({ capture }) => capture !== undefined),
+    live: admitted.every(({ capture }) => capture?.livenessAccepted === true),
+    tripwire: tripwires.length === 0 ? undefined : Math.min(...tripwires),
+  }
 }
 
 function operatingPoint(settings: VaultSettings, probeClass: unknown): OperatingPoint {
   const name =
-    probeClass === undefined ? 'any' : checkText(probeClass, 'probeClass', { maxBytes: 64 }, rejectInput)
+    probeClass === undefined ? ANY : checkText(probeClass, 'probeClass', { maxBytes: 64 }, rejectInput)
   const point = settings.points.get(name)
   if (point === undefined) throw rejectInput('the vault has no operating point for this probe class')
   return point

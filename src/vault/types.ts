@@ -6,6 +6,7 @@ import type { EntryProof } from '../audit/stored-log.ts'
 import type { Epoch, Generation, Millis, Realm, RecordId, SubjectId } from '../base/brand.ts'
 import type { Clock } from '../base/clock.ts'
 import type { CallOptions, GuiseError } from '../base/errors.ts'
+import type { AttestedCapture } from '../capture/attested.ts'
 import type { Embedding } from '../embedding/embedding.ts'
 import type { Model } from '../embedding/model.ts'
 import type { GalleryOptions } from '../gallery/declaration.ts'
@@ -76,11 +77,23 @@ export interface VaultOptions extends CallOptions {
 /** A sample without evidence of where it came from; wiped by the verb that takes it. */
 export interface UnattestedSample {
   readonly embedding: Embedding
+  readonly capture?: never
   readonly [allowUnattestedCapture]: true
   /** Which operating point applies. Default `any`. */
   readonly probeClass?: string
 }
-export type SampleInput = UnattestedSample
+
+/**
+ * A capture that a desk of `guise/capture` accepted, of this realm, model, purpose and subject, or for a search. It enters one verb, within a
+ * minute, and is wiped by it. Its policy says which operating point applies.
+ */
+export interface AttestedSample {
+  readonly capture: AttestedCapture
+  readonly embedding?: never
+  readonly probeClass?: never
+  readonly [allowUnattestedCapture]?: never
+}
+export type SampleInput = UnattestedSample | AttestedSample
 
 /** What a device needs to derive its share of one template. */
 export interface ShareContext {
@@ -107,10 +120,13 @@ export type EnrollRequest = SampleInput & {
    */
   readonly unique?: true | 'flag'
 }
-export type ReissueRequest = Omit<EnrollRequest, 'pending' | 'unique'>
+export type ReissueRequest = SampleInput & Pick<EnrollRequest, 'subject' | 'basis' | 'more' | 'holderShare'>
 /** `limit`: the most candidates wanted, 1 to 32. */
-export type IdentifyRequest = SampleInput & { readonly limit: number }
-export type VerifyRequest = SampleInput & { readonly subject: string; readonly holderShare?: ShareSource }
+export type IdentifyRequest = SampleInput & { readonly limit: number } & Partial<SecondFactor>
+export type VerifyRequest = SampleInput & {
+  readonly subject: string
+  readonly holderShare?: ShareSource
+} & Partial<SecondFactor>
 
 /** A template that exists now. */
 export interface Enrolled {
@@ -137,6 +153,8 @@ export interface Candidate {
 export type IdentifyDecision =
   | { readonly outcome: 'candidates'; readonly candidates: readonly [Candidate, ...Candidate[]] }
   | { readonly outcome: 'none' }
+  /** A capture was like somebody's template as no two captures are: nobody is named before a second factor was shown. */
+  | { readonly outcome: 'second-factor' }
   | {
       readonly outcome: 'refused'
       /** `gallery-too-large`: it has more members than the identification point was measured with. */
@@ -190,6 +208,11 @@ export type VerifyDecision =
       readonly exposed: boolean
     }
   | { readonly outcome: 'nonmatch' }
+  /**
+   * The capture was like the template as no two captures are, as a recording is: no match before a second factor was shown. Counts as a
+   * failure. Ask for another capture, and verify it with `[secondFactorConfirmed]: true`.
+   */
+  | { readonly outcome: 'second-factor' }
   | {
       readonly outcome: 'refused'
       /** Only when the vault was opened with `revealReason`. */

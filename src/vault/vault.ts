@@ -11,7 +11,7 @@ import { describe, health } from './describe.ts'
 import { addDevice, removeDevice } from './devices.ts'
 import { enroll } from './enroll.ts'
 import { erase, renewReceipt } from './erase.ts'
-import { overloaded, VaultError } from './errors.ts'
+import { overloaded, rejectInput, VaultError } from './errors.ts'
 import { identify } from './identify.ts'
 import { changeState, rebind } from './lifecycle.ts'
 import { checkLoad, loadGallery } from './load-gallery.ts'
@@ -125,6 +125,13 @@ export class OpenVault implements Vault {
   constructor(ctx: VaultContext) {
     this.#ctx = ctx
     this.rollbackProtection = ctx.ledger.anchors
+  }
+
+  static contextOf(vault: unknown): VaultContext {
+    if (typeof vault !== 'object' || vault === null || !(#ctx in vault))
+      throw rejectInput('vault must come from openVault')
+    if (vault.#closed) throw closed()
+    return vault.#ctx
   }
 
   get realm(): Realm {
@@ -317,6 +324,11 @@ export class OpenVault implements Vault {
       meter?.inFlight(-1)
     })
   }
+}
+
+/** What a vault of `openVault` works with. Throws `ERR_VAULT_INPUT` for anything else, `ERR_VAULT_CLOSED`. */
+export function contextOf(vault: unknown): VaultContext {
+  return OpenVault.contextOf(vault)
 }
 
 function closed(): VaultError {

@@ -5,7 +5,7 @@ import { wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
 import { attemptGate, countAnswer, type WaitStart } from '../policy/attempts.ts'
-import { type OperatingPoint, operatingPointId } from '../policy/operating-point.ts'
+import { operatingPointId } from '../policy/operating-point.ts'
 import { MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
 import { decodeReferenceRow } from '../record/reference-row.ts'
@@ -41,8 +41,10 @@ import {
   withSubject,
 } from './lookup.ts'
 import { operationDigest, probeDigest } from './operation.ts'
-import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
+import { policyText } from './provenance.ts'
+import { checkFactor, readRequest, SAMPLE_FIELDS, type Taken, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
+import { secondFactorConfirmed } from './symbols.ts'
 import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
 import {
   isAuthentic,
@@ -56,7 +58,11 @@ import {
 /** Outcome codes in the attempts row. */
 const NONMATCH = 0
 const MATCH = 1
-const FIELDS = [...SAMPLE_FIELDS, 'subject', 'holderShare'] as const
+/** The tripwire was met: a failure that is said to be one. */
+const TRIPPED = 3
+const FIELDS = [...SAMPLE_FIELDS, 'subject', 'holderShare', secondFactorConfirmed] as const
+/** What is remembered for a retry. */
+const CODES = { nonmatch: NONMATCH, match: MATCH, 'second-factor': TRIPPED } as const
 /** Nobody's handle: a look-up under it costs an unknown subject the same read as a known one. */
 const NO_HANDLE: Uint8Array = new Uint8Array(16)
 
@@ -66,32 +72,39 @@ export async function verify(
   request: VerifyRequest,
   options?: CallOptions,
 ): Promise<VerifyDecision> {
-  const { subject, holderShare, ...samples } = readRequest(request, FIELDS)
+  const given = readRequest(request, FIELDS)
+  const { subject, holderShare, [secondFactorConfirmed]: confirmed, ...samples } = given
   const asked = new Asked()
   try {
-    return await withSample(ctx.settings, samples, (integers, point) =>
-      withShares(
+    return await withSample(ctx, samples, subject, (taken) => {
+      const factor = checkFactor(confirmed)
+      const question = { ...taken, factor, asked }
+      return withShares(
         ctx,
         { present: holderShare },
         (shares) =>
           withSubject(ctx, subject, ctx.signal, (text) =>
             ctx.decide(
-              (beside) => verifyOnce(ctx, { subject: text, integers, point, shares, asked }, beside, options),
+              (beside) => verifyOnce(ctx, { ...question, subject: text, shares }, beside, options),
               () => readingOf(ctx, text),
             ),
           ),
-        () => refuse(ctx, point, { reason: 'holder-share' }),
-      ),
-    )
+        () => refuse(ctx, question, { reason: 'holder-share' }),
+      )
+    })
   } finally {
     await giveBack(ctx, asked)
   }
 }
 
-interface Question {
+/** What is known of a question before anybody is looked up. */
+interface Probe extends Taken {
+  /** The caller asserts a second factor: no tripwire. */
+  readonly factor: boolean
+}
+
+interface Question extends Probe {
   readonly subject: string
-  readonly integers: Int32Array
-  readonly point: OperatingPoint
   readonly shares: Shares
   /** What the quorum was asked. */
   readonly asked: Asked
@@ -103,35 +116,37 @@ async function verifyOnce(
   beside: Beside<IndexRowPlace> | undefined,
   options: CallOptions | undefined,
 ): Promise<VerifyDecision> {
-  const { point, asked } = question
+  const { asked } = question
   asked.begin()
   const { handle, ring, record } = await findSubject(ctx, question.subject, beside)
   const rows = record ?? (await readRecord(ctx, handle ?? NO_HANDLE))
   const state = await openState(ctx, handle ?? NO_HANDLE, rows.state)
   if (handle === undefined || state === undefined) {
     await ctx.decoys.readSubject(ctx.ledger)
-    return refuse(ctx, point, { reason: 'unknown-subject' })
+    return refuse(ctx, question, { reason: 'unknown-subject' })
   }
   const now = ctx.now()
   const unfit = unfitState(state.row, now)
   if (unfit !== undefined) {
     await ctx.decoys.readAttempts(ctx.ledger)
-    return refuse(ctx, point, { reason: unfit, state: state.row })
+    return refuse(ctx, question, { reason: unfit, state: state.row })
   }
   const attempts = await fittingAttempts(ctx, state.row, rows.attempts).catch(stale(ctx, { state, ring }))
   const evidence: Evidence = { state, attempts, now, ring, rows: record }
   const digest = await digestOf(ctx, question, state.row, options)
   const before = digest && findOperation(evidence.attempts.row.operations, digest)
   if (before !== undefined && before.code !== ASKED) return answerAgain(ctx, question, evidence, before.code)
-  const closed = isAdmitted(ctx, asked, evidence, digest) ? undefined : await gate(ctx, evidence)
-  if (closed !== undefined) return refuse(ctx, point, closed)
-  if (!(await ctx.realmLimit.enter())) return refuse(ctx, point, { reason: 'throttled', state: state.row })
+  const closed = isAdmitted(ctx, asked, evidence, digest)
+    ? undefined
+    : await gate(ctx, evidence, question.provenance.live)
+  if (closed !== undefined) return refuse(ctx, question, closed)
+  if (!(await ctx.realmLimit.enter())) return refuse(ctx, question, { reason: 'throttled', state: state.row })
   let failed = false
   try {
     const compared = await compareOnce(ctx, question, evidence, { digest, repeats: false })
-    if ('reason' in compared) return await refuse(ctx, point, compared)
+    if ('reason' in compared) return await refuse(ctx, question, compared)
     const decided = await answer(ctx, question, evidence, compared, digest)
-    failed = !compared.matched
+    failed = compared.outcome !== 'match'
     ctx.settings.meter?.compared(question.point.probeClass, compared.bin)
     return decided
   } finally {
@@ -156,10 +171,10 @@ async function digestOf(
 }
 
 /** A refusal when the limits allow no comparison now. */
-async function gate(ctx: VaultContext, evidence: Evidence): Promise<Refusal | undefined> {
+async function gate(ctx: VaultContext, evidence: Evidence, live: boolean): Promise<Refusal | undefined> {
   const { attempts, now } = evidence
   const state = evidence.state.row
-  const result = attemptGate(attempts.row.count, ctx.settings.attempts, now)
+  const result = attemptGate(attempts.row.count, ctx.settings.attempts, now, live)
   if (result.gate === 'locked') return { reason: 'locked', state }
   if (result.gate !== 'throttled') return undefined
   const steps = result.since === undefined ? [] : [await waitSince(ctx, evidence, result.since)]
@@ -172,9 +187,11 @@ async function waitSince(ctx: VaultContext, { attempts }: Evidence, since: WaitS
   return attemptsStep(ctx, attempts, { ...attempts.row, count: { ...attempts.row.count, ...since } })
 }
 
+type Outcome = 'match' | 'nonmatch' | 'second-factor'
+
 /** What the code says of the probe, and the epoch that wraps its secret. */
 interface Compared {
-  readonly matched: boolean
+  readonly outcome: Outcome
   readonly epoch: number
   /** Of the histogram: all that is kept of the score. */
   readonly bin: number
@@ -205,7 +222,12 @@ async function compareOnce(
     if (secret === undefined) return { reason: 'erased', state: state.row, steps: [stateCheck(ctx, state)] }
     const share = shares.of(name)
     const quorum = await shares.outputs.of(name, secret.row.quorumEpoch, (epoch) =>
-      requestOutput(ctx, asked, evidence, { ...request, secret: secret.row, epoch }),
+      requestOutput(ctx, asked, evidence, {
+        ...request,
+        secret: secret.row,
+        epoch,
+        live: question.provenance.live,
+      }),
     )
     await ctx.ring.loadEpoch(secret.row.epoch)
     const presented = { share, quorum }
@@ -242,10 +264,16 @@ function compareNow(
   ctx: VaultContext,
   question: Question,
   parts: TemplateParts,
-): Pick<Compared, 'matched' | 'bin'> {
+): Pick<Compared, 'outcome' | 'bin'> {
   const { bits } = ctx.settings.profile
+  const { point, provenance, factor } = question
+  const tripwire = factor ? undefined : provenance.tripwire
   return withScore(ctx, question.integers, parts, (sum, energy) => ({
-    matched: accepts(sum, energy, bits, question.point.threshold),
+    outcome: !accepts(sum, energy, bits, point.threshold)
+      ? 'nonmatch'
+      : tripwire !== undefined && accepts(sum, energy, bits, tripwire)
+        ? 'second-factor'
+        : 'match',
     bin: scoreBin(sum, energy, bits),
   }))
 }
@@ -253,20 +281,23 @@ function compareNow(
 /** Makes the attempt durable together with what it rests on, and only then answers (VAULT-5). */
 async function answer(
   ctx: VaultContext,
-  { point, asked }: Question,
+  question: Question,
   evidence: Evidence,
-  { matched, epoch }: Compared,
+  { outcome, epoch }: Compared,
   digest: Uint8Array | undefined,
 ): Promise<VerifyDecision> {
   const { state, attempts, ring } = evidence
+  const { asked, provenance } = question
+  const { live } = provenance
+  const matched = outcome === 'match'
   if (!ctx.ring.isLoaded) await ctx.ring.load()
   // A slow store or device must not let the delay after a failure pass before the failure is known.
   const mark = asked.markOf(state.row)
   const counted =
     mark === undefined
-      ? { ...attempts.row, count: countAnswer(attempts.row.count, matched, ctx.now()) }
-      : countOutcome(attempts.row, { mark, counts: asked.counts(state.row) }, matched, ctx.now())
-  const operation = digest && { digest, code: matched ? MATCH : NONMATCH }
+      ? { ...attempts.row, count: countAnswer(attempts.row.count, matched, ctx.now(), live) }
+      : countOutcome(attempts.row, { mark, counts: asked.counts(state.row), live }, matched, ctx.now())
+  const operation = digest && { digest, code: CODES[outcome] }
   const operations = rememberOperation(counted.operations, operation, MOST_ATTEMPT_OPERATIONS)
   const changed = mark !== undefined || !matched || attempts.row.count.run > 0 || operation !== undefined
   const steps = [stateCheck(ctx, state), ring]
@@ -275,9 +306,9 @@ async function answer(
       ? attemptsStep(ctx, attempts, { ...attempts.row, count: counted.count, operations })
       : attemptsCheck(ctx, attempts),
   )
-  await ctx.commitLogged(steps, answerEvent(point, state.row, matched, epoch))
+  await ctx.commitLogged(steps, answerEvent(question, state.row, outcome, epoch))
   asked.answered()
-  return decideNow(ctx, point, state.row, matched, epoch)
+  return decideNow(ctx, question, state.row, outcome, epoch)
 }
 
 /**
@@ -290,40 +321,50 @@ async function answerAgain(
   evidence: Evidence,
   code: number,
 ): Promise<VerifyDecision> {
-  const { point } = question
   const state = evidence.state.row
   const compared = await compareOnce(ctx, question, evidence, { digest: undefined, repeats: true })
-  if ('reason' in compared) return refuse(ctx, point, compared)
-  const matched = code === MATCH && compared.matched
+  if ('reason' in compared) return refuse(ctx, question, compared)
+  const outcome = repeated(code, compared.outcome)
   const steps = [stateCheck(ctx, evidence.state), evidence.ring]
-  await ctx.commitLogged(steps, answerEvent(point, state, matched, compared.epoch))
-  return decideNow(ctx, point, state, matched, compared.epoch)
+  await ctx.commitLogged(steps, answerEvent(question, state, outcome, compared.epoch))
+  return decideNow(ctx, question, state, outcome, compared.epoch)
+}
+
+/** The weaker of what was answered and what would be answered now. */
+function repeated(code: number, now: Outcome): Outcome {
+  if (code === MATCH) return now
+  return code === TRIPPED && now !== 'nonmatch' ? 'second-factor' : 'nonmatch'
 }
 
 /** What the log is told of an answer. */
-function answerEvent(point: OperatingPoint, state: StateRow, matched: boolean, epoch: number): VaultEvent {
-  const policy = operatingPointId(point)
-  return { ...changeEvent('verify', state), outcome: matched ? 'match' : 'nonmatch', epoch, policy }
+function answerEvent(probe: Probe, state: StateRow, answered: Outcome, epoch: number): VaultEvent {
+  const tripped = answered === 'second-factor'
+  const outcome = tripped ? 'nonmatch' : answered
+  return { ...changeEvent('verify', state), outcome, epoch, ...policyOf(probe, tripped) }
+}
+
+function policyOf({ point, provenance, factor }: Probe, tripped = false): Pick<VaultEvent, 'policy'> {
+  return policyText(operatingPointId(point), provenance, { tripped, factor })
 }
 
 /** The answer as of now: the basis may have ended while stores and devices were waited for (POLICY-2). */
 async function decideNow(
   ctx: VaultContext,
-  point: OperatingPoint,
+  probe: Probe,
   state: StateRow,
-  matched: boolean,
+  outcome: Outcome,
   epoch: number,
 ): Promise<VerifyDecision> {
   const late = unfitState(state, ctx.now())
   return late === undefined
-    ? decision(state, matched, epoch)
-    : await refuse(ctx, point, { reason: late, state })
+    ? decision(state, outcome, epoch)
+    : await refuse(ctx, probe, { reason: late, state })
 }
 
-function decision(state: StateRow, matched: boolean, epoch: number): VerifyDecision {
-  if (!matched) return { outcome: 'nonmatch' }
+function decision(state: StateRow, outcome: Outcome, epoch: number): VerifyDecision {
+  if (outcome !== 'match') return { outcome }
   return {
-    outcome: 'match',
+    outcome,
     record: recordId(state.record),
     subject: subjectId(state.handle),
     epoch: epoch as Epoch,
@@ -342,10 +383,10 @@ interface Refusal {
 }
 
 /** A refusal leaves no sooner than its entry is durable, for a known subject as for an unknown one. */
-async function refuse(ctx: VaultContext, point: OperatingPoint, refusal: Refusal): Promise<VerifyDecision> {
+async function refuse(ctx: VaultContext, probe: Probe, refusal: Refusal): Promise<VerifyDecision> {
   const { reason, retryAfterMs, state, steps = [] } = refusal
   const known = state === undefined ? { action: 'verify' as const } : changeEvent('verify', state)
-  await ctx.commitLogged(steps, { ...known, outcome: 'refused', policy: operatingPointId(point) })
+  await ctx.commitLogged(steps, { ...known, outcome: 'refused', ...policyOf(probe) })
   if (!ctx.settings.reveal) return { outcome: 'refused' }
   return { outcome: 'refused', reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
 }

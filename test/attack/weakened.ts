@@ -21,6 +21,7 @@ export interface Weakness {
 }
 
 const DETECTORS = 'attack/detectors.test.ts'
+const REPLAY = 'attack/replay.test.ts'
 
 export const WEAKNESSES: readonly Weakness[] = [
   {
@@ -71,8 +72,8 @@ export const WEAKNESSES: readonly Weakness[] = [
       },
       {
         file: 'src/vault/verify.ts',
-        from: "return { outcome: 'nonmatch' }",
-        to: "return { outcome: 'nonmatch', score: globalThis.leaked }",
+        from: 'return { outcome }',
+        to: 'return { outcome, score: globalThis.leaked }',
       },
     ],
     detectors: [{ file: DETECTORS, title: 'B12 an answer holds its outcome' }],
@@ -100,10 +101,40 @@ export const WEAKNESSES: readonly Weakness[] = [
     ],
     detectors: [{ file: DETECTORS, title: 'B01 every random byte' }],
   },
+  {
+    name: 'captures of anybody, and no tripwire',
+    mutations: [
+      {
+        file: 'src/vault/sample.ts',
+        from: 'if (capture.subject !== subject)',
+        to: 'if (capture.subject === null)',
+      },
+      {
+        file: 'src/vault/verify.ts',
+        from: 'const tripwire = factor ? undefined : provenance.tripwire',
+        to: 'const tripwire = undefined',
+      },
+    ],
+    detectors: [
+      { file: REPLAY, title: 'B21 what was enrolled, with one number changed' },
+      { file: REPLAY, title: 'B21 a statement of one subject or purpose' },
+    ],
+  },
+  {
+    name: 'probes that serve again',
+    mutations: [
+      {
+        file: 'src/capture/opening.ts',
+        from: "{ step: 'put', table: TABLE, key: current, bytes: NOTHING, expected: null },",
+        to: '',
+      },
+    ],
+    detectors: [{ file: REPLAY, title: 'B21 a capture is accepted once' }],
+  },
 ]
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const ENTRIES = ['node', 'lmdb', 'postgres', 'holder', 'evaluate', 'audit', 'otel', 'testing']
+const ENTRIES = ['node', 'capture', 'lmdb', 'postgres', 'holder', 'evaluate', 'audit', 'otel', 'testing']
 
 /** Titles of tests that passed and of tests that failed. */
 export interface Outcome {

@@ -80,7 +80,7 @@ async function obey(command: Command): Promise<unknown> {
 }
 
 async function probe(subject: string, face: number, count: number): Promise<Tally> {
-  const tally = { match: 0, nonmatch: 0, refused: 0, errors: [] as string[] }
+  const tally = { match: 0, nonmatch: 0, refused: 0, 'second-factor': 0, errors: [] as string[] }
   await Promise.all(
     Array.from({ length: count }, async () => {
       try {

@@ -68,7 +68,7 @@ function play(history: readonly Event[], rules: Rules): End {
   let longest = 0
   let failed = 0
   const pending: Uint8Array[] = []
-  const open = (): boolean => attemptGate(row.count, POLICY, NOW).gate === 'open'
+  const open = (): boolean => attemptGate(row.count, POLICY, NOW, false).gate === 'open'
   for (const event of history) {
     if (event.what === 'rebind') {
       row = { count: { ...row.count, run: 0 }, operations: withoutRequests(row.operations) }
@@ -77,7 +77,7 @@ function play(history: readonly Event[], rules: Rules): End {
       if (!open()) continue
       const mark = new Uint8Array(16)
       new DataView(mark.buffer).setUint32(0, next++)
-      row = countRequest(row, mark, NOW)
+      row = countRequest(row, mark, NOW, false)
       pending.push(mark)
     } else {
       const [mark] = pending.splice(event.who % Math.max(1, pending.length), 1)
@@ -86,7 +86,7 @@ function play(history: readonly Event[], rules: Rules): End {
       else if (event.what === 'nothing' || !(isAsked(row, mark) || open())) row = rules.nothing(row, mark)
       else {
         const matched = event.what === 'match'
-        row = rules.outcome(row, { mark, counts: true }, matched, NOW)
+        row = rules.outcome(row, { mark, counts: true, live: false }, matched, NOW)
         run = matched ? 0 : run + 1
         if (!matched) failed++
         longest = Math.max(longest, run)
@@ -138,11 +138,11 @@ describe('requests that count as failures', () => {
 
   test('no counter goes below 0, and a repeated operation that another call counted is counted once', () => {
     const mark = new Uint8Array(16).fill(1)
-    const none = { mark, counts: false }
+    const none = { mark, counts: false, live: false }
     expect(countNothing(FRESH, mark).count).toMatchObject({ run: 0, failures: 0 })
     expect(countOutcome(FRESH, none, true, NOW).count).toMatchObject({ run: 0, failures: 0 })
     expect(countOutcome(FRESH, none, false, NOW).count).toMatchObject({ run: 1, failures: 1 })
-    const asked = countRequest(FRESH, mark, NOW)
+    const asked = countRequest(FRESH, mark, NOW, false)
     expect(countOutcome(asked, none, true, NOW)).toMatchObject({
       count: { run: 0, failures: 0 },
       operations: [],
@@ -156,8 +156,8 @@ describe('requests that count as failures', () => {
   test('what was answered before stays among the operations', () => {
     const answered: Operation = { digest: new Uint8Array(16).fill(9), code: 1 }
     const mark = new Uint8Array(16).fill(1)
-    const asked = countRequest({ ...FRESH, operations: [answered] }, mark, NOW)
-    expect(countOutcome(asked, { mark, counts: true }, true, NOW).operations).toEqual([answered])
+    const asked = countRequest({ ...FRESH, operations: [answered] }, mark, NOW, false)
+    expect(countOutcome(asked, { mark, counts: true, live: false }, true, NOW).operations).toEqual([answered])
     expect(withoutRequests(asked.operations)).toEqual([answered])
   })
 })

@@ -25,11 +25,12 @@ export interface RealmKeys {
   readonly receipt: Uint8Array
   readonly log: Uint8Array
   readonly part: Uint8Array
+  readonly capture: Uint8Array
 }
 
-/** §4.2: eight keys of 32 bytes in this order. */
+/** §4.2: nine keys of 32 bytes in this order. */
 export function realmKeys(secret: Uint8Array, realm: string, v: number): RealmKeys {
-  const okm = hkdf(secret, concat(lp('guise/v1/realm-keys'), encode([realm, v])), 256)
+  const okm = hkdf(secret, concat(lp('guise/v1/realm-keys'), encode([realm, v])), 288)
   return {
     index: okm.slice(0, 32),
     custody: okm.slice(32, 64),
@@ -39,6 +40,7 @@ export function realmKeys(secret: Uint8Array, realm: string, v: number): RealmKe
     receipt: okm.slice(160, 192),
     log: okm.slice(192, 224),
     part: okm.slice(224, 256),
+    capture: okm.slice(256, 288),
   }
 }
 

@@ -125,7 +125,8 @@ export const indexBody: Shape = [...kind(5), ['realm', realm], ['v', uint], ['ha
 
 /** §9.4. */
 export const attemptsBody: Shape = [
-  ...kind(6),
+  ['format', exactly(1), VERSION],
+  ['kind', (value) => value === 6 || value === 68, VERSION],
   ['realm', realm],
   ['handle', bytes(16)],
   ['scope', uint],

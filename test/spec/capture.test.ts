@@ -75,7 +75,7 @@ describe('challenges', () => {
           liveness: LIVENESS,
           claims: [],
           probeClass: 'any',
-          tripwire: 8200,
+          tripwire: 7500,
         })
         expect(await outcome(world.desk, sealed)).toBe('challenge')
       }

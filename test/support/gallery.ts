@@ -68,7 +68,7 @@ export async function enrollPeople(vault: Vault, numbers: readonly number[]): Pr
 export async function search(vault: Vault, person: number, index = 5): Promise<readonly string[]> {
   const decision = await vault.identify({ limit: 8, ...sample(person, index) })
   if (decision.outcome === 'refused') return [decision.reason]
-  return decision.outcome === 'none' ? [] : decision.candidates.map(({ subject }) => subject)
+  return decision.outcome === 'candidates' ? decision.candidates.map(({ subject }) => subject) : []
 }
 
 /** The pseudonym of a person. */

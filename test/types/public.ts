@@ -56,6 +56,7 @@ export function outcomeOf(decision: VerifyDecision): string {
     case 'match':
       return decision.record
     case 'nonmatch':
+    case 'second-factor':
       return ''
     case 'refused':
       return decision.reason ?? ''

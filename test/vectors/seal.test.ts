@@ -111,8 +111,8 @@ function throughWrap(vector: Vector): { recordSecret: string; slot: number } | u
 describe('keys', () => {
   test.each(list(keyFile.positive, 'what', 'realm keys'))('$name', (vector) => {
     const keys = new RealmKeys(vector['realm'] as Realm, Number(vector['v']), bytes(vector, 'secret'))
-    const { index, custody, state, limiter, ring, receipt, log, part } = keys
-    const found = Object.entries({ index, custody, state, limiter, ring, receipt, log, part })
+    const { index, custody, state, limiter, ring, receipt, log, part, capture } = keys
+    const found = Object.entries({ index, custody, state, limiter, ring, receipt, log, part, capture })
     expect(Object.fromEntries(found.map(([name, key]) => [name, hex(key)]))).toEqual(vector['keys'])
   })
 

@@ -1,0 +1,43 @@
+/** A capture enters one verb, on each store that lasts (SPEC §20.8); the control is of a store that lets everybody win. @module */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { memoryStore } from 'guise'
+import { lmdbStore } from 'guise/lmdb'
+import { migratePostgres, postgresStore } from 'guise/postgres'
+import { expect, test } from 'vitest'
+import { freshSchema, poolOf, testServer } from '../support/postgres.ts'
+import { winnersAll } from './capture-races-suite.ts'
+import { raceVerbs } from './capture-verbs-suite.ts'
+
+const ROUNDS = 1
+
+test('CAPTURE-21 on LMDB a capture enters one verb of 64', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'guise-capture-'))
+  const store = await lmdbStore({ path: join(folder, 'store') })
+  try {
+    await raceVerbs(store, ROUNDS)
+  } finally {
+    await store.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}, 60_000)
+
+test('CAPTURE-21 on PostgreSQL a capture enters one verb of 64', async () => {
+  const server = await testServer()
+  const pool = poolOf(server.url, 20)
+  try {
+    const schema = freshSchema()
+    await migratePostgres(pool, { schema })
+    const store = await postgresStore({ pool, schema })
+    await raceVerbs(store, ROUNDS)
+    await store.close()
+  } finally {
+    await pool.end()
+    await server.stop()
+  }
+}, 120_000)
+
+test('CAPTURE-21 control: where every opening of a challenge wins, more than one verb is entered', async () => {
+  await expect(raceVerbs(winnersAll(memoryStore()), 1)).rejects.toThrow(/deeply equal/)
+}, 60_000)
