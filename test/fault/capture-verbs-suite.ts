@@ -10,12 +10,12 @@ const WAYS = 64
 const SCOPE = { subject: 'ann', purpose: 'login' } as const
 
 /** What became of the ways, by how they ended. */
-export type Ends = Readonly<Record<string, number>>
+type Ends = Readonly<Record<string, number>>
 
 /** Races of a sealed capture through two desks, and of an accepted one through every verb, on a store. */
 export async function raceVerbs(store: Store, rounds: number): Promise<void> {
   // A store that keeps anything runs on the machine's own clock.
-  const world = await captureVault({ store, open: ({ clock: _, ...options }) => testVault(options) })
+  const world = await captureVault({ open: () => testVault({ store }) })
   const { vault } = world
   await vault.enroll({ subject: 'ann', basis: basis(), ...sample(1) })
   const second = await openCaptureDesk(vault, { model: MODEL, policies: [LIVE], refusalMs: 0 })
@@ -48,7 +48,7 @@ export async function raceVerbs(store: Store, rounds: number): Promise<void> {
   }
 }
 
-export async function raceSealed(
+async function raceSealed(
   desks: readonly CaptureDesk[],
   sealed: Uint8Array,
   enter: (capture: AttestedCapture, way: number) => Promise<unknown>,
