@@ -195,7 +195,7 @@ test('VAULT-60 who withdrew under a hold is expired for a machine whose clock is
   await vault.hold('anna')
   await vault.withdraw('anna')
   await vault.release('anna')
-  const behind = await open({ [testClock]: manualClock(clock.nowMs() - 30_000) } as never)
+  const behind = await open({ [testClock]: manualClock(clock.nowMs() - 30_000) })
   expect(await codeOf(behind.resume('anna'))).not.toBe('match')
   expect(await ask(behind, 'anna', 1)).toMatch(/suspended|expired/)
   await behind.close()
