@@ -36,6 +36,14 @@ export const ACTIONS = [
   'campaign',
   'withdraw',
   'basis',
+  'reserved-28',
+  'reserved-29',
+  'reserved-30',
+  'reserved-31',
+  'adapt',
+  'model-announce',
+  'model-withdraw',
+  'model-finish',
 ] as const
 
 /** How it ended, in classes that tell no score. */

@@ -2,7 +2,7 @@
 
 import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
-import { asBytes, asText, asUint } from '../base/cbor.ts'
+import { asArray, asBytes, asText, asUint, type CborValue } from '../base/cbor.ts'
 import type { AttemptCount } from '../policy/attempts.ts'
 import { malformed, misplaced } from './errors.ts'
 import {
@@ -26,6 +26,16 @@ export interface AttemptsRow {
   readonly count: AttemptCount
   readonly keyVersion: number
   readonly operations: readonly Operation[]
+  /** Of a generation that an adaptation made. */
+  readonly adapted?: Adapted
+}
+
+/** How far a template has come from the last enrolment or reissue (SPEC §12.6). */
+export interface Adapted {
+  /** Adaptations in a row, from 1. */
+  readonly count: number
+  /** Instant of the last one, in milliseconds. */
+  readonly lastMs: number
 }
 
 /** The contents of one writer's row of the realm's counter. */
@@ -42,7 +52,13 @@ export interface RealmAttemptsRow {
 /** Operations that an attempts row remembers. */
 export const MOST_ATTEMPT_OPERATIONS = 8
 
-const SHAPE = { kind: KIND.attempts, arity: 14, label: 'guise/v1/attempts', versionAt: 12 } as const
+const SHAPE = {
+  kind: KIND.attempts,
+  arity: 14,
+  label: 'guise/v1/attempts',
+  versionAt: 12,
+  longer: true,
+} as const
 const REALM_SHAPE = {
   kind: KIND.realmAttempts,
   arity: 7,
@@ -70,6 +86,7 @@ export function encodeAttemptsRow(row: AttemptsRow, key: Uint8Array): Uint8Array
       steadyMs,
       row.keyVersion,
       operationsToCbor(row.operations),
+      ...(row.adapted === undefined ? [] : [[row.adapted.count, row.adapted.lastMs]]),
     ],
     SHAPE.label,
     key,
@@ -103,6 +120,7 @@ export function decodeAttemptsRow(
     steady,
     keyVersion,
     operations,
+    adapted,
   ] = items
   if (asText(realm, 64, malformed) !== place.realm) throw misplaced('another realm')
   if (!equalBytes(asBytes(handle, 16, malformed), place.handle)) throw misplaced('another subject')
@@ -123,7 +141,15 @@ export function decodeAttemptsRow(
     },
     keyVersion: asUint(keyVersion, MAX_U32, malformed),
     operations: operationsFromCbor(operations, MOST_ATTEMPT_OPERATIONS),
+    ...(items.length === SHAPE.arity ? {} : { adapted: adaptedFromCbor(adapted) }),
   }
+}
+
+function adaptedFromCbor(value: CborValue | undefined): Adapted {
+  const [number, last] = asArray(value, 2, malformed)
+  const count = asUint(number, MAX_U32, malformed)
+  if (count === 0) throw malformed('no adaptation is said by saying nothing')
+  return { count, lastMs: asUint(last, MAX_MILLIS, malformed) }
 }
 
 /** The row's bytes under the limiter key of `row.keyVersion`. */

@@ -21,6 +21,9 @@ export interface RecordName {
 /** Attempt scope of a subject with all unbound devices together. */
 export const SCOPE_UNBOUND = 1
 
+/** Stands in the log for the realm's migration of models, whose row lies where a state row of this handle would. */
+export const MODEL_HANDLE: Uint8Array = NOBODY
+
 export function referenceKey(realm: Realm, record: Uint8Array): Uint8Array {
   return joinBytes(realmPrefix(realm), record)
 }

@@ -3,6 +3,7 @@
 import type { Realm, RecordId } from '../base/brand.ts'
 import type { CallOptions } from '../base/errors.ts'
 import type { Basis } from '../policy/basis.ts'
+import { adapt } from './adapt.ts'
 import { renewBasis, withdraw } from './basis.ts'
 import { runMany } from './bulk.ts'
 import { checkCall } from './calls.ts'
@@ -21,6 +22,8 @@ import { checkRotate, rotate } from './rotate.ts'
 import { disposeReachable } from './sample.ts'
 import type { Verb } from './telemetry.ts'
 import type {
+  AdaptDecision,
+  AdaptRequest,
   AddDeviceRequest,
   BulkResult,
   Enrolled,
@@ -64,6 +67,11 @@ export interface Vault extends AsyncDisposable {
    * gives no share, or a wrong one, is refused as an unknown subject is.
    */
   verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision>
+  /**
+   * Compares as `verify` does, and when the probe is accepted at the stricter adaptation point too, makes the next generation of the template
+   * from it (ISO/IEC 2382-37: reference adaptation), or with `also` moves the subject to the next model. Needs a second factor.
+   */
+  adapt(request: AdaptRequest, options?: CallOptions): Promise<AdaptDecision>
   /**
    * Searches the realm's gallery: ranked candidates, each confirmed under its own key, never a score. Lower assurance than `verify`:
    * this process holds the code of every member. The first search loads the index.
@@ -145,6 +153,10 @@ export class OpenVault implements Vault {
 
   verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision> {
     return this.#run('verify', options, (ctx, call) => verify(ctx, request, call), request)
+  }
+
+  adapt(request: AdaptRequest, options?: CallOptions): Promise<AdaptDecision> {
+    return this.#run('adapt', options, (ctx, call) => adapt(ctx, request, call), request)
   }
 
   identify(request: IdentifyRequest, options?: CallOptions): Promise<IdentifyDecision> {

@@ -6,7 +6,7 @@ import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
 import { attemptGate, countAnswer, type WaitStart } from '../policy/attempts.ts'
 import { type OperatingPoint, operatingPointId } from '../policy/operating-point.ts'
-import { MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
+import { type AttemptsRow, MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
 import { decodeReferenceRow } from '../record/reference-row.ts'
 import { findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
@@ -41,7 +41,8 @@ import {
   withSubject,
 } from './lookup.ts'
 import { operationDigest, probeDigest } from './operation.ts'
-import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
+import { type Probes, probeFor, withProbes } from './probes.ts'
+import { readRequest, SAMPLE_FIELDS } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
 import {
@@ -56,7 +57,7 @@ import {
 /** Outcome codes in the attempts row. */
 const NONMATCH = 0
 const MATCH = 1
-const FIELDS = [...SAMPLE_FIELDS, 'subject', 'holderShare'] as const
+const FIELDS = [...SAMPLE_FIELDS, 'also', 'subject', 'holderShare'] as const
 /** Nobody's handle: a look-up under it costs an unknown subject the same read as a known one. */
 const NO_HANDLE: Uint8Array = new Uint8Array(16)
 
@@ -67,42 +68,63 @@ export async function verify(
   options?: CallOptions,
 ): Promise<VerifyDecision> {
   const { subject, holderShare, ...samples } = readRequest(request, FIELDS)
+  return await withProbes(ctx, samples, (probes) => ask(ctx, { subject, holderShare, probes }, options))
+}
+
+/** What is to be compared with whose template, and what a match leads to besides. */
+export interface Asking<Decision extends VerifyDecision> {
+  readonly subject: unknown
+  readonly holderShare: unknown
+  readonly probes: Probes
+  /** Decides about a match in place of `answer`. */
+  readonly matched?:
+    | undefined
+    | ((ctx: VaultContext, question: Question, evidence: Evidence, compared: Compared) => Promise<Decision>)
+}
+
+/** Asks until what the answer rests on has not changed meanwhile. */
+export async function ask<Decision extends VerifyDecision = VerifyDecision>(
+  ctx: VaultContext,
+  { subject, holderShare, probes, matched }: Asking<Decision>,
+  options?: CallOptions,
+): Promise<Decision | VerifyDecision> {
   const asked = new Asked()
+  const [{ integers, point }] = probes
   try {
-    return await withSample(ctx.settings, samples, (integers, point) =>
-      withShares(
-        ctx,
-        { present: holderShare },
-        (shares) =>
-          withSubject(ctx, subject, ctx.signal, (text) =>
-            ctx.decide(
-              (beside) => verifyOnce(ctx, { subject: text, integers, point, shares, asked }, beside, options),
-              () => readingOf(ctx, text),
-            ),
-          ),
-        () => refuse(ctx, point, { reason: 'holder-share' }),
-      ),
+    return await withShares<Decision | VerifyDecision>(
+      ctx,
+      { present: holderShare },
+      (shares) =>
+        withSubject(ctx, subject, ctx.signal, (text) => {
+          const question = { subject: text, integers, point, probes, shares, asked, matched }
+          return ctx.decide(
+            (beside) => verifyOnce<Decision>(ctx, question, beside, options),
+            () => readingOf(ctx, text),
+          )
+        }),
+      () => refuse(ctx, point, { reason: 'holder-share' }),
     )
   } finally {
     await giveBack(ctx, asked)
   }
 }
 
-interface Question {
+export interface Question {
   readonly subject: string
   readonly integers: Int32Array
   readonly point: OperatingPoint
+  readonly probes: Probes
   readonly shares: Shares
   /** What the quorum was asked. */
   readonly asked: Asked
 }
 
-async function verifyOnce(
+async function verifyOnce<Decision extends VerifyDecision>(
   ctx: VaultContext,
-  question: Question,
+  question: Question & Pick<Asking<Decision>, 'matched'>,
   beside: Beside<IndexRowPlace> | undefined,
   options: CallOptions | undefined,
-): Promise<VerifyDecision> {
+): Promise<Decision | VerifyDecision> {
   const { point, asked } = question
   asked.begin()
   const { handle, ring, record } = await findSubject(ctx, question.subject, beside)
@@ -113,13 +135,26 @@ async function verifyOnce(
     return refuse(ctx, point, { reason: 'unknown-subject' })
   }
   const now = ctx.now()
+  const probe = probeFor(ctx, question.probes, state.row)
   const unfit = unfitState(state.row, now)
-  if (unfit !== undefined) {
+  if (unfit !== undefined || probe === undefined) {
     await ctx.decoys.readAttempts(ctx.ledger)
-    return refuse(ctx, point, { reason: unfit, state: state.row })
+    return refuse(ctx, point, { reason: unfit ?? 'model', state: state.row })
   }
   const attempts = await fittingAttempts(ctx, state.row, rows.attempts).catch(stale(ctx, { state, ring }))
   const evidence: Evidence = { state, attempts, now, ring, rows: record }
+  return await compareFound(probe.ctx, { ...question, ...probe }, evidence, options)
+}
+
+/** On the side of the vault that has the template's model. */
+async function compareFound<Decision extends VerifyDecision>(
+  ctx: VaultContext,
+  question: Question & Pick<Asking<Decision>, 'matched'>,
+  evidence: Evidence,
+  options: CallOptions | undefined,
+): Promise<Decision | VerifyDecision> {
+  const { point, asked } = question
+  const { state } = evidence
   const digest = await digestOf(ctx, question, state.row, options)
   const before = digest && findOperation(evidence.attempts.row.operations, digest)
   if (before !== undefined && before.code !== ASKED) return answerAgain(ctx, question, evidence, before.code)
@@ -130,7 +165,10 @@ async function verifyOnce(
   try {
     const compared = await compareOnce(ctx, question, evidence, { digest, repeats: false })
     if ('reason' in compared) return await refuse(ctx, point, compared)
-    const decided = await answer(ctx, question, evidence, compared, digest)
+    const decided =
+      question.matched !== undefined && compared.matched
+        ? await question.matched(ctx, question, evidence, compared)
+        : await answer(ctx, question, evidence, compared, digest)
     failed = !compared.matched
     ctx.settings.meter?.compared(question.point.probeClass, compared.bin)
     return decided
@@ -173,8 +211,10 @@ async function waitSince(ctx: VaultContext, { attempts }: Evidence, since: WaitS
 }
 
 /** What the code says of the probe, and the epoch that wraps its secret. */
-interface Compared {
+export interface Compared {
   readonly matched: boolean
+  /** Accepted at the adaptation point as well. */
+  readonly strictly: boolean
   readonly epoch: number
   /** Of the histogram: all that is kept of the score. */
   readonly bin: number
@@ -242,42 +282,56 @@ function compareNow(
   ctx: VaultContext,
   question: Question,
   parts: TemplateParts,
-): Pick<Compared, 'matched' | 'bin'> {
+): Pick<Compared, 'matched' | 'strictly' | 'bin'> {
   const { bits } = ctx.settings.profile
+  const strict = ctx.settings.adaptation?.points.get(question.point.probeClass)
   return withScore(ctx, question.integers, parts, (sum, energy) => ({
     matched: accepts(sum, energy, bits, question.point.threshold),
+    strictly: strict !== undefined && accepts(sum, energy, bits, strict.threshold),
     bin: scoreBin(sum, energy, bits),
   }))
 }
 
 /** Makes the attempt durable together with what it rests on, and only then answers (VAULT-5). */
-async function answer(
+export async function answer(
   ctx: VaultContext,
-  { point, asked }: Question,
+  { point, asked }: Pick<Question, 'point' | 'asked'>,
   evidence: Evidence,
-  { matched, epoch }: Compared,
+  { matched, epoch, weak = false }: Pick<Compared, 'matched' | 'epoch'> & { readonly weak?: boolean },
   digest: Uint8Array | undefined,
 ): Promise<VerifyDecision> {
   const { state, attempts, ring } = evidence
   await ctx.ring.load()
   // A slow store or device must not let the delay after a failure pass before the failure is known.
   const mark = asked.markOf(state.row)
-  const counted =
-    mark === undefined
-      ? { ...attempts.row, count: countAnswer(attempts.row.count, matched, ctx.now()) }
-      : countOutcome(attempts.row, { mark, counts: asked.counts(state.row) }, matched, ctx.now())
+  const counted = countedAnswer(ctx, asked, evidence, matched)
+  const count = weak ? { ...counted.count, failures: counted.count.failures + 1 } : counted.count
   const operation = digest && { digest, code: matched ? MATCH : NONMATCH }
   const operations = rememberOperation(counted.operations, operation, MOST_ATTEMPT_OPERATIONS)
-  const changed = mark !== undefined || !matched || attempts.row.count.run > 0 || operation !== undefined
+  const changed =
+    weak || mark !== undefined || !matched || attempts.row.count.run > 0 || operation !== undefined
   const steps = [stateCheck(ctx, state), ring]
   steps.push(
     changed
-      ? attemptsStep(ctx, attempts, { ...attempts.row, count: counted.count, operations })
+      ? attemptsStep(ctx, attempts, { ...attempts.row, count, operations })
       : attemptsCheck(ctx, attempts),
   )
   await ctx.commitLogged(steps, answerEvent(point, state.row, matched, epoch))
   asked.answered()
   return decideNow(ctx, point, state.row, matched, epoch)
+}
+
+/** The counts after an answer. */
+export function countedAnswer(
+  ctx: VaultContext,
+  asked: Asked,
+  { state, attempts }: Evidence,
+  matched: boolean,
+): Pick<AttemptsRow, 'count' | 'operations'> {
+  const mark = asked.markOf(state.row)
+  return mark === undefined
+    ? { ...attempts.row, count: countAnswer(attempts.row.count, matched, ctx.now()) }
+    : countOutcome(attempts.row, { mark, counts: asked.counts(state.row) }, matched, ctx.now())
 }
 
 /**
@@ -307,7 +361,7 @@ function answerEvent(point: OperatingPoint, state: StateRow, matched: boolean, e
 }
 
 /** The answer as of now: the basis may have ended while stores and devices were waited for (POLICY-2). */
-async function decideNow(
+export async function decideNow(
   ctx: VaultContext,
   point: OperatingPoint,
   state: StateRow,

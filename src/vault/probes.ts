@@ -1,0 +1,61 @@
+/** The probes of a request: one, or two of one capture under the vault's two models (SPEC §11.14). @module */
+
+import { embeddingModel, isEmbedding } from '../embedding/embedding.ts'
+import type { OperatingPoint } from '../policy/operating-point.ts'
+import type { StateRow } from '../record/state-row.ts'
+import type { VaultContext } from './context.ts'
+import { rejectInput } from './errors.ts'
+import { disposeReachable, type RequestSamples, readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
+
+/** A probe, and the side of the vault that has its model. */
+export interface Probe {
+  readonly ctx: VaultContext
+  readonly integers: Int32Array
+  readonly point: OperatingPoint
+}
+
+/** One for each model. */
+export type Probes = readonly [Probe, ...Probe[]]
+
+/** Takes both samples as `withSample` takes one: whatever happens, their embeddings are disposed. */
+export async function withProbes<Result>(
+  ctx: VaultContext,
+  samples: RequestSamples & { readonly also: unknown },
+  use: (probes: Probes) => Promise<Result>,
+): Promise<Result> {
+  const { also, ...first } = samples
+  const own = sideOf(ctx, first)
+  if (also === undefined) {
+    return await withSample(own.settings, first, (integers, point) => use([{ ctx: own, integers, point }]))
+  }
+  try {
+    return await withSample(own.settings, first, async (integers, point) => {
+      const second = readRequest(also, SAMPLE_FIELDS)
+      const other = sideOf(ctx, second)
+      if (other === own) throw rejectInput("also must be of the vault's other model")
+      return await withSample(other.settings, second, (others, otherPoint) =>
+        use([
+          { ctx: own, integers, point },
+          { ctx: other, integers: others, point: otherPoint },
+        ]),
+      )
+    })
+  } finally {
+    disposeReachable(also)
+  }
+}
+
+/** What is of no model of the vault's is refused where the sample is checked. */
+function sideOf(ctx: VaultContext, { embedding }: Pick<RequestSamples, 'embedding'>): VaultContext {
+  return (isEmbedding(embedding) ? ctx.forModel(embeddingModel(embedding).id) : undefined) ?? ctx
+}
+
+/**
+ * The probe that may be compared with a template: of its model, unless that has ended. A vault of one model finds out by the rows
+ * themselves that a template is not its own.
+ */
+export function probeFor(ctx: VaultContext, probes: Probes, { model }: StateRow): Probe | undefined {
+  if (ctx.models.hasEnded(model)) return undefined
+  if (ctx.other === undefined) return probes[0]
+  return probes.find((probe) => probe.ctx.settings.profile.model === model)
+}
