@@ -181,7 +181,7 @@ async function commitAdaptation(
   const { name, old, member, target } = what
   const { state, ring } = evidence
   const { nowMs } = evidence.now
-  const presented = await question.shares.forNew(name, ring)
+  const presented = await question.shares.forNew(name, ring, 'added')
   const ending = await endingSteps(ctx, state.row)
   await ctx.ring.load()
   const devices = firstDevices(ctx)

@@ -80,7 +80,16 @@ export async function announceModel(options: AnnounceModelOptions): Promise<Mode
     if (window.closesMs <= Math.max(nowMs, window.opensMs)) {
       throw rejectInput('closesAt must lie ahead, and behind opensAt')
     }
-    const next = { ...draft(ctx, row), from, to, points, ...window, finished: false, changedMs: nowMs }
+    const next = {
+      ...bumped(ctx, row),
+      realm: ctx.realm,
+      from,
+      to,
+      points,
+      ...window,
+      finished: false,
+      changedMs: nowMs,
+    }
     await putRow(ctx, next, {
       action: 'model-announce',
       outcome: 'done',
@@ -129,7 +138,7 @@ export async function finishModel(options: FinishModelOptions): Promise<ModelFin
       return { outcome: 'left', migration: before }
     }
     // Nobody makes a template of the old model any more: what is counted now stays so.
-    await setWindow(ctx, ctx.now().nowMs)
+    await setWindow(ctx, row.opensMs)
     const rest =
       options.rest === undefined
         ? undefined
@@ -143,11 +152,7 @@ export async function finishModel(options: FinishModelOptions): Promise<ModelFin
     await decideRow(ctx, async (now, nowMs) => {
       if (now === undefined || now.finished) return
       const event = { action: 'model-finish', outcome: 'done', policy: options.rest ?? 'moved' } as const
-      await putRow(
-        ctx,
-        { ...draft(ctx, now), ...now, ...bumped(ctx, now), finished: true, changedMs: nowMs },
-        event,
-      )
+      await putRow(ctx, { ...now, ...bumped(ctx, now), finished: true, changedMs: nowMs }, event)
     })
     if (options.logSigner !== undefined) await settle(ctx)
     return { outcome: 'finished', migration: await readModels(ctx), ...(rest === undefined ? {} : { rest }) }
@@ -196,11 +201,9 @@ async function decideRow(
 
 async function setWindow(ctx: VaultContext, closesMs: number): Promise<void> {
   await decideRow(ctx, async (row, nowMs) => {
-    const target = Math.max(closesMs, (row?.opensMs ?? 0) + 1)
-    if (row === undefined || row.finished || row.closesMs === target) return
-    if (closesMs <= nowMs && row.closesMs <= nowMs) return
+    if (row === undefined || row.finished || row.closesMs === closesMs) return
     const event = { action: 'model-announce', outcome: 'done', policy: 'window' } as const
-    await putRow(ctx, { ...row, ...bumped(ctx, row), closesMs: target, changedMs: nowMs }, event)
+    await putRow(ctx, { ...row, ...bumped(ctx, row), closesMs, changedMs: nowMs }, event)
   })
 }
 
@@ -208,15 +211,8 @@ async function refuse(ctx: VaultContext): Promise<void> {
   await ctx.commitLogged([ctx.ringStep()], { action: 'model-finish', outcome: 'refused' })
 }
 
-function draft(
-  ctx: VaultContext,
-  row: ModelRow | undefined,
-): Pick<ModelRow, 'realm' | 'version' | 'keyVersion'> {
-  return { realm: ctx.realm, version: (row?.version ?? 0) + 1, keyVersion: ctx.ring.newestVersion }
-}
-
-function bumped(ctx: VaultContext, row: ModelRow): Pick<ModelRow, 'version' | 'keyVersion'> {
-  return { version: row.version + 1, keyVersion: ctx.ring.newestVersion }
+function bumped(ctx: VaultContext, row: ModelRow | undefined): Pick<ModelRow, 'version' | 'keyVersion'> {
+  return { version: (row?.version ?? 0) + 1, keyVersion: ctx.ring.newestVersion }
 }
 
 async function putRow(ctx: VaultContext, row: ModelRow, event: VaultEvent): Promise<void> {

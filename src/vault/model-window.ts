@@ -24,6 +24,8 @@ export function modelPlace(ctx: Pick<VaultContext, 'realm'>): {
 export function stageOf(row: ModelRow | undefined, nowMs: number): ModelStage {
   if (row === undefined) return 'none'
   if (row.finished) return 'finished'
+  // What an operator has ended is so by every clock.
+  if (row.closesMs <= row.opensMs) return 'closed'
   if (nowMs < row.opensMs) return 'announced'
   return nowMs < row.closesMs ? 'dual' : 'closed'
 }

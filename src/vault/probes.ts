@@ -45,9 +45,16 @@ export async function withProbes<Result>(
   }
 }
 
-/** What is of no model of the vault's is refused where the sample is checked. */
-function sideOf(ctx: VaultContext, { embedding }: Pick<RequestSamples, 'embedding'>): VaultContext {
-  return (isEmbedding(embedding) ? ctx.forModel(embeddingModel(embedding).id) : undefined) ?? ctx
+/** The side that has the model of a sample. What is of no model of the vault's is refused where the sample is checked. */
+export function sideOf(ctx: VaultContext, request: unknown): VaultContext {
+  if (ctx.other === undefined) return ctx
+  try {
+    const { embedding } = request as Pick<RequestSamples, 'embedding'>
+    return (isEmbedding(embedding) ? ctx.forModel(embeddingModel(embedding).id) : undefined) ?? ctx
+  } catch {
+    // Refused where it is read.
+    return ctx
+  }
 }
 
 /**

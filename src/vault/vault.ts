@@ -16,6 +16,7 @@ import { overloaded, VaultError } from './errors.ts'
 import { identify } from './identify.ts'
 import { changeState, rebind } from './lifecycle.ts'
 import { checkLoad, loadGallery } from './load-gallery.ts'
+import { sideOf } from './probes.ts'
 import { reissue } from './reissue.ts'
 import { revoke } from './revoke.ts'
 import { checkRotate, rotate } from './rotate.ts'
@@ -140,7 +141,7 @@ export class OpenVault implements Vault {
   }
 
   enroll(request: EnrollRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#run('enroll', options, (ctx, call) => enroll(ctx, request, call), request)
+    return this.#run('enroll', options, (ctx, call) => enroll(sideOf(ctx, request), request, call), request)
   }
 
   enrollMany(
@@ -204,7 +205,7 @@ export class OpenVault implements Vault {
   }
 
   reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#run('reissue', options, (ctx, call) => reissue(ctx, request, call), request)
+    return this.#run('reissue', options, (ctx, call) => reissue(sideOf(ctx, request), request, call), request)
   }
 
   async *rotate(options?: RotateOptions): AsyncGenerator<BulkResult<RecordId>> {

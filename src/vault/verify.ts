@@ -93,7 +93,7 @@ export async function ask<Decision extends VerifyDecision = VerifyDecision>(
   try {
     return await withShares<Decision | VerifyDecision>(
       ctx,
-      { present: holderShare },
+      matched === undefined ? { present: holderShare } : { present: holderShare, added: holderShare },
       (shares) =>
         withSubject(ctx, subject, ctx.signal, (text) => {
           const question = { subject: text, integers, point, probes, shares, asked, matched }
