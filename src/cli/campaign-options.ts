@@ -35,6 +35,18 @@ const TEXTS = [
   'shares',
   'since',
   'until',
+  'from',
+  'from-dimensions',
+  'from-mean',
+  'point',
+  'dimensions',
+  'mean',
+  'opens',
+  'closes',
+  'rest',
+  'origin',
+  'log-key-file',
+  'anchor',
 ] as const
 const FLAGS = ['retire', 'mark', 'no-gallery', 'dry-run', 'json', 'help'] as const
 

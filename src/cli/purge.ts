@@ -156,8 +156,9 @@ async function run(
   }
 }
 
-async function withSigner<Result>(
-  { origin, keyFile, anchor }: Request,
+/** Lends the signer of the log that the options name, and its anchor. */
+export async function withSigner<Result>(
+  { origin, keyFile, anchor }: Pick<Request, 'origin' | 'keyFile' | 'anchor'>,
   task: (signed: Pick<PurgeOptions, 'logSigner' | 'anchor'>) => Promise<Result>,
 ): Promise<Result> {
   const kept = anchor === undefined ? {} : { anchor: fileAnchor(anchor) }

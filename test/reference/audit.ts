@@ -73,7 +73,8 @@ export function rootOfPath(
 export const ACTIONS: readonly string[] = (
   'enroll verify activate suspend resume hold release rebind revoke reissue rotate erase devices ' +
   'key-add key-promote key-disable key-destroy key-renew anchor-accept key-enable key-retire identify gallery open ' +
-  'key-migrate campaign withdraw basis'
+  'key-migrate campaign withdraw basis reserved-28 reserved-29 reserved-30 reserved-31 ' +
+  'adapt model-announce model-withdraw model-finish'
 ).split(' ')
 export const OUTCOMES: readonly string[] = ['done', 'match', 'nonmatch', 'refused', 'failed']
 

@@ -15,6 +15,7 @@ import { holderCommand } from '../../src/cli/holder.ts'
 import { importCommand } from '../../src/cli/import.ts'
 import type { Io } from '../../src/cli/io.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
+import { migrateCommand } from '../../src/cli/migrate.ts'
 import { purgeCommand } from '../../src/cli/purge.ts'
 import { statusCommand } from '../../src/cli/status.ts'
 import { syntheticPeople } from '../../src/dataset/synthetic.ts'
@@ -34,6 +35,7 @@ const COMMANDS = new Map<string, Command>([
   ['holder', holderCommand],
   ['import', importCommand],
   ['keys', keysCommand],
+  ['migrate', migrateCommand],
   ['purge', purgeCommand],
   ['restore', restoreCommand],
   ['status', statusCommand],
@@ -120,5 +122,5 @@ test.each(texts)(
 
 test('the texts hold shell lines', () => {
   const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(65)
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(70)
 })
