@@ -8,8 +8,8 @@ import { fitOperatingPoints, type OperatingContext, type OperatingPoint } from '
 /** When a comparison may replace the template that it was made with. */
 export interface AdaptationOptions {
   /**
-   * For each probe class that may: the same model, mean, suite and bits as the vault's, a higher threshold, and an upper bound of the false
-   * match rate of at most a tenth.
+   * For each probe class that may: the same model, mean, suite and bits as the vault's, a higher threshold, and at most a tenth of the false
+   * match rate, over as many comparisons as show that.
    */
   readonly operatingPoints: readonly OperatingPoint[]
   /** Adaptations of one subject in a row, 1 to 10; then only a reissue helps. Default 3. */
@@ -58,14 +58,13 @@ export function fitAdaptation(
   })
 }
 
-/** By the upper bounds: a rate of zero over few comparisons shows nothing. */
 function isStricter(point: OperatingPoint, base: OperatingPoint): boolean {
-  const [strict, plain] = [point.falseMatchRate, base.falseMatchRate]
-  return (
-    point.threshold > base.threshold &&
-    strict.value <= plain.value &&
-    strict.high * TIMES_STRICTER <= plain.high
-  )
+  return point.threshold > base.threshold && shownRate(point) * TIMES_STRICTER <= shownRate(base)
+}
+
+/** No rate below 3 ÷ trials is shown by the trials (rule of three). */
+function shownRate({ falseMatchRate: { value, trials } }: OperatingPoint): number {
+  return Math.max(value, 3 / trials)
 }
 
 function refuse(why: string): PolicyError {

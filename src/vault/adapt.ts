@@ -14,7 +14,7 @@ import { PROFILE } from './custody.ts'
 import { endGenerations, endingSteps } from './endings.ts'
 import { describeEnrolled, firstDevices } from './enroll.ts'
 import { rejectInput } from './errors.ts'
-import type { Evidence } from './evidence.ts'
+import { countedAnswer, type Evidence } from './evidence.ts'
 import { drawPlace } from './gallery-change.ts'
 import { type NewMember, prepareMember } from './gallery-member.ts'
 import { generationNumber } from './lookup.ts'
@@ -23,8 +23,8 @@ import { dropTemplate, type OldTemplate } from './revoke.ts'
 import { readRequest, SAMPLE_FIELDS } from './sample.ts'
 import { sameCaptureConfirmed, secondFactorConfirmed } from './symbols.ts'
 import { drawGeneration, makeTemplate } from './template-row.ts'
-import type { AdaptDecision, AdaptRequest, KeptReason, VerifyDecision } from './types.ts'
-import { answer, ask, type Compared, countedAnswer, decideNow, type Question } from './verify.ts'
+import type { AdaptDecision, AdaptRequest, KeptReason } from './types.ts'
+import { answer, ask, type Compared, decideNow, type Question } from './verify.ts'
 
 const FIELDS = [
   ...SAMPLE_FIELDS,
@@ -34,8 +34,6 @@ const FIELDS = [
   secondFactorConfirmed,
   sameCaptureConfirmed,
 ] as const
-
-type Match = Extract<VerifyDecision, { outcome: 'match' }>
 
 /** Compares, and replaces the template when the comparison carries that. Takes no operation id: a repeated call is decided anew. */
 export async function adapt(
@@ -106,14 +104,12 @@ async function decideMatch(
     // Where the line is that a template needs, must cost as much to find out as where the other is.
     const weak = kept === 'point' && strictPoint(ctx, question) !== undefined
     const said = await answer(ctx, question, evidence, { ...compared, weak }, undefined)
-    return said.outcome === 'match' ? { ...said, kept } : (said as AdaptDecision)
+    return said.outcome === 'match' ? { ...said, kept } : said
   }
   const next = await replace(ctx, question, evidence, { ...compared, target })
   question.asked.answered()
   const said = await decideNow(ctx, question.point, next, true, next.last)
-  return said.outcome === 'match'
-    ? { ...(said as Match), adapted: describeEnrolled(next) }
-    : (said as AdaptDecision)
+  return said.outcome === 'match' ? { ...said, adapted: describeEnrolled(next) } : said
 }
 
 /** The probe that the next template is made of: the other one where there are two. */

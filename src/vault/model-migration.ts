@@ -10,7 +10,7 @@ import {
   operatingPointId,
 } from '../policy/operating-point.ts'
 import { encodeModelRow, type ModelRow, type ModelSide } from '../record/model-row.ts'
-import { MODEL_HANDLE } from '../record/place.ts'
+import { MODEL_HANDLE, modelPlace } from '../record/place.ts'
 import { checkBits, defaultBits } from '../template/bits.ts'
 import type { CampaignProgress, CampaignReport } from './campaign.ts'
 import { runCampaign } from './campaign.ts'
@@ -19,7 +19,7 @@ import type { VaultContext, VaultEvent } from './context.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { describeModels, type ModelMigration, readModels } from './model-report.ts'
 import { type Rest, restCampaign } from './model-rest.ts'
-import { type ModelStage, modelPlace, stageOf } from './model-window.ts'
+import { type ModelStage, stageOf } from './model-window.ts'
 import { openRealm, type RealmOptions } from './realm-context.ts'
 import { allowHighFalseMatchRate, allowOvercomplete } from './symbols.ts'
 

@@ -4,21 +4,13 @@ import { equalBytes } from '../base/bytes.ts'
 import type { CheckStep } from '../keys/ring-access.ts'
 import { operatingPointId } from '../policy/operating-point.ts'
 import { decodeModelRow, type ModelRow, type ModelSide } from '../record/model-row.ts'
-import { MODEL_HANDLE, stateKey } from '../record/place.ts'
+import { MODEL_HANDLE, modelPlace } from '../record/place.ts'
 import type { StoredRow } from '../store/store.ts'
 import { requireNewest, rowTag, type VaultContext, type VaultSettings } from './context.ts'
 import { rejectModel } from './errors.ts'
 
 /** How far a migration is. `none`: there is none. */
 export type ModelStage = 'none' | 'announced' | 'dual' | 'closed' | 'finished'
-
-/** Where the row lies. */
-export function modelPlace(ctx: Pick<VaultContext, 'realm'>): {
-  readonly table: 'states'
-  readonly key: Uint8Array
-} {
-  return { table: 'states', key: stateKey(ctx.realm, MODEL_HANDLE) }
-}
 
 /** The stage at an instant. */
 export function stageOf(row: ModelRow | undefined, nowMs: number): ModelStage {

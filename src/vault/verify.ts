@@ -4,15 +4,14 @@ import type { Epoch } from '../base/brand.ts'
 import { wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
-import { attemptGate, countAnswer, type WaitStart } from '../policy/attempts.ts'
+import { attemptGate, type WaitStart } from '../policy/attempts.ts'
 import { type OperatingPoint, operatingPointId } from '../policy/operating-point.ts'
-import { type AttemptsRow, MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
+import { MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
 import { decodeReferenceRow } from '../record/reference-row.ts'
 import { findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
-import { SealError } from '../seal/errors.ts'
 import type { StoreStep } from '../store/store.ts'
-import { ASKED, Asked, countOutcome } from './asked.ts'
+import { ASKED, Asked } from './asked.ts'
 import { changeEvent } from './change.ts'
 import { type TemplateParts, unfitState, withScore } from './compare-template.ts'
 import type { Beside, VaultContext, VaultEvent } from './context.ts'
@@ -20,6 +19,7 @@ import { PROFILE } from './custody.ts'
 import {
   attemptsCheck,
   attemptsStep,
+  countedAnswer,
   type Evidence,
   giveBack,
   isAdmitted,
@@ -45,14 +45,7 @@ import { type Probes, probeFor, withProbes } from './probes.ts'
 import { readRequest, SAMPLE_FIELDS } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
-import {
-  isAuthentic,
-  openSecret,
-  type Presented,
-  type StoredSecret,
-  type TemplateName,
-  withRecordSecret,
-} from './wrap.ts'
+import { isWrongShare, openSecret, type TemplateName } from './wrap.ts'
 
 /** Outcome codes in the attempts row. */
 const NONMATCH = 0
@@ -261,22 +254,6 @@ async function compareOnce(
   }
 }
 
-/** True when nothing but the share keeps the wrap shut: its epoch vouches for it, and it does not open. */
-async function isWrongShare(
-  ctx: VaultContext,
-  name: TemplateName,
-  { row }: StoredSecret,
-  presented: Presented,
-): Promise<boolean> {
-  try {
-    withRecordSecret(ctx, name, row, presented, () => undefined)
-    return false
-  } catch (error) {
-    if (error instanceof SealError && (await isAuthentic(ctx, row))) return true
-    throw error
-  }
-}
-
 /** From opened wrap to decision without a pause. */
 function compareNow(
   ctx: VaultContext,
@@ -319,19 +296,6 @@ export async function answer(
   await ctx.commitLogged(steps, answerEvent(point, state.row, matched, epoch))
   asked.answered()
   return decideNow(ctx, point, state.row, matched, epoch)
-}
-
-/** The counts after an answer. */
-export function countedAnswer(
-  ctx: VaultContext,
-  asked: Asked,
-  { state, attempts }: Evidence,
-  matched: boolean,
-): Pick<AttemptsRow, 'count' | 'operations'> {
-  const mark = asked.markOf(state.row)
-  return mark === undefined
-    ? { ...attempts.row, count: countAnswer(attempts.row.count, matched, ctx.now()) }
-    : countOutcome(attempts.row, { mark, counts: asked.counts(state.row) }, matched, ctx.now())
 }
 
 /**

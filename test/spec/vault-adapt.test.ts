@@ -12,8 +12,8 @@ describe('the operating points of adaptations', () => {
     const base = strict()
     const wrong = [
       { ...base, threshold: 4500 },
-      { ...base, falseMatchRate: { ...base.falseMatchRate, high: 2.1e-5 } },
-      { ...base, falseMatchRate: { ...base.falseMatchRate, value: 1.5e-4, low: 1e-4, high: 2e-4 } },
+      { ...base, falseMatchRate: { ...base.falseMatchRate, value: 1.1e-5 } },
+      { ...base, falseMatchRate: { ...base.falseMatchRate, value: 0, low: 0, high: 4e-5, trials: 299_999 } },
       { ...base, probeClass: 'mask' },
     ]
     for (const one of wrong) {

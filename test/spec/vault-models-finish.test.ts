@@ -1,8 +1,8 @@
 import { StoreError, type Vault } from 'guise'
-import { finishModel, fsck, modelStatus, withdrawModel } from 'guise/node'
+import { countPeople, finishModel, fsck, modelStatus, vaultStatus, withdrawModel } from 'guise/node'
 import { describe, expect, test } from 'vitest'
 import { realmPrefix } from '../../src/base/identifier.ts'
-import { modelPlace } from '../../src/vault/model-window.ts'
+import { modelPlace } from '../../src/record/place.ts'
 import {
   adaptRequest,
   DAY,
@@ -124,7 +124,7 @@ describe('finishing a migration', () => {
     let left = 2
     store.commit = async (steps, options) => {
       const changes = steps.some(({ step, table }) => step === 'put' && table === 'states')
-      if (changes && left-- <= 0) throw new StoreError('ERR_STORE_UNAVAILABLE', 'the disk is gone')
+      if (changes && left-- <= 0) throw new StoreError('ERR_STORE_FULL', 'the disk is gone')
       return await commit(steps, options)
     }
     const first = await finishModel({ ...place, rest: 'suspend' }).catch((error: unknown) => error)
@@ -165,6 +165,20 @@ test('VAULT-81 the report names pseudonyms, since when, and who matched longest 
   for (const { since, state } of status.stragglers)
     expect({ since, state }).toEqual({ since: clock.nowMs() - 2 * DAY, state: 'active' })
   expect(JSON.stringify(status)).not.toMatch(/p[0-3]"/)
+})
+
+test('POLICY-73 an adaptation is a match: it neither begins a retention anew nor makes another person', async () => {
+  const { place, clock, both, move } = await dualWorld(2)
+  const enrolledAt = clock.nowMs()
+  clock.advance(DAY)
+  const decision = await both.adapt(adaptRequest('p0', 0))
+  expect(decision).toMatchObject({ outcome: 'match', adapted: { generation: 2 } })
+  const { stragglers } = await modelStatus(place)
+  const [, adapted] = stragglers
+  expect(adapted).toMatchObject({ since: enrolledAt, lastMatchAt: clock.nowMs() })
+  await move(1)
+  expect(await countPeople(place.keyring)).toBe(2)
+  expect((await vaultStatus(place)).people).toBe(2)
 })
 
 describe('the row of a migration', () => {

@@ -122,5 +122,5 @@ test.each(texts)(
 
 test('the texts hold shell lines', () => {
   const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(70)
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(73)
 })

@@ -46,8 +46,16 @@ function migrate(...words: readonly string[]): Promise<Ran> {
 
 const SIGNED = (): readonly string[] => ['--origin', 'test.example/guise', '--log-key-file', at('log-key')]
 const MODELS = (): readonly string[] => [
-  ...['--from', at('old.json'), '--from-dimensions', '128'],
-  ...['--point', at('new.json'), '--dimensions', '256', '--closes', '2090-01-31'],
+  '--from',
+  at('old.json'),
+  '--from-dimensions',
+  '128',
+  '--point',
+  at('new.json'),
+  '--dimensions',
+  '256',
+  '--closes',
+  '2090-01-31',
 ]
 
 test('a migration from its announcement to its end', async () => {
