@@ -17,7 +17,8 @@ import type { AdaptationPolicy } from '../policy/adaptation.ts'
 import type { AttemptPolicy, Instant } from '../policy/attempts.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
 import type { Quorum } from '../quorum/client.ts'
-import { attemptsKey, modelPlace, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
+import { decodeModelRow } from '../record/model-row.ts'
+import { attemptsKey, MODEL_HANDLE, modelPlace, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import type { TemplateProfile } from '../record/reference-row.ts'
 import { type KeyForVersion, TAG_BYTES } from '../record/row.ts'
 import { readRows } from '../store/read-rows.ts'
@@ -258,7 +259,8 @@ export class VaultContext {
       await this.ring.load()
       try {
         await this.#requireLog(beside?.head)
-        await (beside === undefined ? this.models.read(this) : this.models.take(this, beside.models))
+        if (beside === undefined) await this.readModels()
+        else await this.#takeModels(beside.models)
         return await decision(beside)
       } catch (error) {
         if (!isConflict(error) || attempt >= MOST_TRIES) throw error
@@ -293,6 +295,27 @@ export class VaultContext {
       head: others.at(-2)?.version ?? null,
       models: others.at(-1),
     }
+  }
+
+  /** Reads the realm's migration of models. */
+  async readModels(): Promise<void> {
+    const { table, key } = modelPlace(this)
+    await this.#takeModels(await this.store.get(table, key))
+  }
+
+  /** One that is not the newest that the log knows, or was taken away, is refused (VAULT-82). Needs loaded keys. */
+  async #takeModels(stored: StoredRow | undefined): Promise<void> {
+    const expected = stored?.version ?? null
+    if (this.models.holds(expected)) return
+    const row = stored && decodeModelRow(stored.bytes, this.realm, this.stateKey)
+    const tag = stored === undefined ? NO_ROW : rowTag(stored.bytes)
+    const { ledger } = this
+    await requireNewest(this, {
+      isNewest: () =>
+        ledger.isLast(MODEL_HANDLE, 'state', tag) || (tag === NO_ROW && !ledger.knows(MODEL_HANDLE)),
+      check: { step: 'check', ...modelPlace(this), expected },
+    })
+    this.models.take(row, expected)
   }
 
   /**

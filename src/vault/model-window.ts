@@ -1,16 +1,21 @@
 /** The realm's migration of models as a vault follows it: what may be compared and made now (SPEC §11.14). @module */
 
+import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { CheckStep } from '../keys/ring-access.ts'
-import { operatingPointId } from '../policy/operating-point.ts'
-import { decodeModelRow, type ModelRow, type ModelSide } from '../record/model-row.ts'
-import { MODEL_HANDLE, modelPlace } from '../record/place.ts'
-import type { StoredRow } from '../store/store.ts'
-import { requireNewest, rowTag, type VaultContext, type VaultSettings } from './context.ts'
+import { type OperatingPoint, operatingPointId } from '../policy/operating-point.ts'
+import type { ModelRow, ModelSide } from '../record/model-row.ts'
+import { modelPlace } from '../record/place.ts'
 import { rejectModel } from './errors.ts'
 
 /** How far a migration is. `none`: there is none. */
 export type ModelStage = 'none' | 'announced' | 'dual' | 'closed' | 'finished'
+
+/** What a vault says of one of its models. */
+export interface ModelUse {
+  readonly profile: ModelSide
+  readonly points: ReadonlyMap<string, OperatingPoint>
+}
 
 /** The stage at an instant. */
 export function stageOf(row: ModelRow | undefined, nowMs: number): ModelStage {
@@ -32,27 +37,19 @@ export class ModelWindow {
     return this.#row
   }
 
-  /** Reads the row on its own. */
-  async read(ctx: VaultContext): Promise<void> {
-    const { table, key } = modelPlace(ctx)
-    await this.take(ctx, await ctx.store.get(table, key))
+  /** True when the stored row is the one that was taken. */
+  holds(version: string | null): boolean {
+    return version !== null && version === this.#version
   }
 
-  /** Takes a row that was read just now. One that is not the newest that the log knows is refused (AUDIT-21). Needs loaded keys. */
-  async take(ctx: VaultContext, stored: StoredRow | undefined): Promise<void> {
-    const version = stored?.version ?? null
-    if (version !== null && version === this.#version) return
-    const row = stored && decodeModelRow(stored.bytes, ctx.realm, ctx.stateKey)
-    await requireNewest(ctx, {
-      isNewest: () => isNewest(ctx, stored),
-      check: { step: 'check', ...modelPlace(ctx), expected: version },
-    })
+  /** Takes the row that was read and found to be the newest. */
+  take(row: ModelRow | undefined, version: string | null): void {
     this.#row = row
     this.#version = version
   }
 
   /** The step that fails a batch when the migration is no longer as it was read. */
-  check(ctx: VaultContext): CheckStep {
+  check(ctx: { readonly realm: Realm }): CheckStep {
     return { step: 'check', ...modelPlace(ctx), expected: this.#version }
   }
 
@@ -85,7 +82,7 @@ export class ModelWindow {
   }
 
   /** Refuses to open a vault on models that are not those of the realm's migration. */
-  requireFit({ profile, points }: VaultSettings, next: VaultSettings | undefined): void {
+  requireFit({ profile, points }: ModelUse, next: ModelUse | undefined): void {
     const row = this.#row
     if (next !== undefined) {
       if (row === undefined) throw rejectModel('nextModel is not announced in this realm')
@@ -102,7 +99,7 @@ export class ModelWindow {
   }
 }
 
-function requireTarget(row: ModelRow, { profile, points }: Pick<VaultSettings, 'profile' | 'points'>): void {
+function requireTarget(row: ModelRow, { profile, points }: ModelUse): void {
   if (!isSide(row.to, profile)) throw rejectModel('nextModel is not the model that was announced')
   for (const point of points.values()) {
     if (!row.points.includes(operatingPointId(point)))
@@ -110,14 +107,7 @@ function requireTarget(row: ModelRow, { profile, points }: Pick<VaultSettings, '
   }
 }
 
-function isNewest({ ledger }: VaultContext, stored: StoredRow | undefined): boolean {
-  if (stored !== undefined) return ledger.isLast(MODEL_HANDLE, 'state', rowTag(stored.bytes))
-  return !ledger.knows(MODEL_HANDLE) || ledger.isLast(MODEL_HANDLE, 'state', NO_TAG)
-}
-
-const NO_TAG: Uint8Array = new Uint8Array(16)
-
-function isSide(side: ModelSide, profile: VaultSettings['profile']): boolean {
+function isSide(side: ModelSide, profile: ModelUse['profile']): boolean {
   return (
     side.model === profile.model &&
     equalBytes(side.meanHash, profile.meanHash) &&

@@ -136,7 +136,7 @@ async function openChecked(
     await call.ring.refresh()
     await call.ring.load()
     await ctx.ledger.open(signal === undefined ? {} : { signal })
-    await ctx.models.read(call)
+    await call.readModels()
     ctx.models.requireFit(settings, next)
     if (place !== undefined) return ctx
     await recover(call)
