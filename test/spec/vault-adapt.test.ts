@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { fromBase64 } from '../../src/base/bytes.ts'
 import { toIntegers } from '../../src/embedding/embedding.ts'
 import { adaptation, adaptRequest, DAY, modelWorld, strict } from '../support/models.ts'
+import { enrolled, outcomeOf, own, SUBJECT } from '../support/quorum-vault.ts'
 import { basis, codeOf, manualClock, sample, testVault } from '../support/vault.ts'
 import { entriesOf } from '../support/vault-log.ts'
 
@@ -178,4 +179,17 @@ test('VAULT-74 the same under a holder: the device gives a share of each generat
     outcome: 'match',
   })
   expect(new Set(asked)).toEqual(new Set([1, 2]))
+})
+
+test('VAULT-74 the same under a quorum: each generation is asked for, and the former one is over with every holder', async () => {
+  const world = await enrolled({ adaptation: adaptation() })
+  const { vault } = world
+  expect(await vault.adapt(adaptRequest(SUBJECT, 1))).toMatchObject({
+    outcome: 'match',
+    adapted: { generation: 2 },
+  })
+  expect(await outcomeOf(vault, own())).toBe('match')
+  expect(await vault.health()).toMatchObject({ unfinished: 0 })
+  await vault.close()
+  await world.end()
 })
