@@ -35,6 +35,7 @@ export {
 } from './keys/keyring.ts'
 export type { KeyProvider } from './keys/provider.ts'
 export type { EpochStatus } from './keys/transition.ts'
+export type { AdaptationOptions } from './policy/adaptation.ts'
 export type { AttemptPolicy } from './policy/attempts.ts'
 export type { Basis, BasisKind } from './policy/basis.ts'
 export { PolicyError } from './policy/errors.ts'
@@ -59,10 +60,13 @@ export {
   allowUnattestedCapture,
   logElsewhere,
   revealReason,
+  sameCaptureConfirmed,
   secondFactorConfirmed,
 } from './vault/symbols.ts'
 export type { Telemetry, TelemetryAttributes } from './vault/telemetry.ts'
 export type {
+  AdaptDecision,
+  AdaptRequest,
   AddDeviceRequest,
   AttestedSample,
   BulkResult,
@@ -75,8 +79,10 @@ export type {
   IdentifyDecision,
   IdentifyRequest,
   Irrecoverable,
+  KeptReason,
   LoadedGallery,
   LoadGalleryOptions,
+  NextModel,
   RefusalReason,
   ReissueRequest,
   RemoveDeviceRequest,

@@ -75,6 +75,18 @@ export {
 export { type FsckOptions, type FsckSummary, fsck } from './vault/fsck.ts'
 export type { Fault, FaultKind } from './vault/fsck-fault.ts'
 export { type GalleryPartOptions, type OpenGalleryPart, openGalleryPart } from './vault/gallery-part.ts'
+export {
+  type AnnounceModelOptions,
+  announceModel,
+  type FinishModelOptions,
+  finishModel,
+  type ModelFinish,
+  modelStatus,
+  withdrawModel,
+} from './vault/model-migration.ts'
+export type { ModelMigration, ModelStraggler } from './vault/model-report.ts'
+export type { Rest } from './vault/model-rest.ts'
+export type { ModelStage } from './vault/model-window.ts'
 export type { PeopleReached } from './vault/people-row.ts'
 export { type Purged, type PurgeOptions, type PurgeSummary, purge } from './vault/purge.ts'
 export type { RealmOptions } from './vault/realm-context.ts'

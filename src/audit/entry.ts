@@ -37,6 +37,10 @@ export const ACTION_NUMBERS = {
   withdraw: 26,
   basis: 27,
   capture: 28,
+  adapt: 32,
+  'model-announce': 33,
+  'model-withdraw': 34,
+  'model-finish': 35,
   people: 36,
   export: 37,
 } as const

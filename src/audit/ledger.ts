@@ -125,6 +125,11 @@ export class Ledger implements JournalListener {
     return this.#follower.changes.isLast(handle, kind, tag)
   }
 
+  /** True when an entry named the handle. */
+  knows(handle: Uint8Array): boolean {
+    return this.#follower.changes.has(handle)
+  }
+
   /** True when the keyring's row is the newest that is known. */
   isLastRing(tag: Uint8Array): boolean {
     return this.#follower.ring?.every((byte, index) => byte === tag[index]) === true

@@ -40,6 +40,18 @@ const MORE = [
   'shares',
   'since',
   'until',
+  'from',
+  'from-dimensions',
+  'from-mean',
+  'point',
+  'dimensions',
+  'mean',
+  'opens',
+  'closes',
+  'rest',
+  'origin',
+  'log-key-file',
+  'anchor',
 ] as const
 const TEXTS: readonly ((typeof PLACE)[number] | (typeof MORE)[number])[] = [...PLACE, ...MORE]
 const FLAGS = ['retire', 'mark', 'no-gallery', 'dry-run', 'json', 'help'] as const

@@ -11,6 +11,7 @@ Commands
   demo        the main job on a temporary store, or accuracy on your embeddings
   keys        make and rotate the keyring of a realm
   campaign    rotate, re-wrap, keep the bound of erasures, beside traffic
+  migrate     move a realm's people from one model to another
   breach-report  say whose templates a theft reaches, and mark them
   calibrate   from labelled embeddings to an operating point
   drill       what each stolen set yields, from real vaults in a temporary folder
@@ -50,6 +51,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['holder', async (): Promise<Command> => (await import('./holder.ts')).holderCommand],
   ['status', async (): Promise<Command> => (await import('./status.ts')).statusCommand],
   ['campaign', async (): Promise<Command> => (await import('./campaign.ts')).campaignCommand],
+  ['migrate', async (): Promise<Command> => (await import('./migrate.ts')).migrateCommand],
   ['breach-report', async (): Promise<Command> => (await import('./breach-report.ts')).breachReportCommand],
   ['people', async (): Promise<Command> => (await import('./people.ts')).peopleCommand],
   ['purge', async (): Promise<Command> => (await import('./purge.ts')).purgeCommand],

@@ -9,6 +9,8 @@ export type PolicyErrorCode =
   | 'ERR_POLICY_OPERATING_POINT'
   /** The attempt limits are malformed or contradict each other. */
   | 'ERR_POLICY_ATTEMPTS'
+  /** The rules of adaptation are malformed, or their operating points not strict enough. */
+  | 'ERR_POLICY_ADAPTATION'
   /** The retention policies are malformed or contradict each other. */
   | 'ERR_POLICY_RETENTION'
 

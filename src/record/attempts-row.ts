@@ -2,7 +2,7 @@
 
 import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
-import { asBytes, asText, asUint } from '../base/cbor.ts'
+import { asArray, asBytes, asText, asUint, type CborValue } from '../base/cbor.ts'
 import type { AttemptCount } from '../policy/attempts.ts'
 import { malformed, misplaced } from './errors.ts'
 import {
@@ -26,6 +26,16 @@ export interface AttemptsRow {
   readonly count: AttemptCount
   readonly keyVersion: number
   readonly operations: readonly Operation[]
+  /** Of a generation that an adaptation made. */
+  readonly adapted?: Adapted
+}
+
+/** How far a template has come from the last enrolment or reissue (SPEC §12.8). */
+export interface Adapted {
+  /** Adaptations in a row, from 1. */
+  readonly count: number
+  /** Instant of the last one, in milliseconds. */
+  readonly lastMs: number
 }
 
 /** The contents of one writer's row of the realm's counter. */
@@ -48,6 +58,7 @@ const SHAPE = {
   label: 'guise/v1/attempts',
   versionAt: 12,
   other: KIND.liveAttempts,
+  longer: true,
 } as const
 const REALM_SHAPE = {
   kind: KIND.realmAttempts,
@@ -76,6 +87,7 @@ export function encodeAttemptsRow(row: AttemptsRow, key: Uint8Array): Uint8Array
       steadyMs,
       row.keyVersion,
       operationsToCbor(row.operations),
+      ...(row.adapted === undefined ? [] : [[row.adapted.count, row.adapted.lastMs]]),
     ],
     SHAPE.label,
     key,
@@ -109,6 +121,7 @@ export function decodeAttemptsRow(
     steady,
     keyVersion,
     operations,
+    adapted,
   ] = items
   if (asText(realm, 64, malformed) !== place.realm) throw misplaced('another realm')
   if (!equalBytes(asBytes(handle, 16, malformed), place.handle)) throw misplaced('another subject')
@@ -133,7 +146,15 @@ export function decodeAttemptsRow(
     },
     keyVersion: asUint(keyVersion, MAX_U32, malformed),
     operations: operationsFromCbor(operations, MOST_ATTEMPT_OPERATIONS),
+    ...(items.length === SHAPE.arity ? {} : { adapted: adaptedFromCbor(adapted) }),
   }
+}
+
+function adaptedFromCbor(value: CborValue | undefined): Adapted {
+  const [number, last] = asArray(value, 2, malformed)
+  const count = asUint(number, MAX_U32, malformed)
+  if (count === 0) throw malformed('no adaptation is said by saying nothing')
+  return { count, lastMs: asUint(last, MAX_MILLIS, malformed) }
 }
 
 /** The row's bytes under the limiter key of `row.keyVersion`. */

@@ -21,6 +21,17 @@ export interface RecordName {
 /** Attempt scope of a subject with all unbound devices together. */
 export const SCOPE_UNBOUND = 1
 
+/** Stands in the log for the realm's migration of models, whose row lies where a state row of this handle would. */
+export const MODEL_HANDLE: Uint8Array = NOBODY
+
+/** Where the realm's migration of models lies. */
+export function modelPlace({ realm }: { readonly realm: Realm }): {
+  readonly table: 'states'
+  readonly key: Uint8Array
+} {
+  return { table: 'states', key: stateKey(realm, MODEL_HANDLE) }
+}
+
 export function referenceKey(realm: Realm, record: Uint8Array): Uint8Array {
   return joinBytes(realmPrefix(realm), record)
 }

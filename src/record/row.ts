@@ -24,6 +24,7 @@ export const KIND = {
   receiptRow: 11,
   ending: 44,
   liveAttempts: 68,
+  model: 50,
 } as const
 
 /** Length of the tag at the end of an authenticated row. */
@@ -38,12 +39,12 @@ export const MAX_MILLIS = 8_640_000_000_000_000
 /** Gives the key for a version of the realm keys, borrowed; `undefined` when there is none. */
 export type KeyForVersion = (version: number) => Uint8Array | undefined
 
-/** Decodes one structure and checks format, kind and arity. */
+/** Decodes one structure and checks format, kind and arity; `longer`: one more element may stand at its end. `other`: a second kind that is read. */
 export function decodeStructure(
   bytes: Uint8Array,
   kind: number,
   arity: number,
-  other: number = kind,
+  { other = kind, longer = false }: { readonly other?: number; readonly longer?: boolean } = {},
 ): readonly CborValue[] {
   const value = decodeCbor(bytes, MAX_ROW_BYTES, malformed)
   if (!Array.isArray(value)) throw malformed('expected an array')
@@ -51,7 +52,7 @@ export function decodeStructure(
   if (items[0] !== FORMAT || (items[1] !== kind && items[1] !== other)) {
     throw new RecordError('ERR_RECORD_VERSION', 'the format or kind of a row is unknown')
   }
-  return asArray(items, arity, malformed)
+  return asArray(items, longer && items.length === arity + 1 ? arity + 1 : arity, malformed)
 }
 
 /** `body ‖ mac(key, lp(label) ‖ body)`. */
@@ -75,13 +76,14 @@ export function readAuthenticated(
     readonly versionAt: number
     /** The second kind that is read, where there is one. */
     readonly other?: number
+    readonly longer?: true
   },
   keyFor: KeyForVersion,
 ): readonly CborValue[] {
   if (row.length > MAX_ROW_BYTES) throw malformed('too long')
   if (row.length <= TAG_BYTES) throw malformed('too short')
   const bytes = row.subarray(0, row.length - TAG_BYTES)
-  const items = decodeStructure(bytes, shape.kind, shape.arity, shape.other)
+  const items = decodeStructure(bytes, shape.kind, shape.arity, shape)
   const key = keyFor(asUint(items[shape.versionAt], MAX_U32, malformed))
   const tag = row.subarray(row.length - TAG_BYTES)
   if (key === undefined || !verifyMac(key, [fixedLabel(shape.label), bytes], tag)) {

@@ -29,6 +29,8 @@ const LONGEST_MS = 60_000
 /** Commits a change. One store: one batch. Two: wrap, deciding batch, old wrap, each durable before the next. */
 export async function commitChange(ctx: VaultContext, change: Change): Promise<void> {
   const steps = [...change.steps, change.ring]
+  // A new template rests on the realm's migration of models.
+  if (change.wrap !== undefined) steps.push(ctx.models.check(ctx))
   if (!ctx.split) {
     if (change.wrap !== undefined) steps.push(putWrap(ctx, change.wrap))
     if (change.unwrap !== undefined && change.unwrap.version !== null) {

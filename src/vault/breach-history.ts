@@ -56,6 +56,7 @@ export async function readHistory(
 const KNOWN: ReadonlySet<string> = new Set([
   'enroll',
   'reissue',
+  'adapt',
   'rotate',
   'revoke',
   'withdraw',
@@ -121,7 +122,7 @@ function note(entry: AuditEntry, lives: Map<string, TemplateLife>, current: Map<
   if (stops && (before === undefined || before.held || !equalBytes(before.generation, generation))) return
   if (before !== undefined) before.toMs = Math.min(before.toMs, timeMs)
   current.delete(who)
-  if (action !== 'enroll' && action !== 'reissue') return
+  if (action !== 'enroll' && action !== 'reissue' && action !== 'adapt') return
   const life: TemplateLife = {
     handle,
     generation,

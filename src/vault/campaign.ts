@@ -7,7 +7,15 @@ import { runMany } from './bulk.ts'
 import { rejectInput } from './errors.ts'
 
 /** What the log calls them. */
-export const CAMPAIGNS = ['rotate', 'rewrap', 'erase-bound', 'breach', 'custody', 'provider'] as const
+export const CAMPAIGNS = [
+  'rotate',
+  'rewrap',
+  'erase-bound',
+  'breach',
+  'custody',
+  'provider',
+  'model',
+] as const
 export type CampaignName = (typeof CAMPAIGNS)[number]
 
 /** One thing that a campaign could not change, and why. */

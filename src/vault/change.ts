@@ -64,7 +64,15 @@ export async function changeSubject<Result>(
 }
 
 /** Verbs whose undoing by an old copy of the store must not go unnoticed: they end when they are anchored (AUDIT-23). */
-const ANCHORED: ReadonlySet<Verb> = new Set(['revoke', 'suspend', 'hold', 'erase', 'reissue', 'withdraw'])
+const ANCHORED: ReadonlySet<Verb> = new Set([
+  'revoke',
+  'suspend',
+  'hold',
+  'erase',
+  'reissue',
+  'withdraw',
+  'adapt',
+])
 
 /** Resolves when all that this process has written is integrated, signed and anchored. Throws `ERR_AUDIT_PENDING`. */
 export async function settle(ctx: VaultContext): Promise<void> {

@@ -13,10 +13,12 @@ import type { CallOptions } from '../base/errors.ts'
 import type { KeyedMutex } from '../base/mutex.ts'
 import { randomBytes } from '../crypto/random.ts'
 import type { CheckStep } from '../keys/ring-access.ts'
+import type { AdaptationPolicy } from '../policy/adaptation.ts'
 import type { AttemptPolicy, Instant } from '../policy/attempts.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
 import type { Quorum } from '../quorum/client.ts'
-import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
+import { decodeModelRow } from '../record/model-row.ts'
+import { attemptsKey, MODEL_HANDLE, modelPlace, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import type { TemplateProfile } from '../record/reference-row.ts'
 import { type KeyForVersion, TAG_BYTES } from '../record/row.ts'
 import { readRows } from '../store/read-rows.ts'
@@ -25,6 +27,7 @@ import type { Suite } from '../transform/suite.ts'
 import type { Decoys } from './decoy.ts'
 import type { Gallery } from './gallery.ts'
 import type { VaultKeys } from './keys.ts'
+import type { ModelWindow } from './model-window.ts'
 import { isConflict } from './outcome.ts'
 import type { RealmLimit } from './realm-limit.ts'
 import type { Meter } from './telemetry.ts'
@@ -46,6 +49,8 @@ export interface VaultSettings {
   readonly quorum: VaultQuorum | undefined
   readonly points: ReadonlyMap<string, OperatingPoint>
   readonly attempts: AttemptPolicy
+  /** When a comparison may replace the template; `undefined`: never. */
+  readonly adaptation: AdaptationPolicy | undefined
   readonly erasureBoundMs: number
   readonly maxInFlight: number
   readonly reveal: boolean
@@ -62,6 +67,9 @@ const MOST_TRIES = 64
 /** What a vault is made of. */
 export interface VaultParts {
   readonly settings: VaultSettings
+  /** Of the model beside the vault's own, while the realm migrates. */
+  readonly next?: VaultSettings | undefined
+  readonly models: ModelWindow
   readonly ring: VaultKeys
   readonly store: VaultStore
   readonly secrets: VaultStore
@@ -101,6 +109,8 @@ export interface Beside<Place extends RowPlace> extends Reading<Place> {
   readonly linkedRows: readonly (StoredRow | undefined)[]
   /** Version of the log's head, `null` for none. */
   readonly head: string | null
+  /** The realm's migration of models. */
+  readonly models: StoredRow | undefined
 }
 
 /** Shared by the verbs of one vault. Internal: verbs take it as their first argument. */
@@ -118,6 +128,7 @@ export class VaultContext {
   readonly ledger: Ledger
   readonly decoys: Decoys
   readonly gallery: Gallery | undefined
+  readonly models: ModelWindow
   readonly #call: ServedCall
   /** The same without a signal: for what must end even when the caller has gone. */
   readonly unabortable: VaultContext
@@ -137,6 +148,7 @@ export class VaultContext {
     this.ledger = parts.ledger
     this.decoys = parts.decoys
     this.gallery = parts.gallery
+    this.models = parts.models
     this.unabortable = base ?? this
   }
 
@@ -145,6 +157,21 @@ export class VaultContext {
     const { signal, actor, urgent } = call
     const plain = signal === undefined && actor === undefined && urgent !== true
     return plain ? this : new VaultContext(this.#parts, call, this)
+  }
+
+  /** The same call for templates of a model: this context, or its other one; `undefined` for a model that the vault does not have. */
+  forModel(model: string): VaultContext | undefined {
+    if (model === this.settings.profile.model) return this
+    return this.#parts.next?.profile.model === model ? this.other : undefined
+  }
+
+  /** The same call on the other side of a vault with two models. */
+  get other(): VaultContext | undefined {
+    const { next } = this.#parts
+    if (next === undefined) return undefined
+    const parts = { ...this.#parts, settings: next, next: this.settings }
+    const base = this.unabortable === this ? undefined : this.unabortable.other
+    return new VaultContext(parts, this.#call, base)
   }
 
   /** Ends the call that this context serves. */
@@ -232,6 +259,8 @@ export class VaultContext {
       if (!this.ring.isLoaded) await this.ring.load()
       try {
         await this.#requireLog(beside?.head)
+        if (beside === undefined) await this.readModels()
+        else await this.#takeModels(beside.models)
         return await decision(beside)
       } catch (error) {
         if (!isConflict(error) || attempt >= MOST_TRIES) throw error
@@ -253,7 +282,7 @@ export class VaultContext {
     let others: Beside<Place>['rows'] = []
     await this.ring.refreshWith(async (place) => {
       const head: RowPlace = { table: 'log', key: headKey(this.realm) }
-      const [row, ...rows] = await readRows(this.store, [place, ...places, ...linked, head])
+      const [row, ...rows] = await readRows(this.store, [place, ...places, ...linked, head, modelPlace(this)])
       others = rows
       return row
     })
@@ -262,9 +291,31 @@ export class VaultContext {
       places,
       linked,
       rows: others.slice(0, places.length),
-      linkedRows: others.slice(places.length, -1),
-      head: others.at(-1)?.version ?? null,
+      linkedRows: others.slice(places.length, -2),
+      head: others.at(-2)?.version ?? null,
+      models: others.at(-1),
     }
+  }
+
+  /** Reads the realm's migration of models. */
+  async readModels(): Promise<void> {
+    const { table, key } = modelPlace(this)
+    await this.#takeModels(await this.store.get(table, key))
+  }
+
+  /** One that is not the newest that the log knows, or was taken away, is refused (VAULT-82). Needs loaded keys. */
+  async #takeModels(stored: StoredRow | undefined): Promise<void> {
+    const expected = stored?.version ?? null
+    if (this.models.holds(expected)) return
+    const row = stored && decodeModelRow(stored.bytes, this.realm, this.stateKey)
+    const tag = stored === undefined ? NO_ROW : rowTag(stored.bytes)
+    const { ledger } = this
+    await requireNewest(this, {
+      isNewest: () =>
+        ledger.isLast(MODEL_HANDLE, 'state', tag) || (tag === NO_ROW && !ledger.knows(MODEL_HANDLE)),
+      check: { step: 'check', ...modelPlace(this), expected },
+    })
+    this.models.take(row, expected)
   }
 
   /**

@@ -37,6 +37,8 @@ export type VaultErrorCode =
   | 'ERR_VAULT_EXPIRED_WORK'
   /** A grant to re-wrap cannot be read, or the keyring has changed since it was made. */
   | 'ERR_VAULT_GRANT'
+  /** The realm's migration of models does not let this vault open, or make templates of this model now (SPEC §11.14). */
+  | 'ERR_VAULT_MODEL'
 
 /** A verb that did not happen, with a reason for the caller's program. */
 export class VaultError extends GuiseError {
@@ -65,6 +67,11 @@ export function rejectConfiguration(why: string): VaultError {
 /** For whoever already serves as many calls as it was opened for. */
 export function overloaded(): VaultError {
   return new VaultError('ERR_VAULT_OVERLOADED', 'too many calls are under way', { retryable: true })
+}
+
+/** For what a migration of models does not allow. */
+export function rejectModel(why: string): VaultError {
+  return new VaultError('ERR_VAULT_MODEL', why)
 }
 
 /** For verbs that manage records: the subject must have one. */

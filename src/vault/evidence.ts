@@ -1,14 +1,21 @@
 /** What the decision about a probe rests on, and the steps that hold a batch to it (SPEC §11.2). @module */
 
 import { equalBytes } from '../base/bytes.ts'
-import type { Instant } from '../policy/attempts.ts'
+import { countAnswer, type Instant } from '../policy/attempts.ts'
 import { type AttemptsRow, encodeAttemptsRow } from '../record/attempts-row.ts'
 import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import type { SecretRow } from '../record/secret-row.ts'
 import type { StateRow } from '../record/state-row.ts'
 import { sealFailure } from '../seal/errors.ts'
 import type { StoreStep } from '../store/store.ts'
-import { type Asked, type CountedRequest, countNothing, countRequest, isAsked } from './asked.ts'
+import {
+  type Asked,
+  type CountedRequest,
+  countNothing,
+  countOutcome,
+  countRequest,
+  isAsked,
+} from './asked.ts'
 import type { VaultContext } from './context.ts'
 import { type RecordRows, readAttempts, readState, type Versioned } from './lookup.ts'
 import { openEvent } from './outputs.ts'
@@ -46,6 +53,19 @@ export function attemptsStep(
   const bytes = encodeAttemptsRow(next, ctx.ring.requireRealmKeys(keyVersion).limiter)
   const key = attemptsKey(ctx.realm, row.handle, SCOPE_UNBOUND)
   return { step: 'put', table: 'attempts', key, bytes, expected: attempts.version }
+}
+
+/** The counts after an answer. */
+export function countedAnswer(
+  ctx: VaultContext,
+  asked: Asked,
+  { state, attempts }: Evidence,
+  { matched, live }: { readonly matched: boolean; readonly live: boolean },
+): Pick<AttemptsRow, 'count' | 'operations'> {
+  const mark = asked.markOf(state.row)
+  return mark === undefined
+    ? { ...attempts.row, count: countAnswer(attempts.row.count, matched, ctx.now(), live) }
+    : countOutcome(attempts.row, { mark, counts: asked.counts(state.row), live }, matched, ctx.now())
 }
 
 /** True when the request behind this decision passed the gate already and nothing has ended its run since. */

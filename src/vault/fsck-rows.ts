@@ -7,7 +7,15 @@ import { realmPrefix } from '../base/identifier.ts'
 import { decodeIndexRow } from '../keys/pseudonym.ts'
 import { decodeAttemptsRow, decodeRealmAttemptsRow } from '../record/attempts-row.ts'
 import { decodeEndingRow } from '../record/ending-row.ts'
-import { attemptsKey, referenceKey, SCOPE_UNBOUND, stateKey, unfinishedKey } from '../record/place.ts'
+import { decodeModelRow } from '../record/model-row.ts'
+import {
+  attemptsKey,
+  MODEL_HANDLE,
+  referenceKey,
+  SCOPE_UNBOUND,
+  stateKey,
+  unfinishedKey,
+} from '../record/place.ts'
 import { decodeReceiptRow } from '../record/receipt.ts'
 import { readReferenceHeader } from '../record/reference-row.ts'
 import type { KeyForVersion } from '../record/row.ts'
@@ -67,6 +75,8 @@ export class FsckRows {
     const orphan = [this.#fault('orphan', table, key)]
     try {
       if (table === 'galleries') return await this.#gallery(key, inner, bytes)
+      if (!subject && table === 'states' && inner.length === HANDLE_BYTES)
+        return await this.#models(key, bytes)
       if (!subject) return this.#ownerless(table, inner, bytes) ? [] : orphan
       if (table === 'states') return await this.#state(key, inner, bytes)
       const owned = await this.#isOwned(table, key, inner, bytes)
@@ -104,6 +114,12 @@ export class FsckRows {
     const faults = [...(await this.#attemptsFaults(state))]
     if (state.state !== 'revoked') faults.push(...(await templateFaults(this.#place, state)))
     return faults
+  }
+
+  /** The realm's migration from one model to another. */
+  async #models(key: Uint8Array, bytes: Uint8Array): Promise<readonly Fault[]> {
+    decodeModelRow(bytes, this.realm, this.#stateKey)
+    return (await this.#isLast('state', MODEL_HANDLE, bytes)) ? [] : [this.#fault('old', 'states', key)]
   }
 
   async #gallery(key: Uint8Array, inner: Uint8Array, bytes: Uint8Array): Promise<readonly Fault[]> {

@@ -13,6 +13,7 @@ import { checkGallery } from '../gallery/declaration.ts'
 import { GalleryError, rejectDeclaration } from '../gallery/errors.ts'
 import type { PartPlace } from '../gallery/part-place.ts'
 import { ringAccess } from '../keys/keyring.ts'
+import { fitAdaptation } from '../policy/adaptation.ts'
 import { checkAttemptPolicy } from '../policy/attempts.ts'
 import { readFields } from '../policy/fields.ts'
 import { fitOperatingPoints } from '../policy/operating-point.ts'
@@ -27,6 +28,7 @@ import { rejectConfiguration } from './errors.ts'
 import { Gallery } from './gallery.ts'
 import { declareGallery } from './gallery-sync.ts'
 import { VaultKeys } from './keys.ts'
+import { ModelWindow } from './model-window.ts'
 import { RealmLimit } from './realm-limit.ts'
 import { recover } from './recover.ts'
 import {
@@ -54,6 +56,8 @@ const FIELDS = [
   'erasureBoundMs',
   'telemetry',
   'gallery',
+  'nextModel',
+  'adaptation',
   'signal',
   'logSigner',
   'anchor',
@@ -108,6 +112,7 @@ async function openChecked(
   if (ring.store !== store) throw rejectConfiguration('store must be the store that holds the keyring')
   const clock = chooseClock(options, [store, secrets])
   const settings = checkSettings(options, access.realm)
+  const next = checkNext(options, settings)
   const gallery = openGallery(options, settings, place)
   const { signer, anchor } = checkLog(options)
   requireLog(settings, signer)
@@ -123,12 +128,16 @@ async function openChecked(
     subjects: new KeyedMutex(),
     decoys: new Decoys(settings.profile, clock.nowMs()),
     gallery,
+    next,
+    models: new ModelWindow(),
   })
   const call = ctx.within(signal === undefined ? {} : { signal })
   try {
     await call.ring.refresh()
     await call.ring.load()
     await ctx.ledger.open(signal === undefined ? {} : { signal })
+    await call.readModels()
+    ctx.models.requireFit(settings, next)
     if (place !== undefined) return ctx
     await recover(call)
     await recoverEndings(call)
@@ -181,25 +190,47 @@ function checkLog(options: VaultOptions): {
   return { signer: logSigner, anchor }
 }
 
-function checkSettings(options: VaultOptions, realm: Realm): VaultSettings {
-  const model = checkModel(options.model)
+/** What a vault says of each of its models. */
+type ModelOptions = Pick<VaultOptions, 'model' | 'bits' | 'operatingPoints' | 'adaptation'>
+
+/** The model beside the vault's own: the same vault, but for what belongs to the model. */
+function checkNext(options: VaultOptions, settings: VaultSettings): VaultSettings | undefined {
+  if (options.nextModel === undefined) return undefined
+  if (options.gallery !== undefined) throw rejectConfiguration('a vault with a gallery takes no nextModel')
+  const fields = ['model', 'bits', 'operatingPoints', 'adaptation'] as const
+  const given = readFields(options.nextModel, 'nextModel', fields, rejectConfiguration)
+  const next = checkModelOptions(given as unknown as ModelOptions, options, settings.profile)
+  if (next.profile.model === settings.profile.model) {
+    throw rejectConfiguration('nextModel must be another model')
+  }
+  return { ...settings, ...next }
+}
+
+function checkModelOptions(
+  { model: given, bits: asked, operatingPoints, adaptation }: ModelOptions,
+  options: VaultOptions,
+  { realm, purpose }: Pick<VaultSettings['profile'], 'realm' | 'purpose'>,
+): Pick<VaultSettings, 'profile' | 'suite' | 'points' | 'adaptation'> {
+  const { id, dimensions, meanHash } = checkModel(given)
   const overcomplete = options[allowOvercomplete] === true
-  const bits =
-    options.bits === undefined
-      ? defaultBits(model.dimensions)
-      : checkBits(model.dimensions, options.bits, overcomplete)
-  const purpose = checkPurpose(options.purpose, rejectConfiguration)
-  const { id, dimensions, meanHash } = model
+  const highRate = options[allowHighFalseMatchRate] === true
+  const bits = asked === undefined ? defaultBits(dimensions) : checkBits(dimensions, asked, overcomplete)
+  const context = { model: id, meanHash, suite: SUITE as string as TransformId, bits }
+  const points = fitOperatingPoints(operatingPoints, context, highRate)
   return {
-    realm,
     profile: { realm, purpose, model: id, meanHash, dimensions, bits, suite: SUITE },
     suite: SUITE,
+    points,
+    adaptation: adaptation === undefined ? undefined : fitAdaptation(adaptation, points, context, highRate),
+  }
+}
+
+function checkSettings(options: VaultOptions, realm: Realm): VaultSettings {
+  const purpose = checkPurpose(options.purpose, rejectConfiguration)
+  return {
+    realm,
+    ...checkModelOptions(options, options, { realm, purpose }),
     ...checkCustody(options.custody, realm),
-    points: fitOperatingPoints(
-      options.operatingPoints,
-      { model: id, meanHash, suite: SUITE as string as TransformId, bits },
-      options[allowHighFalseMatchRate] === true,
-    ),
     attempts: checkAttemptPolicy(options.attempts),
     erasureBoundMs: checkInteger(
       options.erasureBoundMs ?? DEFAULT_BOUND_MS,

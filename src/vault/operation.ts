@@ -23,6 +23,7 @@ export const VERB = {
   devices: 12,
   withdraw: 13,
   basis: 14,
+  adapt: 15,
 } as const
 
 export type Verb = keyof typeof VERB

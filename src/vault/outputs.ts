@@ -13,6 +13,8 @@ import { OutputNeeded } from './errors.ts'
 
 /** Requests of others for the same generation may overtake one: so often it is logged anew. */
 const MOST_OVERTAKEN = 4
+/** Of the generation that is compared, and of the one that takes its place. */
+const MOST_HELD = 2
 /** How far behind the newest entry one is looked for that was integrated a moment ago. */
 const MOST_ENTRIES = 10_000
 
@@ -22,10 +24,11 @@ interface Held {
   readonly output: Uint8Array
 }
 
-/** The outputs of one call, the newest held; wiped when it ends. */
+/** The outputs of one call, the two newest held; wiped when it ends. */
 export class Outputs {
   readonly #ctx: VaultContext
-  #held: Held | undefined
+  /** The newest last. */
+  readonly #held: Held[] = []
   #overtaken = 0
   #ended: { readonly name: RecordName; readonly error: GuiseError } | undefined
 
@@ -43,8 +46,8 @@ export class Outputs {
     request: (epoch: number) => Promise<Uint8Array>,
   ): Promise<Uint8Array | undefined> {
     if (epoch === undefined) return undefined
-    const held = this.#held
-    if (held !== undefined && held.epoch === epoch && isSame(held.name, name)) return held.output
+    const held = this.#held.find((one) => one.epoch === epoch && isSame(one.name, name))
+    if (held !== undefined) return held.output
     // Once more from fresh rows, and the record is as it was: the holders know better than the store.
     if (this.#ended !== undefined && isSame(this.#ended.name, name)) throw this.#ended.error
     throw new OutputNeeded(name, epoch, await request(epoch))
@@ -61,8 +64,8 @@ export class Outputs {
       const log = logOf(ctx)
       const receipt = await proveOwn(ctx, checkpoint, entry)
       const { output, faults } = await asked.open({ record, generation, epoch, receipt, log }, call)
-      this.wipe()
-      this.#held = { name: template, epoch, output }
+      this.#held.push({ name: template, epoch, output })
+      while (this.#held.length > MOST_HELD) wipe(this.#held.shift()?.output)
       ctx.settings.meter?.holders(faults)
     } catch (error) {
       ctx.signal?.throwIfAborted()
@@ -74,8 +77,7 @@ export class Outputs {
   }
 
   wipe(): void {
-    wipe(this.#held?.output)
-    this.#held = undefined
+    for (const { output } of this.#held.splice(0)) wipe(output)
   }
 }
 

@@ -15,6 +15,7 @@ import { VaultContext, type VaultSettings } from './context.ts'
 import { Decoys } from './decoy.ts'
 import { rejectConfiguration } from './errors.ts'
 import { VaultKeys } from './keys.ts'
+import { ModelWindow } from './model-window.ts'
 import { RealmLimit } from './realm-limit.ts'
 import { recover } from './recover.ts'
 import { testClock } from './symbols.ts'
@@ -57,6 +58,7 @@ export async function openRealm(options: RealmOptions): Promise<VaultContext> {
     subjects: new KeyedMutex(),
     decoys: new Decoys(settings.profile, clock.nowMs()),
     gallery: undefined,
+    models: new ModelWindow(),
   })
   const call = ctx.within({
     ...(signal === undefined ? {} : { signal }),
@@ -85,6 +87,7 @@ function settingsOf(realm: Realm, erasureBoundMs: number | undefined): VaultSett
     quorum: undefined,
     points: new Map(),
     attempts: checkAttemptPolicy(undefined),
+    adaptation: undefined,
     erasureBoundMs: checkInteger(
       erasureBoundMs ?? 30 * DAY_MS,
       'erasureBoundMs',

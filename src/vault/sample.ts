@@ -109,7 +109,8 @@ export function checkFactor(value: unknown): boolean {
 export function disposeReachable(request: unknown): void {
   disposeOf(request)
   try {
-    const { more } = request as { readonly more?: unknown }
+    const { more, also } = request as { readonly more?: unknown; readonly also?: unknown }
+    disposeOf(also)
     if (!Array.isArray(more)) return
     for (let i = 0; i < Math.min(more.length, MOST_DISPOSED); i++) disposeOf(more[i])
   } catch {

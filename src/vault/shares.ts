@@ -51,9 +51,9 @@ export class Shares {
   }
 
   /** All that a template is sealed with that is about to be made. A request rests on `ring` alone. */
-  async forNew(name: RecordName, ring: StoreStep): Promise<Presented> {
+  async forNew(name: RecordName, ring: StoreStep, role: ShareRole = 'present'): Promise<Presented> {
     const ctx = this.#ctx
-    const share = this.of(name)
+    const share = this.of(name, role)
     const quorum = await this.outputs.of(name, ctx.settings.quorum?.epoch, (epoch) =>
       ctx.commitLogged([ring], openEvent(name, epoch)),
     )

@@ -16,6 +16,11 @@ export const allowHighFalseMatchRate: unique symbol = Symbol('guise.allowHighFal
 export const secondFactorConfirmed: unique symbol = Symbol('guise.secondFactorConfirmed')
 
 /**
+ * Asserts that both embeddings of one call were made from one image: no capture states that of two models.
+ */
+export const sameCaptureConfirmed: unique symbol = Symbol('guise.sameCaptureConfirmed')
+
+/**
  * Opens a vault without `logSigner`: what it does is queued, and another process, which has the signer, integrates, signs and anchors
  * it. Verbs that end when they are anchored wait for that process.
  */

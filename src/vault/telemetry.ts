@@ -28,6 +28,7 @@ export interface Telemetry {
 export type Verb =
   | 'enroll'
   | 'verify'
+  | 'adapt'
   | 'identify'
   | 'loadGallery'
   | 'activate'

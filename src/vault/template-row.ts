@@ -34,6 +34,7 @@ export function makeTemplate(
   also?: (recordSecret: Uint8Array) => void,
 ): NewTemplate {
   const { profile, suite } = ctx.settings
+  ctx.models.requireAllowed(profile.model, createdMs)
   const header = referenceHeader(profile, name, createdMs)
   const recordSecret = drawRecordSecret()
   try {

@@ -11,6 +11,7 @@ import type { Embedding } from '../embedding/embedding.ts'
 import type { Model } from '../embedding/model.ts'
 import type { GalleryOptions } from '../gallery/declaration.ts'
 import type { Keyring } from '../keys/keyring.ts'
+import type { AdaptationOptions } from '../policy/adaptation.ts'
 import type { AttemptPolicy } from '../policy/attempts.ts'
 import type { Basis } from '../policy/basis.ts'
 import type { Bits, OperatingPoint } from '../policy/operating-point.ts'
@@ -24,6 +25,7 @@ import type {
   allowUnattestedCapture,
   logElsewhere,
   revealReason,
+  sameCaptureConfirmed,
   secondFactorConfirmed,
   testClock,
 } from './symbols.ts'
@@ -68,11 +70,18 @@ export interface VaultOptions extends CallOptions {
   readonly erasureBoundMs?: number
   /** Told how calls end and how long they take, never of whom. Default: nobody. */
   readonly telemetry?: Telemetry
+  /** When `adapt` may replace a template. Default: never. */
+  readonly adaptation?: AdaptationOptions
+  /** The model that the realm migrates to, as it was announced; not beside a gallery. */
+  readonly nextModel?: NextModel
   readonly [allowOvercomplete]?: true
   readonly [allowHighFalseMatchRate]?: true
   readonly [revealReason]?: true
   readonly [testClock]?: Clock
 }
+
+/** A second model of a vault, while a realm migrates to it. */
+export type NextModel = Pick<VaultOptions, 'model' | 'bits' | 'operatingPoints' | 'adaptation'>
 
 /** A sample without evidence of where it came from; wiped by the verb that takes it. */
 export interface UnattestedSample {
@@ -126,7 +135,15 @@ export type IdentifyRequest = SampleInput & { readonly limit: number } & Partial
 export type VerifyRequest = SampleInput & {
   readonly subject: string
   readonly holderShare?: ShareSource
+  /** The same capture under the vault's other model: whichever is of the template's model is compared. */
+  readonly also?: SampleInput
 } & Partial<SecondFactor>
+/** `also`: asks for a move to the vault's next model; without it the template is made anew from the very probe that is compared. */
+export type AdaptRequest = VerifyRequest &
+  SecondFactor & {
+    /** Required with `also`. */
+    readonly [sameCaptureConfirmed]?: true
+  }
 
 /** A template that exists now. */
 export interface Enrolled {
@@ -194,6 +211,8 @@ export type RefusalReason =
   | 'locked'
   /** Under custody with a holder: the device gave no share, or one that does not open the template. */
   | 'holder-share'
+  /** Of two models the probe was of the one that the template is not of; or the model has ended. */
+  | 'model'
 
 export type RevocationReason = 'breach' | 'lost-device' | 'withdrawn' | 'fraud' | 'superseded' | 'other'
 
@@ -220,6 +239,22 @@ export type VerifyDecision =
       /** Only with a reason of `throttled`. */
       readonly retryAfterMs?: number
     }
+
+/**
+ * Why a template was kept that a probe matched: the probe was not accepted at the stricter point, or there is none for its class; too soon
+ * after the last adaptation; too many in a row; another model is asked for than the realm lets templates have now, or the template is of it
+ * already; the subject is exposed.
+ */
+export type KeptReason = 'point' | 'interval' | 'limit' | 'model' | 'exposed'
+
+/** The answer to a probe that may replace the template it matches. */
+export type AdaptDecision =
+  | Exclude<VerifyDecision, { outcome: 'match' }>
+  | (Extract<VerifyDecision, { outcome: 'match' }> &
+      (
+        | { readonly adapted: Enrolled; readonly kept?: never }
+        | { readonly kept: KeptReason; readonly adapted?: never }
+      ))
 
 /** One result of a bulk call; `index` counts the inputs from 0. */
 export type BulkResult<Ok> =

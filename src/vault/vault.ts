@@ -3,6 +3,7 @@
 import type { Realm, RecordId } from '../base/brand.ts'
 import type { CallOptions } from '../base/errors.ts'
 import type { Basis } from '../policy/basis.ts'
+import { adapt } from './adapt.ts'
 import { renewBasis, withdraw } from './basis.ts'
 import { runMany } from './bulk.ts'
 import { checkCall } from './calls.ts'
@@ -15,12 +16,15 @@ import { overloaded, rejectInput, VaultError } from './errors.ts'
 import { identify } from './identify.ts'
 import { changeState, rebind } from './lifecycle.ts'
 import { checkLoad, loadGallery } from './load-gallery.ts'
+import { sideOf } from './probes.ts'
 import { reissue } from './reissue.ts'
 import { revoke } from './revoke.ts'
 import { checkRotate, rotate } from './rotate.ts'
 import { disposeReachable } from './sample.ts'
 import type { Verb } from './telemetry.ts'
 import type {
+  AdaptDecision,
+  AdaptRequest,
   AddDeviceRequest,
   BulkResult,
   Enrolled,
@@ -64,6 +68,11 @@ export interface Vault extends AsyncDisposable {
    * gives no share, or a wrong one, is refused as an unknown subject is.
    */
   verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision>
+  /**
+   * Compares as `verify` does, and when the probe is accepted at the stricter adaptation point too, makes the next generation of the template
+   * from it (ISO/IEC 2382-37: reference adaptation), or with `also` moves the subject to the next model. Needs a second factor.
+   */
+  adapt(request: AdaptRequest, options?: CallOptions): Promise<AdaptDecision>
   /**
    * Searches the realm's gallery: ranked candidates, each confirmed under its own key, never a score. Lower assurance than `verify`:
    * this process holds the code of every member. The first search loads the index.
@@ -139,7 +148,7 @@ export class OpenVault implements Vault {
   }
 
   enroll(request: EnrollRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#run('enroll', options, (ctx, call) => enroll(ctx, request, call), request)
+    return this.#run('enroll', options, (ctx, call) => enroll(sideOf(ctx, request), request, call), request)
   }
 
   enrollMany(
@@ -152,6 +161,10 @@ export class OpenVault implements Vault {
 
   verify(request: VerifyRequest, options?: CallOptions): Promise<VerifyDecision> {
     return this.#run('verify', options, (ctx, call) => verify(ctx, request, call), request)
+  }
+
+  adapt(request: AdaptRequest, options?: CallOptions): Promise<AdaptDecision> {
+    return this.#run('adapt', options, (ctx, call) => adapt(ctx, request, call), request)
   }
 
   identify(request: IdentifyRequest, options?: CallOptions): Promise<IdentifyDecision> {
@@ -199,7 +212,7 @@ export class OpenVault implements Vault {
   }
 
   reissue(request: ReissueRequest, options?: CallOptions): Promise<Enrolled> {
-    return this.#run('reissue', options, (ctx, call) => reissue(ctx, request, call), request)
+    return this.#run('reissue', options, (ctx, call) => reissue(sideOf(ctx, request), request, call), request)
   }
 
   async *rotate(options?: RotateOptions): AsyncGenerator<BulkResult<RecordId>> {

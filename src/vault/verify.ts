@@ -4,15 +4,14 @@ import type { Epoch } from '../base/brand.ts'
 import { wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
-import { attemptGate, countAnswer, type WaitStart } from '../policy/attempts.ts'
+import { attemptGate, type WaitStart } from '../policy/attempts.ts'
 import { operatingPointId } from '../policy/operating-point.ts'
 import { MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
 import { decodeReferenceRow } from '../record/reference-row.ts'
 import { findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
-import { SealError } from '../seal/errors.ts'
 import type { StoreStep } from '../store/store.ts'
-import { ASKED, Asked, countOutcome } from './asked.ts'
+import { ASKED, Asked } from './asked.ts'
 import { changeEvent } from './change.ts'
 import { type TemplateParts, unfitState, withScore } from './compare-template.ts'
 import type { Beside, VaultContext, VaultEvent } from './context.ts'
@@ -20,6 +19,7 @@ import { PROFILE } from './custody.ts'
 import {
   attemptsCheck,
   attemptsStep,
+  countedAnswer,
   type Evidence,
   giveBack,
   isAdmitted,
@@ -41,26 +41,20 @@ import {
   withSubject,
 } from './lookup.ts'
 import { operationDigest, probeDigest } from './operation.ts'
+import { type Probes, probeFor, withProbes } from './probes.ts'
 import { policyText } from './provenance.ts'
-import { checkFactor, readRequest, SAMPLE_FIELDS, type Taken, withSample } from './sample.ts'
+import { checkFactor, readRequest, SAMPLE_FIELDS, type Taken } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { secondFactorConfirmed } from './symbols.ts'
 import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
-import {
-  isAuthentic,
-  openSecret,
-  type Presented,
-  type StoredSecret,
-  type TemplateName,
-  withRecordSecret,
-} from './wrap.ts'
+import { isWrongShare, openSecret, type TemplateName } from './wrap.ts'
 
 /** Outcome codes in the attempts row. */
 const NONMATCH = 0
 const MATCH = 1
 /** The tripwire was met: a failure that is said to be one. */
 const TRIPPED = 3
-const FIELDS = [...SAMPLE_FIELDS, 'subject', 'holderShare', secondFactorConfirmed] as const
+const FIELDS = [...SAMPLE_FIELDS, 'also', 'subject', 'holderShare', secondFactorConfirmed] as const
 /** What is remembered for a retry. */
 const CODES = { nonmatch: NONMATCH, match: MATCH, 'second-factor': TRIPPED } as const
 /** Nobody's handle: a look-up under it costs an unknown subject the same read as a known one. */
@@ -74,48 +68,72 @@ export async function verify(
 ): Promise<VerifyDecision> {
   const given = readRequest(request, FIELDS)
   const { subject, holderShare, [secondFactorConfirmed]: confirmed, ...samples } = given
+  return await withProbes(ctx, samples, subject, (probes) => {
+    const factor = checkFactor(confirmed)
+    return ask(ctx, { subject, holderShare, probes, factor }, options)
+  })
+}
+
+/** What is to be compared with whose template, and what a match leads to besides. */
+export interface Asking<Decision extends VerifyDecision> {
+  readonly subject: unknown
+  readonly holderShare: unknown
+  readonly probes: Probes
+  /** The caller asserts a second factor: no tripwire. */
+  readonly factor: boolean
+  /** Decides about a match in place of `answer`. */
+  readonly matched?:
+    | undefined
+    | ((ctx: VaultContext, question: Question, evidence: Evidence, compared: Compared) => Promise<Decision>)
+}
+
+/** Asks until what the answer rests on has not changed meanwhile. */
+export async function ask<Decision extends VerifyDecision = VerifyDecision>(
+  ctx: VaultContext,
+  { subject, holderShare, probes, factor, matched }: Asking<Decision>,
+  options?: CallOptions,
+): Promise<Decision | VerifyDecision> {
   const asked = new Asked()
+  const asker: Asker = { ...probes[0], factor }
   try {
-    return await withSample(ctx, samples, subject, (taken) => {
-      const factor = checkFactor(confirmed)
-      const question = { ...taken, factor, asked }
-      return withShares(
-        ctx,
-        { present: holderShare },
-        (shares) =>
-          withSubject(ctx, subject, ctx.signal, (text) =>
-            ctx.decide(
-              (beside) => verifyOnce(ctx, { ...question, subject: text, shares }, beside, options),
-              () => readingOf(ctx, text),
-            ),
-          ),
-        () => refuse(ctx, question, { reason: 'holder-share' }),
-      )
-    })
+    return await withShares<Decision | VerifyDecision>(
+      ctx,
+      matched === undefined ? { present: holderShare } : { present: holderShare, added: holderShare },
+      (shares) =>
+        withSubject(ctx, subject, ctx.signal, (text) => {
+          const question = { ...asker, subject: text, probes, shares, asked, matched }
+          return ctx.decide(
+            (beside) => verifyOnce<Decision>(ctx, question, beside, options),
+            () => readingOf(ctx, text),
+          )
+        }),
+      () => refuse(ctx, asker, { reason: 'holder-share' }),
+    )
   } finally {
     await giveBack(ctx, asked)
   }
 }
 
 /** What is known of a question before anybody is looked up. */
-interface Probe extends Taken {
+export interface Asker extends Taken {
   /** The caller asserts a second factor: no tripwire. */
   readonly factor: boolean
 }
 
-interface Question extends Probe {
+export interface Question extends Asker {
   readonly subject: string
+  readonly probes: Probes
   readonly shares: Shares
   /** What the quorum was asked. */
   readonly asked: Asked
 }
 
-async function verifyOnce(
+async function verifyOnce<Decision extends VerifyDecision>(
   ctx: VaultContext,
-  question: Question,
+  question: Question & Pick<Asking<Decision>, 'matched'>,
   beside: Beside<IndexRowPlace> | undefined,
   options: CallOptions | undefined,
-): Promise<VerifyDecision> {
+): Promise<Decision | VerifyDecision> {
   const { asked } = question
   asked.begin()
   const { handle, ring, record } = await findSubject(ctx, question.subject, beside)
@@ -126,13 +144,26 @@ async function verifyOnce(
     return refuse(ctx, question, { reason: 'unknown-subject' })
   }
   const now = ctx.now()
+  const probe = probeFor(ctx, question.probes, state.row)
   const unfit = unfitState(state.row, now)
-  if (unfit !== undefined) {
+  if (unfit !== undefined || probe === undefined) {
     await ctx.decoys.readAttempts(ctx.ledger)
-    return refuse(ctx, question, { reason: unfit, state: state.row })
+    return refuse(ctx, question, { reason: unfit ?? 'model', state: state.row })
   }
   const attempts = await fittingAttempts(ctx, state.row, rows.attempts).catch(stale(ctx, { state, ring }))
   const evidence: Evidence = { state, attempts, now, ring, rows: record }
+  return await compareFound(probe.ctx, { ...question, ...probe }, evidence, options)
+}
+
+/** On the side of the vault that has the template's model. */
+async function compareFound<Decision extends VerifyDecision>(
+  ctx: VaultContext,
+  question: Question & Pick<Asking<Decision>, 'matched'>,
+  evidence: Evidence,
+  options: CallOptions | undefined,
+): Promise<Decision | VerifyDecision> {
+  const { asked } = question
+  const { state } = evidence
   const digest = await digestOf(ctx, question, state.row, options)
   const before = digest && findOperation(evidence.attempts.row.operations, digest)
   if (before !== undefined && before.code !== ASKED) return answerAgain(ctx, question, evidence, before.code)
@@ -145,8 +176,12 @@ async function verifyOnce(
   try {
     const compared = await compareOnce(ctx, question, evidence, { digest, repeats: false })
     if ('reason' in compared) return await refuse(ctx, question, compared)
-    const decided = await answer(ctx, question, evidence, compared, digest)
-    failed = compared.outcome !== 'match'
+    const matched = compared.outcome === 'match'
+    const decided =
+      question.matched !== undefined && matched
+        ? await question.matched(ctx, question, evidence, compared)
+        : await answer(ctx, question, evidence, compared, digest)
+    failed = !matched
     ctx.settings.meter?.compared(question.point.probeClass, compared.bin)
     return decided
   } finally {
@@ -190,8 +225,10 @@ async function waitSince(ctx: VaultContext, { attempts }: Evidence, since: WaitS
 type Outcome = 'match' | 'nonmatch' | 'second-factor'
 
 /** What the code says of the probe, and the epoch that wraps its secret. */
-interface Compared {
+export interface Compared {
   readonly outcome: Outcome
+  /** Accepted at the adaptation point as well. */
+  readonly strictly: boolean
   readonly epoch: number
   /** Of the histogram: all that is kept of the score. */
   readonly bin: number
@@ -243,47 +280,33 @@ async function compareOnce(
   }
 }
 
-/** True when nothing but the share keeps the wrap shut: its epoch vouches for it, and it does not open. */
-async function isWrongShare(
-  ctx: VaultContext,
-  name: TemplateName,
-  { row }: StoredSecret,
-  presented: Presented,
-): Promise<boolean> {
-  try {
-    withRecordSecret(ctx, name, row, presented, () => undefined)
-    return false
-  } catch (error) {
-    if (error instanceof SealError && (await isAuthentic(ctx, row))) return true
-    throw error
-  }
-}
-
 /** From opened wrap to decision without a pause. */
 function compareNow(
   ctx: VaultContext,
   question: Question,
   parts: TemplateParts,
-): Pick<Compared, 'outcome' | 'bin'> {
+): Pick<Compared, 'outcome' | 'strictly' | 'bin'> {
   const { bits } = ctx.settings.profile
   const { point, provenance, factor } = question
   const tripwire = factor ? undefined : provenance.tripwire
+  const strict = ctx.settings.adaptation?.points.get(point.probeClass)
   return withScore(ctx, question.integers, parts, (sum, energy) => ({
     outcome: !accepts(sum, energy, bits, point.threshold)
       ? 'nonmatch'
       : tripwire !== undefined && accepts(sum, energy, bits, tripwire)
         ? 'second-factor'
         : 'match',
+    strictly: strict !== undefined && accepts(sum, energy, bits, strict.threshold),
     bin: scoreBin(sum, energy, bits),
   }))
 }
 
 /** Makes the attempt durable together with what it rests on, and only then answers (VAULT-5). */
-async function answer(
+export async function answer(
   ctx: VaultContext,
   question: Question,
   evidence: Evidence,
-  { outcome, epoch }: Compared,
+  { outcome, epoch, weak = false }: Pick<Compared, 'outcome' | 'epoch'> & { readonly weak?: boolean },
   digest: Uint8Array | undefined,
 ): Promise<VerifyDecision> {
   const { state, attempts, ring } = evidence
@@ -293,17 +316,16 @@ async function answer(
   if (!ctx.ring.isLoaded) await ctx.ring.load()
   // A slow store or device must not let the delay after a failure pass before the failure is known.
   const mark = asked.markOf(state.row)
-  const counted =
-    mark === undefined
-      ? { ...attempts.row, count: countAnswer(attempts.row.count, matched, ctx.now(), live) }
-      : countOutcome(attempts.row, { mark, counts: asked.counts(state.row), live }, matched, ctx.now())
+  const counted = countedAnswer(ctx, asked, evidence, { matched, live })
+  const count = weak ? { ...counted.count, failures: counted.count.failures + 1 } : counted.count
   const operation = digest && { digest, code: CODES[outcome] }
   const operations = rememberOperation(counted.operations, operation, MOST_ATTEMPT_OPERATIONS)
-  const changed = mark !== undefined || !matched || attempts.row.count.run > 0 || operation !== undefined
+  const changed =
+    weak || mark !== undefined || !matched || attempts.row.count.run > 0 || operation !== undefined
   const steps = [stateCheck(ctx, state), ring]
   steps.push(
     changed
-      ? attemptsStep(ctx, attempts, { ...attempts.row, count: counted.count, operations })
+      ? attemptsStep(ctx, attempts, { ...attempts.row, count, operations })
       : attemptsCheck(ctx, attempts),
   )
   await ctx.commitLogged(steps, answerEvent(question, state.row, outcome, epoch))
@@ -337,20 +359,20 @@ function repeated(code: number, now: Outcome): Outcome {
 }
 
 /** What the log is told of an answer. */
-function answerEvent(probe: Probe, state: StateRow, answered: Outcome, epoch: number): VaultEvent {
+function answerEvent(probe: Asker, state: StateRow, answered: Outcome, epoch: number): VaultEvent {
   const tripped = answered === 'second-factor'
   const outcome = tripped ? 'nonmatch' : answered
   return { ...changeEvent('verify', state), outcome, epoch, ...policyOf(probe, tripped) }
 }
 
-function policyOf({ point, provenance, factor }: Probe, tripped = false): Pick<VaultEvent, 'policy'> {
+function policyOf({ point, provenance, factor }: Asker, tripped = false): Pick<VaultEvent, 'policy'> {
   return policyText(operatingPointId(point), provenance, { tripped, factor })
 }
 
 /** The answer as of now: the basis may have ended while stores and devices were waited for (POLICY-2). */
-async function decideNow(
+export async function decideNow(
   ctx: VaultContext,
-  probe: Probe,
+  probe: Asker,
   state: StateRow,
   outcome: Outcome,
   epoch: number,
@@ -383,7 +405,7 @@ interface Refusal {
 }
 
 /** A refusal leaves no sooner than its entry is durable, for a known subject as for an unknown one. */
-async function refuse(ctx: VaultContext, probe: Probe, refusal: Refusal): Promise<VerifyDecision> {
+async function refuse(ctx: VaultContext, probe: Asker, refusal: Refusal): Promise<VerifyDecision> {
   const { reason, retryAfterMs, state, steps = [] } = refusal
   const known = state === undefined ? { action: 'verify' as const } : changeEvent('verify', state)
   await ctx.commitLogged(steps, { ...known, outcome: 'refused', ...policyOf(probe) })

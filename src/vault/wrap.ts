@@ -116,6 +116,22 @@ export async function isAuthentic(ctx: VaultContext, row: SecretRow): Promise<bo
   }
 }
 
+/** True when nothing but the share keeps the wrap shut: its epoch vouches for it, and it does not open. */
+export async function isWrongShare(
+  ctx: VaultContext,
+  name: TemplateName,
+  { row }: StoredSecret,
+  presented: Presented,
+): Promise<boolean> {
+  try {
+    withRecordSecret(ctx, name, row, presented, () => undefined)
+    return false
+  } catch (error) {
+    if (error instanceof SealError && (await isAuthentic(ctx, row))) return true
+    throw error
+  }
+}
+
 /** The custody key, ready to use: kept by the ring for the operator, made for this call where others take part. */
 export function custodyKey(
   ctx: VaultContext,

@@ -19,9 +19,10 @@ export const VERBS: readonly string[] = [
   'devices',
   'withdraw',
   'basis',
+  'adapt',
 ]
 
-/** The number of a verb: 1 enroll … 14 basis. */
+/** The number of a verb: 1 enroll … 15 adapt. */
 export function verbNumber(verb: string): number {
   const found = VERBS.indexOf(verb)
   if (found < 0) throw new RangeError('verb')

@@ -15,6 +15,7 @@ import { holderCommand } from '../../src/cli/holder.ts'
 import { importCommand } from '../../src/cli/import.ts'
 import type { Io } from '../../src/cli/io.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
+import { migrateCommand } from '../../src/cli/migrate.ts'
 import { peopleCommand } from '../../src/cli/people.ts'
 import { purgeCommand } from '../../src/cli/purge.ts'
 import { recordsCommand } from '../../src/cli/records.ts'
@@ -37,6 +38,7 @@ const COMMANDS = new Map<string, Command>([
   ['holder', holderCommand],
   ['import', importCommand],
   ['keys', keysCommand],
+  ['migrate', migrateCommand],
   ['people', peopleCommand],
   ['purge', purgeCommand],
   ['records', recordsCommand],
