@@ -9,6 +9,7 @@ export const VAULT_FOLDERS: readonly string[] = [
   'policy',
   'audit',
   'transform',
+  'capture',
   'keys',
   'template',
   'compare',

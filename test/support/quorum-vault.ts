@@ -118,7 +118,7 @@ export async function quorumVault(
     },
     restart: async (index, changed) => {
       // As the server does: what was begun is ended first.
-      await Promise.allSettled([...(underWay[index - 1] as Set<Promise<Uint8Array>>)])
+      await Promise.allSettled(underWay[index - 1] as Set<Promise<Uint8Array>>)
       holders[index - 1]?.close()
       holders[index - 1] = await open(index, changed)
     },
