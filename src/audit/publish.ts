@@ -175,9 +175,8 @@ export class Publisher {
   }
 
   #take(checkpoint: Checkpoint): void {
-    if (this.#checkpoint === undefined || checkpoint.size > this.#checkpoint.size)
-      this.#checkpoint = checkpoint
-    if (this.#signed === undefined || checkpoint.size > this.#signed.size) this.#signed = checkpoint
+    this.#checkpoint = later(this.#checkpoint, checkpoint)
+    this.#signed = later(this.#signed, checkpoint)
   }
 
   async #advance(checkpoint: Checkpoint, options: CallOptions): Promise<void> {
@@ -221,3 +220,7 @@ export class Publisher {
 }
 
 const TEXT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function later(known: Checkpoint | undefined, next: Checkpoint): Checkpoint {
+  return known !== undefined && known.size >= next.size ? known : next
+}

@@ -1,5 +1,7 @@
 /** Pacing: so many calls go on in one turn of the event loop, the others in the next ones. @module */
 
+import { inNextTurn } from './soon.ts'
+
 /** Whoever waited for the same thing is let go at once; each turn's worth of them leaves timers and sockets their turn. */
 export class Pace {
   readonly #most: number
@@ -31,11 +33,4 @@ export class Pace {
     if (this.#counting) inNextTurn(this.#turn)
     for (const resume of next) resume()
   }
-}
-
-/** Timers wait a millisecond or more; Node has something quicker. */
-function inNextTurn(task: () => void): void {
-  const { setImmediate } = globalThis as { readonly setImmediate?: (task: () => void) => void }
-  if (setImmediate === undefined) setTimeout(task, 0)
-  else setImmediate(task)
 }

@@ -2,9 +2,12 @@
 
 /** Resolves in a later turn of the event loop. */
 export function soon(): Promise<void> {
-  const { setImmediate } = globalThis as { readonly setImmediate?: (resume: () => void) => void }
-  return new Promise((resolve) => {
-    if (setImmediate === undefined) setTimeout(resolve, 0)
-    else setImmediate(resolve)
-  })
+  return new Promise(inNextTurn)
+}
+
+/** Timers wait a millisecond or more; Node has something quicker. */
+export function inNextTurn(task: () => void): void {
+  const { setImmediate } = globalThis as { readonly setImmediate?: (task: () => void) => void }
+  if (setImmediate === undefined) setTimeout(task, 0)
+  else setImmediate(task)
 }

@@ -5,9 +5,11 @@ import { Follower } from '../../src/audit/follower.ts'
 import { integrateSome } from '../../src/audit/integrate.ts'
 import { Journal } from '../../src/audit/journal.ts'
 import { Ledger } from '../../src/audit/ledger.ts'
+import { Publisher } from '../../src/audit/publish.ts'
 import type { LogKeys } from '../../src/audit/queue.ts'
 import { storedLog } from '../../src/audit/stored-log.ts'
 import type { Realm } from '../../src/base/brand.ts'
+import { conflict } from '../../src/store/steps.ts'
 import { SIGNER } from '../support/vault.ts'
 import { memoryAnchor } from '../support/vault-log.ts'
 
@@ -95,4 +97,58 @@ test('without the log’s key sequence waits for whoever has it', async () => {
   expect(await storedLog(store, REALM).checkpoint()).toMatchObject({ size: 1 })
   await ledger.close()
   await signing.close()
+})
+
+test('a head is signed once, and what is said of the log goes forward alone', async () => {
+  const store = memoryStore()
+  const journal = new Journal(REALM)
+  const follower = new Follower(store, REALM, KEYS)
+  await follower.follow()
+  const grow = async (): Promise<{ readonly size: number; readonly root: Uint8Array }> => {
+    await journal.commit(store, [], EVENT, KEYS)
+    await follower.follow()
+    await integrateSome({ store, realm: REALM, keys: KEYS }, follower)
+    return { size: follower.size, root: follower.frontier.root() }
+  }
+  let signatures = 0
+  const sign = (bytes: Uint8Array) => {
+    signatures++
+    return SIGNER.sign(bytes)
+  }
+  const signer = { ...SIGNER, sign }
+  const publisher = new Publisher({ store, realm: REALM, signer, anchor: undefined })
+  const readOn = () => Promise.reject(new Error('nobody else wrote'))
+  const first = await grow()
+  await publisher.sign(first, readOn)
+  await publisher.sign(first, readOn)
+  expect(signatures).toBe(1)
+  const second = await grow()
+  await publisher.sign(second, readOn)
+  expect(publisher.signed?.size).toBe(2)
+  await publisher.sign(first, readOn)
+  await publisher.idle()
+  expect([publisher.signed?.size, publisher.checkpoint?.size, signatures]).toEqual([2, 2, 2])
+})
+
+test.each(['kept', 'removed'])('a conflict without end is a fault when what waits is %s', async (row) => {
+  const store = memoryStore()
+  const journal = new Journal(REALM)
+  let met = 0
+  const commit: Store['commit'] = async (steps, options) => {
+    const queued = steps.find(({ step, table }) => step === 'delete' && table === 'queue')
+    if (queued?.step !== 'delete') return await store.commit(steps, options)
+    met++
+    if (row === 'removed' && met === 1) {
+      await store.commit([{ step: 'delete', table: 'queue', key: queued.key, expected: queued.expected }])
+    }
+    throw conflict(queued, 0)
+  }
+  const between = { get: store.get.bind(store), scan: store.scan.bind(store), commit }
+  const parts = { store: between, realm: REALM, keys: KEYS, journal, signer: SIGNER, anchor: undefined }
+  const ledger = new Ledger(parts)
+  await journal.commit(store, [], EVENT, KEYS)
+  const code = row === 'kept' ? 'ERR_AUDIT_EDIT' : 'ERR_AUDIT_DELETION'
+  await expect(ledger.open()).rejects.toMatchObject({ code })
+  expect(met).toBeGreaterThan(8)
+  await ledger.close()
 })

@@ -109,6 +109,11 @@ describe('self-test', () => {
     expect(() => new Primitives(raw)).toThrow(expect.objectContaining(UNAVAILABLE))
   })
 
+  test.each([0, -1])('finds a check of signatures that always answers %i', async (status) => {
+    const raw = await changed(() => ({ _crypto_sign_verify_detached: () => status }))
+    expect(() => new Primitives(raw)).toThrow(expect.objectContaining(UNAVAILABLE))
+  })
+
   test('finds a decrypt that accepts nothing, and a function that fails', async () => {
     for (const name of [
       '_crypto_aead_xchacha20poly1305_ietf_decrypt',

@@ -5,6 +5,7 @@ import { concatBytes, labelBytes } from '../../src/base/bytes.ts'
 import { type CborValue, encodeCbor } from '../../src/base/cbor.ts'
 import { mac } from '../../src/crypto/kdf.ts'
 import { cryptoReady } from '../../src/crypto/sodium.ts'
+import { decodeAttemptsRow } from '../../src/record/attempts-row.ts'
 import { decodeStateRow } from '../../src/record/state-row.ts'
 
 beforeAll(cryptoReady)
@@ -44,4 +45,33 @@ test('a state that is never stored, a number of bits that none has, a wrong numb
   for (let length = 1; length < 4; length++) {
     expect(read({ 10: Array.from({ length }, () => device) })).toBe('ERR_RECORD_FORMAT')
   }
+})
+
+test('no row counts a live run without a failure', () => {
+  const generation = new Uint8Array(20)
+  const where = { ...place, scope: 1, generation }
+  const decode = (kind: number, run: number): unknown => {
+    const fields: CborValue[] = [
+      1,
+      kind,
+      'clinic',
+      place.handle,
+      1,
+      generation,
+      1,
+      run,
+      0,
+      0,
+      place.handle,
+      0,
+      1,
+      [],
+    ]
+    const body = encodeCbor(fields)
+    const row = concatBytes(body, mac(key, concatBytes(labelBytes('guise/v1/attempts'), body)))
+    return decodeAttemptsRow(row, where, () => key).count
+  }
+  expect(decode(68, 1)).toMatchObject({ run: 1, live: true })
+  expect(decode(6, 0)).toMatchObject({ run: 0 })
+  expect(() => decode(68, 0)).toThrow(expect.objectContaining({ code: 'ERR_RECORD_FORMAT' }))
 })
