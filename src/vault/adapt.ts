@@ -7,6 +7,7 @@ import { type Adapted, encodeAttemptsRow } from '../record/attempts-row.ts'
 import { attemptsKey, type RecordName, referenceKey, SCOPE_UNBOUND } from '../record/place.ts'
 import type { StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
+import { answer, type Compared, decideNow } from './answer.ts'
 import { commitChange } from './batch.ts'
 import { changedRow, changeEvent, settle, stateStep } from './change.ts'
 import type { VaultContext } from './context.ts'
@@ -24,7 +25,7 @@ import { readRequest, SAMPLE_FIELDS } from './sample.ts'
 import { sameCaptureConfirmed, secondFactorConfirmed } from './symbols.ts'
 import { drawGeneration, makeTemplate } from './template-row.ts'
 import type { AdaptDecision, AdaptRequest, KeptReason } from './types.ts'
-import { answer, ask, type Compared, decideNow, type Question } from './verify.ts'
+import { ask, type Question } from './verify.ts'
 
 const FIELDS = [
   ...SAMPLE_FIELDS,

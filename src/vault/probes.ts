@@ -5,7 +5,14 @@ import { embeddingModel, isEmbedding } from '../embedding/embedding.ts'
 import type { StateRow } from '../record/state-row.ts'
 import type { VaultContext } from './context.ts'
 import { rejectInput } from './errors.ts'
-import { disposeReachable, type RequestSamples, readRequest, SAMPLE_FIELDS, type Taken, withSample } from './sample.ts'
+import {
+  disposeReachable,
+  type RequestSamples,
+  readRequest,
+  SAMPLE_FIELDS,
+  type Taken,
+  withSample,
+} from './sample.ts'
 
 /** A probe, and the side of the vault that has its model. */
 export interface Probe extends Taken {

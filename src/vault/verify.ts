@@ -1,31 +1,28 @@
 /** Verify: a probe against the subject's template, counted before it is answered (SPEC §11.2). @module */
 
-import type { Epoch } from '../base/brand.ts'
 import { wipe } from '../base/bytes.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { accepts } from '../compare/decide.ts'
 import { attemptGate, type WaitStart } from '../policy/attempts.ts'
-import { operatingPointId } from '../policy/operating-point.ts'
-import { MOST_ATTEMPT_OPERATIONS } from '../record/attempts-row.ts'
 import { RecordError } from '../record/errors.ts'
 import { decodeReferenceRow } from '../record/reference-row.ts'
-import { findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
+import { findOperation, type StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
-import { ASKED, Asked } from './asked.ts'
-import { changeEvent } from './change.ts'
-import { type TemplateParts, unfitState, withScore } from './compare-template.ts'
-import type { Beside, VaultContext, VaultEvent } from './context.ts'
-import { PROFILE } from './custody.ts'
 import {
-  attemptsCheck,
-  attemptsStep,
-  countedAnswer,
-  type Evidence,
-  giveBack,
-  isAdmitted,
-  requestOutput,
-  stateCheck,
-} from './evidence.ts'
+  type Asker,
+  answer,
+  answerEvent,
+  type Compared,
+  decideNow,
+  type Refusal,
+  refuse,
+  repeated,
+} from './answer.ts'
+import { ASKED, Asked } from './asked.ts'
+import { type TemplateParts, unfitState, withScore } from './compare-template.ts'
+import type { Beside, VaultContext } from './context.ts'
+import { PROFILE } from './custody.ts'
+import { attemptsStep, type Evidence, giveBack, isAdmitted, requestOutput, stateCheck } from './evidence.ts'
 import { scoreBin } from './histogram.ts'
 import {
   findSubject,
@@ -35,28 +32,18 @@ import {
   readingOf,
   readRecord,
   readTemplate,
-  recordId,
   stale,
-  subjectId,
   withSubject,
 } from './lookup.ts'
 import { operationDigest, probeDigest } from './operation.ts'
 import { type Probes, probeFor, withProbes } from './probes.ts'
-import { policyText } from './provenance.ts'
-import { checkFactor, readRequest, SAMPLE_FIELDS, type Taken } from './sample.ts'
+import { checkFactor, readRequest, SAMPLE_FIELDS } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { secondFactorConfirmed } from './symbols.ts'
-import type { RefusalReason, VerifyDecision, VerifyRequest } from './types.ts'
+import type { VerifyDecision, VerifyRequest } from './types.ts'
 import { isWrongShare, openSecret, type TemplateName } from './wrap.ts'
 
-/** Outcome codes in the attempts row. */
-const NONMATCH = 0
-const MATCH = 1
-/** The tripwire was met: a failure that is said to be one. */
-const TRIPPED = 3
 const FIELDS = [...SAMPLE_FIELDS, 'also', 'subject', 'holderShare', secondFactorConfirmed] as const
-/** What is remembered for a retry. */
-const CODES = { nonmatch: NONMATCH, match: MATCH, 'second-factor': TRIPPED } as const
 /** Nobody's handle: a look-up under it costs an unknown subject the same read as a known one. */
 const NO_HANDLE: Uint8Array = new Uint8Array(16)
 
@@ -112,12 +99,6 @@ export async function ask<Decision extends VerifyDecision = VerifyDecision>(
   } finally {
     await giveBack(ctx, asked)
   }
-}
-
-/** What is known of a question before anybody is looked up. */
-export interface Asker extends Taken {
-  /** The caller asserts a second factor: no tripwire. */
-  readonly factor: boolean
 }
 
 export interface Question extends Asker {
@@ -222,18 +203,6 @@ async function waitSince(ctx: VaultContext, { attempts }: Evidence, since: WaitS
   return attemptsStep(ctx, attempts, { ...attempts.row, count: { ...attempts.row.count, ...since } })
 }
 
-type Outcome = 'match' | 'nonmatch' | 'second-factor'
-
-/** What the code says of the probe, and the epoch that wraps its secret. */
-export interface Compared {
-  readonly outcome: Outcome
-  /** Accepted at the adaptation point as well. */
-  readonly strictly: boolean
-  readonly epoch: number
-  /** Of the histogram: all that is kept of the score. */
-  readonly bin: number
-}
-
 /** Reads, opens and compares. Refuses when the wrap is gone, as an erasure leaves it, or when the share is wrong. */
 async function compareOnce(
   ctx: VaultContext,
@@ -301,38 +270,6 @@ function compareNow(
   }))
 }
 
-/** Makes the attempt durable together with what it rests on, and only then answers (VAULT-5). */
-export async function answer(
-  ctx: VaultContext,
-  question: Question,
-  evidence: Evidence,
-  { outcome, epoch, weak = false }: Pick<Compared, 'outcome' | 'epoch'> & { readonly weak?: boolean },
-  digest: Uint8Array | undefined,
-): Promise<VerifyDecision> {
-  const { state, attempts, ring } = evidence
-  const { asked, provenance } = question
-  const { live } = provenance
-  const matched = outcome === 'match'
-  if (!ctx.ring.isLoaded) await ctx.ring.load()
-  // A slow store or device must not let the delay after a failure pass before the failure is known.
-  const mark = asked.markOf(state.row)
-  const counted = countedAnswer(ctx, asked, evidence, { matched, live })
-  const count = weak ? { ...counted.count, failures: counted.count.failures + 1 } : counted.count
-  const operation = digest && { digest, code: CODES[outcome] }
-  const operations = rememberOperation(counted.operations, operation, MOST_ATTEMPT_OPERATIONS)
-  const changed =
-    weak || mark !== undefined || !matched || attempts.row.count.run > 0 || operation !== undefined
-  const steps = [stateCheck(ctx, state), ring]
-  steps.push(
-    changed
-      ? attemptsStep(ctx, attempts, { ...attempts.row, count, operations })
-      : attemptsCheck(ctx, attempts),
-  )
-  await ctx.commitLogged(steps, answerEvent(question, state.row, outcome, epoch))
-  asked.answered()
-  return decideNow(ctx, question, state.row, outcome, epoch)
-}
-
 /**
  * The first answer again, uncounted. A match is given again only to whoever would get it now: the digest says nothing of
  * the share, the threshold, the purpose and the epoch, so everything is opened and compared once more.
@@ -350,65 +287,4 @@ async function answerAgain(
   const steps = [stateCheck(ctx, evidence.state), evidence.ring]
   await ctx.commitLogged(steps, answerEvent(question, state, outcome, compared.epoch))
   return decideNow(ctx, question, state, outcome, compared.epoch)
-}
-
-/** The weaker of what was answered and what would be answered now. */
-function repeated(code: number, now: Outcome): Outcome {
-  if (code === MATCH) return now
-  return code === TRIPPED && now !== 'nonmatch' ? 'second-factor' : 'nonmatch'
-}
-
-/** What the log is told of an answer. */
-function answerEvent(probe: Asker, state: StateRow, answered: Outcome, epoch: number): VaultEvent {
-  const tripped = answered === 'second-factor'
-  const outcome = tripped ? 'nonmatch' : answered
-  return { ...changeEvent('verify', state), outcome, epoch, ...policyOf(probe, tripped) }
-}
-
-function policyOf({ point, provenance, factor }: Asker, tripped = false): Pick<VaultEvent, 'policy'> {
-  return policyText(operatingPointId(point), provenance, { tripped, factor })
-}
-
-/** The answer as of now: the basis may have ended while stores and devices were waited for (POLICY-2). */
-export async function decideNow(
-  ctx: VaultContext,
-  probe: Asker,
-  state: StateRow,
-  outcome: Outcome,
-  epoch: number,
-): Promise<VerifyDecision> {
-  const late = unfitState(state, ctx.now())
-  return late === undefined
-    ? decision(state, outcome, epoch)
-    : await refuse(ctx, probe, { reason: late, state })
-}
-
-function decision(state: StateRow, outcome: Outcome, epoch: number): VerifyDecision {
-  if (outcome !== 'match') return { outcome }
-  return {
-    outcome,
-    record: recordId(state.record),
-    subject: subjectId(state.handle),
-    epoch: epoch as Epoch,
-    exposed: state.exposed,
-  }
-}
-
-/** Why nothing is compared, or told. */
-interface Refusal {
-  readonly reason: RefusalReason
-  readonly retryAfterMs?: number
-  /** Of a subject that is known. */
-  readonly state?: StateRow
-  /** What the refusal rests on, or writes. */
-  readonly steps?: readonly StoreStep[]
-}
-
-/** A refusal leaves no sooner than its entry is durable, for a known subject as for an unknown one. */
-async function refuse(ctx: VaultContext, probe: Asker, refusal: Refusal): Promise<VerifyDecision> {
-  const { reason, retryAfterMs, state, steps = [] } = refusal
-  const known = state === undefined ? { action: 'verify' as const } : changeEvent('verify', state)
-  await ctx.commitLogged(steps, { ...known, outcome: 'refused', ...policyOf(probe) })
-  if (!ctx.settings.reveal) return { outcome: 'refused' }
-  return { outcome: 'refused', reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
 }

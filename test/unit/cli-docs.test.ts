@@ -128,5 +128,5 @@ test.each(texts)(
 
 test('the texts hold shell lines', () => {
   const found = texts.flatMap((name) => shellLines(readFileSync(`docs/${name}`, 'utf8')))
-  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(73)
+  expect(found.filter((line) => line.startsWith('guise '))).toHaveLength(81)
 })
