@@ -36,9 +36,9 @@ export async function timeCalls<Prepared>(
   count: number,
   prepare: (turn: number) => Prepared,
   call: (prepared: Prepared, turn: number) => unknown,
+  warm: number = Math.ceil(count / 10),
 ): Promise<Series> {
   const values: number[] = []
-  const warm = Math.ceil(count / 10)
   for (let turn = 0; turn < warm + count; turn++) {
     const prepared = prepare(turn)
     const begin = performance.now()

@@ -6,6 +6,7 @@ import { checkFunction, checkInteger, checkObject } from '../base/check.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { checkPurpose, checkRealm, checkSubjectText } from '../base/identifier.ts'
+import { verifyEd25519Strict } from '../crypto/verify.ts'
 import { checkModel, type Model } from '../embedding/model.ts'
 import { copyBytes, readFields } from '../policy/fields.ts'
 import type { Store } from '../store/store.ts'
@@ -98,12 +99,16 @@ export function captureDesk(options: CaptureDeskOptions): CaptureDesk {
   return deskWith(options)
 }
 
-/** A desk that tells somebody why it refuses; the refusal waits for that. */
-export function deskWith(options: CaptureDeskOptions, refused?: DeskParts['refused']): CaptureDesk {
-  return new Desk({ ...checkOptions(options), refused })
+/** A desk that tells somebody why it refuses, and the refusal waits for that; with a verification of its host's. */
+export function deskWith(options: CaptureDeskOptions, host: DeskHost = NOBODY): CaptureDesk {
+  return new Desk({ ...checkOptions(options), ...host })
 }
 
-function checkOptions(options: unknown): Omit<OpenParts, 'refused'> {
+type DeskHost = Pick<DeskParts, 'refused' | 'verifyEd25519'>
+
+const NOBODY: DeskHost = { refused: undefined, verifyEd25519: verifyEd25519Strict }
+
+function checkOptions(options: unknown): Omit<OpenParts, keyof DeskHost> {
   const given = readFields(options, 'options', OPTIONS, rejectInput)
   const realm = checkRealm(given.realm, rejectInput)
   const store = checkObject(given.store, 'store', rejectInput) as unknown as Store

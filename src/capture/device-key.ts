@@ -10,6 +10,9 @@ import { rejectDevice } from './errors.ts'
 /** The COSE algorithms of a device: Ed25519, and ECDSA on P-256 with SHA-256. */
 export type DeviceAlgorithm = 'EdDSA' | 'ES256'
 
+/** The strict verification of a signature by a public key (SPEC §14.3). */
+export type VerifyEd25519 = typeof verifyEd25519Strict
+
 /** What a device signs with: a token of its own key, or an assertion of WebAuthn. */
 export type DeviceCarrier = 'token' | 'assertion'
 
@@ -62,8 +65,9 @@ export async function verifySignature(
   { algorithm, publicKey }: DeviceKey,
   message: Uint8Array,
   signature: Uint8Array,
+  verifyEd25519: VerifyEd25519 = verifyEd25519Strict,
 ): Promise<boolean> {
   return algorithm === 'EdDSA'
-    ? verifyEd25519Strict(signature, message, publicKey)
+    ? verifyEd25519(signature, message, publicKey)
     : verifyP256(signature, message, publicKey)
 }

@@ -11,7 +11,7 @@ import type { Store, StoreStep } from '../store/store.ts'
 import { assertedBytes, type CheckedWebAuthn, fitsAssertion } from './assertion.ts'
 import { type AttestedCapture, attest } from './attested.ts'
 import { type ChallengeScope, findChallenge, type IssuedChallenge, isBound } from './challenge.ts'
-import { verifySignature } from './device-key.ts'
+import { type VerifyEd25519, verifySignature } from './device-key.ts'
 import type { DeviceTrust, TrustedDevice } from './devices.ts'
 import { CaptureError, type CaptureReason, type CaptureRefusal, captureReason, refusal } from './errors.ts'
 import { acceptsLiveness, admit, type CheckedPolicy, isTimely } from './policy.ts'
@@ -48,6 +48,8 @@ export interface DeskParts {
   readonly retentionMs: number
   /** Told why a capture was refused. */
   readonly refused: ((reason: CaptureReason) => Promise<void>) | undefined
+  /** The strict rule of §14.3; one that is sooner where libsodium runs. */
+  readonly verifyEd25519: VerifyEd25519
 }
 
 /** Who said what: steps 5 to 9 are behind it. */
@@ -131,7 +133,7 @@ async function prove(
   if (assertion && (webAuthn === undefined || !fitsAssertion(assertion, signed, webAuthn)))
     throw refusal('signature')
   const message = assertion ? assertedBytes(assertion) : signed
-  if (!(await verifySignature(trusted, message, signature))) throw refusal('signature')
+  if (!(await verifySignature(trusted, message, signature, parts.verifyEd25519))) throw refusal('signature')
   if (statement.realm !== parts.realm || !equalBytes(statement.recipient, recipient))
     throw refusal('redirected')
   return { statement, device, trusted, chain: plain.chain }

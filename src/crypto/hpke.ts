@@ -1,10 +1,12 @@
 /** Hybrid public key encryption in one suite: P-256, HKDF-SHA256, AES-128-GCM, base mode, one message (RFC 9180). @module */
 
+import { expand, extract } from '@noble/hashes/hkdf.js'
+import { sha256 } from '@noble/hashes/sha2.js'
 import {
   AEAD_AES_128_GCM,
   CipherSuite,
   DecapError,
-  KDF_HKDF_SHA256,
+  type KDF,
   KEM_DHKEM_P256_HKDF_SHA256,
   type Key,
   type KeyPair,
@@ -35,11 +37,27 @@ export interface HpkeSealed {
   readonly ciphertext: Uint8Array
 }
 
-const suite: CipherSuite = /* @__PURE__ */ new CipherSuite(
-  KEM_DHKEM_P256_HKDF_SHA256,
-  KDF_HKDF_SHA256,
-  AEAD_AES_128_GCM,
-)
+/** HKDF-SHA256 (RFC 5869) at once: through the platform each of its hashes waits twice for another thread. */
+function hkdfSha256(): KDF {
+  return {
+    id: 1,
+    type: 'KDF',
+    name: 'HKDF-SHA256',
+    Nh: 32,
+    stages: 2,
+    Extract: async (salt, ikm) => extract(sha256, ikm, salt),
+    Expand: async (prk, info, length) => expand(sha256, prk, info, length),
+    Derive: () => Promise.reject(new TypeError('HKDF has two stages')),
+  }
+}
+
+/** The library's, with the same derivation inside; where it takes none the result is the same. */
+function dhkemP256(): ReturnType<typeof KEM_DHKEM_P256_HKDF_SHA256> {
+  const kem = KEM_DHKEM_P256_HKDF_SHA256()
+  return Object.assign(kem, { kdf: hkdfSha256() })
+}
+
+const suite: CipherSuite = /* @__PURE__ */ new CipherSuite(dhkemP256, hkdfSha256, AEAD_AES_128_GCM)
 
 /** A new key pair. */
 export async function hpkeKeyPair(): Promise<HpkeKeyPair> {

@@ -6,6 +6,7 @@ import type { CallOptions } from '../base/errors.ts'
 import { type CaptureDesk, type CaptureDeskOptions, deskWith } from '../capture/desk.ts'
 import { type DeviceRegistry, type DeviceTrust, deviceRegistry } from '../capture/devices.ts'
 import type { CaptureReason } from '../capture/errors.ts'
+import { verifyEd25519 } from '../crypto/sign.ts'
 import { checkModel } from '../embedding/model.ts'
 import { checkCall } from './calls.ts'
 import type { VaultContext } from './context.ts'
@@ -61,7 +62,13 @@ export async function openCaptureDesk(vault: Vault, options: VaultDeskOptions): 
   try {
     const { realm, store, clock } = { realm: ctx.realm, store: ctx.ring.store, clock: ctx.clock }
     const devices = deviceRegistry({ store, realm, secret, clock })
-    const desk = deskWith({ ...rest, store, realm, secret, clock, devices: given ?? devices }, teller(ctx))
+    const desk = deskWith(
+      { ...rest, store, realm, secret, clock, devices: given ?? devices },
+      {
+        refused: teller(ctx),
+        verifyEd25519,
+      },
+    )
     return { desk, devices }
   } finally {
     wipe(secret)

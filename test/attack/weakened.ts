@@ -71,7 +71,7 @@ export const WEAKNESSES: readonly Weakness[] = [
         to: 'globalThis.leaked = sum; return use(sum, energy)',
       },
       {
-        file: 'src/vault/verify.ts',
+        file: 'src/vault/answer.ts',
         from: 'return { outcome }',
         to: 'return { outcome, score: globalThis.leaked }',
       },

@@ -20,15 +20,15 @@ export const NEXT: Model = { id: 'next@1', dimensions: 256, metric: 'cosine' }
 export const NEXT_BITS = 256
 export const DAY = 86_400_000
 
-/** Ten times as strict as `point`. Probes of one person reach about 7,000; nobody reaches 9,000. */
-export function strict(model: Model = MODEL, bits = 128, threshold = 6000): OperatingPoint {
+/** Ten times as strict as `point`. Probes of one person reach about 7,000, under no key less than this; nobody reaches 9,000. */
+export function strict(model: Model = MODEL, bits = 128, threshold = 5200): OperatingPoint {
   return {
     ...point(model, bits, threshold),
     falseMatchRate: { value: 1e-5, low: 5e-6, high: 2e-5, trials: 1_000_000, confidence: 0.95 },
   }
 }
 
-export function adaptation(threshold = 6000): { readonly operatingPoints: readonly OperatingPoint[] } {
+export function adaptation(threshold = 5200): { readonly operatingPoints: readonly OperatingPoint[] } {
   return { operatingPoints: [strict(MODEL, 128, threshold)] }
 }
 
@@ -78,6 +78,6 @@ export async function modelWorld(): Promise<ModelWorld> {
         [allowHighFalseMatchRate]: true,
         ...options,
       }),
-    dual: (threshold = 6000) => world.open({ nextModel, adaptation: adaptation(threshold) }),
+    dual: (threshold = 5200) => world.open({ nextModel, adaptation: adaptation(threshold) }),
   }
 }
