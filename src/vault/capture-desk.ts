@@ -28,12 +28,14 @@ export interface VaultDesk {
 
 /** In a minute a desk logs no more refusals: who may send captures must not be able to fill the log. */
 const MOST_LOGGED = 60
+/** Nor of one reason: some can be had without a device's key, and must leave room for the others. */
+const MOST_OF_REASON = 12
 const WINDOW_MS = 60_000
 /** Whoever knows the transport key, which is no secret, can have these. */
 const UNLOGGED: ReadonlySet<CaptureReason> = new Set(['format', 'suite', 'recipient', 'sealed', 'statement'])
 
 /**
- * Opens a desk on the vault's realm: what it accepts, the vault takes. Refused captures are told to the vault's log, up to 60 a minute. Dispose of the
+ * Opens a desk on the vault's realm: what it accepts, the vault takes. Refused captures are told to the vault's log, up to 60 a minute and 12 of one reason. Dispose of the
  * desk before the vault is closed.
  *
  * @example
@@ -79,15 +81,19 @@ async function captureSecret(ctx: VaultContext): Promise<Uint8Array> {
 function teller(ctx: VaultContext): (reason: CaptureReason) => Promise<void> {
   let sinceMs = Number.NEGATIVE_INFINITY
   let logged = 0
+  const counts = new Map<CaptureReason, number>()
   return async (reason) => {
     if (UNLOGGED.has(reason)) return
     const { ms } = ctx.clock.steady()
     if (ms - sinceMs >= WINDOW_MS) {
       sinceMs = ms
       logged = 0
+      counts.clear()
     }
-    if (logged >= MOST_LOGGED) return
+    const count = counts.get(reason) ?? 0
+    if (logged >= MOST_LOGGED || count >= MOST_OF_REASON) return
     logged += 1
+    counts.set(reason, count + 1)
     try {
       await ctx.commitLogged([], { action: 'capture', outcome: 'refused', policy: `capture/${reason}` })
     } catch {

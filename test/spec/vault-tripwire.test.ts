@@ -201,7 +201,7 @@ describe('CAPTURE-27 refused captures', () => {
     expect(await seen(world)).toEqual(told)
   })
 
-  test('CAPTURE-27 no more than 60 a minute, and a refusal stands without its entry', async () => {
+  test('CAPTURE-38 no more than 12 of one reason a minute, and a refusal stands without its entry', async () => {
     const world = await captureVault()
     const scope = { subject: 'ann', purpose: 'login' }
     const none: DeviceTrust = { find: async () => undefined }
@@ -212,10 +212,41 @@ describe('CAPTURE-27 refused captures', () => {
       refusalMs: 0,
     })
     const sealed = await shoot({ ...world, desk }, { person: 1, subject: 'ann' })
-    for (let i = 0; i < 65; i++) expect(await outcome(desk, sealed, scope)).toBe('device')
+    for (let i = 0; i < 15; i++) expect(await outcome(desk, sealed, scope)).toBe('device')
     world.clock.advance(60_000)
     expect(await outcome(desk, sealed, scope)).toBe('device')
-    expect(await seen(world)).toHaveLength(61)
+    expect(await seen(world)).toHaveLength(13)
     expect(await outcome(desk, sealed, scope)).toBe('device')
+  })
+
+  test('CAPTURE-38 who floods the log without a device’s key hides nothing that needs one', async () => {
+    const world = await captureVault()
+    const { desk } = await openCaptureDesk(world.vault, {
+      model: { ...WIDE, dimensions: 128 },
+      policies: [LIVE],
+      refusalMs: 0,
+    })
+    const [scope, ann] = [
+      { subject: 'ann', purpose: 'login' },
+      { person: 1, subject: 'ann' },
+    ]
+    const at = { ...world, desk }
+    const strange = await shoot(at, { ...ann, signer: tokenDevice('ES256').signer })
+    const forged = { key: world.device.signer.key, sign: async () => new Uint8Array(64).fill(1) }
+    const unsigned = await shoot(at, { ...ann, signer: forged })
+    const caught = await shoot(at, { ...ann, index: 1 })
+    expect(await outcome(desk, caught, scope)).toBe('accepted')
+    const floods = [
+      [strange, 'device'],
+      [unsigned, 'signature'],
+      [caught, 'challenge'],
+    ] as const
+    for (let i = 0; i < 25; i++)
+      for (const [sealed, reason] of floods) expect(await outcome(desk, sealed, scope)).toBe(reason)
+    const bob = { ...scope, subject: 'bob' }
+    expect(await outcome(desk, await shoot(at, { ...ann, index: 2 }), bob)).toBe('binding')
+    const told = await seen(world)
+    expect(told).toHaveLength(37)
+    expect(told.at(-1)).toBe('capture/binding')
   })
 })
