@@ -155,16 +155,25 @@ export async function finishModel(options: FinishModelOptions): Promise<ModelFin
       await decideRow(ctx, async () => refuse(ctx))
       return { outcome: 'left', migration: await readModels(ctx), ...(rest === undefined ? {} : { rest }) }
     }
-    await decideRow(ctx, async (now, nowMs) => {
-      if (now === undefined || now.finished) return
-      const event = { action: 'model-finish', outcome: 'done', policy: options.rest ?? 'moved' } as const
-      await putRow(ctx, { ...now, ...bumped(ctx, now), finished: true, changedMs: nowMs }, event)
-    })
+    const outcome = await endRow(ctx, options.rest ?? 'moved')
     if (options.logSigner !== undefined) await settle(ctx)
-    return { outcome: 'finished', migration: await readModels(ctx), ...(rest === undefined ? {} : { rest }) }
+    return { outcome, migration: await readModels(ctx), ...(rest === undefined ? {} : { rest }) }
   } finally {
     await ctx.ledger.close()
   }
+}
+
+/** The last step, unless somebody has opened the window again: then whoever came meanwhile was not counted. */
+async function endRow(ctx: VaultContext, policy: string): Promise<ModelFinish['outcome']> {
+  let outcome: ModelFinish['outcome'] = 'finished'
+  await decideRow(ctx, async (row, nowMs) => {
+    if (row === undefined || row.finished) return
+    outcome = row.closesMs > row.opensMs ? 'left' : 'finished'
+    if (outcome === 'left') return await refuse(ctx)
+    const event = { action: 'model-finish', outcome: 'done', policy } as const
+    await putRow(ctx, { ...row, ...bumped(ctx, row), finished: true, changedMs: nowMs }, event)
+  })
+  return outcome
 }
 
 /** Of whom nothing can be read, nobody knows that they have moved. */

@@ -110,6 +110,36 @@ describe('finishing beside a record that cannot be read', () => {
   }
 })
 
+test('VAULT-102 a window that was opened again while the rest was dealt with ends nothing', async () => {
+  const { vault, place, announce, dual, clock } = await modelWorld()
+  const expiresAt = new Date(clock.nowMs() + 900 * DAY)
+  await vault.enroll({ subject: 'p0', ...sample(0), basis: basis({ expiresAt }) })
+  await announce()
+  const both = await dual()
+  let opened = false
+  const onProgress = (): void => {
+    opened = true
+  }
+  // Another operator announces another end, and somebody comes, when the campaign has told of its last one.
+  const finish = finishModel({ ...place, rest: 'suspend', onProgress: onProgress })
+  const { store } = place
+  const commit = store.commit.bind(store)
+  let entered: Promise<unknown> | undefined
+  store.commit = async (steps, options) => {
+    if (opened && entered === undefined) {
+      entered = announce().then(() =>
+        vault.enroll({ subject: 'late', ...sample(9), basis: basis({ expiresAt }) }),
+      )
+      await entered
+    }
+    return await commit(steps, options)
+  }
+  expect(await finish).toMatchObject({ outcome: 'left', migration: { stage: 'dual', left: 2 } })
+  expect(await vault.verify({ subject: 'late', ...sample(9, 1) })).toMatchObject({ outcome: 'match' })
+  expect(await both.adapt(adaptRequest('late', 9, 1, true))).toMatchObject({ adapted: { generation: 2 } })
+  expect(await finishModel({ ...place, rest: 'suspend' })).toMatchObject({ outcome: 'finished' })
+})
+
 async function firstState(
   store: ModelWorld['store'],
 ): Promise<{ key: Uint8Array; bytes: Uint8Array; version: string }> {
