@@ -12,7 +12,7 @@ import type { VaultContext } from './context.ts'
 import { rejectConfiguration, rejectInput } from './errors.ts'
 import { contextOf, type Vault } from './vault.ts'
 
-/** As of `captureDesk`; store, realm, secret and clock are the vault's. `model` as the vault was opened with. */
+/** As of `captureDesk`; store, realm, secret and clock are the vault's. `model` as the vault was opened with, or its next one. */
 export interface VaultDeskOptions
   extends Omit<CaptureDeskOptions, 'store' | 'realm' | 'secret' | 'devices' | 'clock'>,
     Pick<CallOptions, 'signal'> {
@@ -55,7 +55,7 @@ export async function openCaptureDesk(vault: Vault, options: VaultDeskOptions): 
     ...rest
   } = checkObject(options, 'options', rejectInput) as unknown as VaultDeskOptions
   const { id, dimensions, meanHash } = checkModel(rest.model)
-  const { profile } = ctx.settings
+  const { profile } = (ctx.forModel(id) ?? ctx).settings
   if (id !== profile.model || dimensions !== profile.dimensions || !equalBytes(meanHash, profile.meanHash)) {
     throw rejectConfiguration('the desk is for another model or mean than the vault')
   }
