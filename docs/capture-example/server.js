@@ -216,12 +216,15 @@ async function handle(request, response) {
     if (request.headers.origin !== origin) return response.writeHead(403, HEADERS).end()
     const body = await bodyOf(request)
     if (body === undefined) return response.writeHead(413, HEADERS).end()
-    return response.writeHead(200, HEADERS).end(await call(searchParams, body))
+    // Nothing is written before there is an answer: a call that fails has another status.
+    const answer = await call(searchParams, body)
+    return response.writeHead(200, HEADERS).end(answer)
   }
   const file = request.method === 'GET' ? fileAt(pathname === '/' ? '/index.html' : pathname) : undefined
   if (file === undefined) return response.writeHead(404, HEADERS).end()
   const type = TYPES.get(extname(file)) ?? 'application/octet-stream'
-  return response.writeHead(200, { ...HEADERS, 'content-type': type }).end(readFileSync(file))
+  const content = readFileSync(file)
+  return response.writeHead(200, { ...HEADERS, 'content-type': type }).end(content)
 }
 
 /**

@@ -36,7 +36,7 @@ export interface CaptureDeskOptions {
   readonly challengeMs?: number
   /** Before this time a refusal does not leave, 0 to 10,000. Default 100. */
   readonly refusalMs?: number
-  /** How long an accepted probe is known again, a day to 10 years. Default 30 days. */
+  /** How long an accepted probe is known again, a day to 10 years; the same for all desks of a realm. Default 30 days. */
   readonly retentionMs?: number
   readonly clock?: Clock
 }

@@ -23,7 +23,8 @@ import { ignoreConflict, type TransportKeys } from './transport-keys.ts'
 
 /**
  * Verifies a platform's attestation chain for a device, and answers with the names of what it verified; `undefined` refuses. The chain
- * is as the device sent it: the hook believes nothing that it has not checked, the device's key above all.
+ * is as the device sent it: the hook believes nothing that it has not checked, the device's key above all, and answers `undefined` for
+ * what it cannot read. What it throws is a fault, which the caller of the desk gets at once.
  */
 export type AttestationHook = (
   chain: Uint8Array,

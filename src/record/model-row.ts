@@ -37,13 +37,16 @@ export interface ModelRow {
   readonly closesMs: number
   readonly changedMs: number
   readonly keyVersion: number
+  /** Old models of the migrations that were finished before this one, the last one last; none when absent, at most 64. */
+  readonly ended?: readonly ModelSide[]
 }
 
-const SHAPE = { kind: KIND.model, arity: 11, label: 'guise/v1/model', versionAt: 10 } as const
+const SHAPE = { kind: KIND.model, arity: 11, label: 'guise/v1/model', versionAt: 10, longer: true } as const
 const MOST_DIMENSIONS = 4096
 const MOST_BITS = 1024
 const MOST_POINTS = 64
 const POINT_DIGITS = 16
+export const MOST_ENDED = 64
 
 /** The row's bytes under the state key of `row.keyVersion`. */
 export function encodeModelRow(row: ModelRow, key: Uint8Array): Uint8Array {
@@ -60,6 +63,7 @@ export function encodeModelRow(row: ModelRow, key: Uint8Array): Uint8Array {
       row.closesMs,
       row.changedMs,
       row.keyVersion,
+      ...(row.ended === undefined ? [] : [row.ended.map(sideToCbor)]),
     ],
     SHAPE.label,
     key,
@@ -69,7 +73,7 @@ export function encodeModelRow(row: ModelRow, key: Uint8Array): Uint8Array {
 /** Reads a row, checks its tag and that it is this realm's. */
 export function decodeModelRow(bytes: Uint8Array, realm: Realm, keyFor: KeyForVersion): ModelRow {
   const items = readAuthenticated(bytes, SHAPE, keyFor)
-  const [, , place, version, finished, from, to, opens, closes, changed, keyVersion] = items
+  const [, , place, version, finished, from, to, opens, closes, changed, keyVersion, ended] = items
   if (asText(place, 64, malformed) !== realm) throw misplaced('another realm')
   const [model, meanHash, dimensions, bits, points] = asArray(to, SIDE + 1, malformed)
   return {
@@ -83,6 +87,7 @@ export function decodeModelRow(bytes: Uint8Array, realm: Realm, keyFor: KeyForVe
     closesMs: asUint(closes, MAX_MILLIS, malformed),
     changedMs: asUint(changed, MAX_MILLIS, malformed),
     keyVersion: asUint(keyVersion, MAX_U32, malformed),
+    ...(items.length === SHAPE.arity ? {} : { ended: endedFromCbor(ended) }),
   }
 }
 
@@ -106,4 +111,11 @@ function pointsFromCbor(value: CborValue | undefined): readonly string[] {
     throw malformed('expected 1 to 64 operating points')
   }
   return (value as readonly CborValue[]).map((point) => asText(point, POINT_DIGITS, malformed))
+}
+
+function endedFromCbor(value: CborValue | undefined): readonly ModelSide[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MOST_ENDED) {
+    throw malformed('expected 1 to 64 models that have ended')
+  }
+  return (value as readonly CborValue[]).map((side) => sideFromCbor(asArray(side, SIDE, malformed)))
 }

@@ -55,6 +55,12 @@ export async function adapt(
     if (samples.also !== undefined && same !== true) {
       throw rejectInput('two probes of one capture need [sameCaptureConfirmed]: true')
     }
+    // What statements say of the one image, they say alike.
+    if (probes.some(({ provenance }) => provenance.moment !== probes[0].provenance.moment)) {
+      throw rejectInput(
+        'two probes of one capture are both attested, by one device at one instant, or neither',
+      )
+    }
     if (!mayAdapt(ctx)) throw rejectInput('the vault was opened without adaptation')
     if (options?.operationId !== undefined) throw rejectInput('adapt takes no operationId')
     const generation = drawOnce()

@@ -13,7 +13,7 @@ import type { VaultContext } from './context.ts'
 import { rejectConfiguration, rejectInput } from './errors.ts'
 import { contextOf, type Vault } from './vault.ts'
 
-/** As of `captureDesk`; store, realm, secret and clock are the vault's. `model` as the vault was opened with. */
+/** As of `captureDesk`; store, realm, secret and clock are the vault's. `model` as the vault was opened with, or its next one. */
 export interface VaultDeskOptions
   extends Omit<CaptureDeskOptions, 'store' | 'realm' | 'secret' | 'devices' | 'clock'>,
     Pick<CallOptions, 'signal'> {
@@ -29,12 +29,14 @@ export interface VaultDesk {
 
 /** In a minute a desk logs no more refusals: who may send captures must not be able to fill the log. */
 const MOST_LOGGED = 60
+/** Nor of one reason: some can be had without a device's key, and must leave room for the others. */
+const MOST_OF_REASON = 12
 const WINDOW_MS = 60_000
 /** Whoever knows the transport key, which is no secret, can have these. */
 const UNLOGGED: ReadonlySet<CaptureReason> = new Set(['format', 'suite', 'recipient', 'sealed', 'statement'])
 
 /**
- * Opens a desk on the vault's realm: what it accepts, the vault takes. Refused captures are told to the vault's log, up to 60 a minute. Dispose of the
+ * Opens a desk on the vault's realm: what it accepts, the vault takes. Refused captures are told to the vault's log, up to 60 a minute and 12 of one reason. Dispose of the
  * desk before the vault is closed.
  *
  * @example
@@ -54,7 +56,7 @@ export async function openCaptureDesk(vault: Vault, options: VaultDeskOptions): 
     ...rest
   } = checkObject(options, 'options', rejectInput) as unknown as VaultDeskOptions
   const { id, dimensions, meanHash } = checkModel(rest.model)
-  const { profile } = ctx.settings
+  const { profile } = (ctx.forModel(id) ?? ctx).settings
   if (id !== profile.model || dimensions !== profile.dimensions || !equalBytes(meanHash, profile.meanHash)) {
     throw rejectConfiguration('the desk is for another model or mean than the vault')
   }
@@ -86,15 +88,19 @@ async function captureSecret(ctx: VaultContext): Promise<Uint8Array> {
 function teller(ctx: VaultContext): (reason: CaptureReason) => Promise<void> {
   let sinceMs = Number.NEGATIVE_INFINITY
   let logged = 0
+  const counts = new Map<CaptureReason, number>()
   return async (reason) => {
     if (UNLOGGED.has(reason)) return
     const { ms } = ctx.clock.steady()
     if (ms - sinceMs >= WINDOW_MS) {
       sinceMs = ms
       logged = 0
+      counts.clear()
     }
-    if (logged >= MOST_LOGGED) return
+    const count = counts.get(reason) ?? 0
+    if (logged >= MOST_LOGGED || count >= MOST_OF_REASON) return
     logged += 1
+    counts.set(reason, count + 1)
     try {
       await ctx.commitLogged([], { action: 'capture', outcome: 'refused', policy: `capture/${reason}` })
     } catch {

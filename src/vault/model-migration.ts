@@ -9,7 +9,7 @@ import {
   type OperatingPoint,
   operatingPointId,
 } from '../policy/operating-point.ts'
-import { encodeModelRow, type ModelRow, type ModelSide } from '../record/model-row.ts'
+import { encodeModelRow, MOST_ENDED, type ModelRow, type ModelSide } from '../record/model-row.ts'
 import { MODEL_HANDLE, modelPlace } from '../record/place.ts'
 import { checkBits, defaultBits } from '../template/bits.ts'
 import type { CampaignProgress, CampaignReport } from './campaign.ts'
@@ -80,6 +80,7 @@ export async function announceModel(options: AnnounceModelOptions): Promise<Mode
     if (window.closesMs <= Math.max(nowMs, window.opensMs)) {
       throw rejectInput('closesAt must lie ahead, and behind opensAt')
     }
+    const ended = fresh && row !== undefined ? endedBefore(row) : row?.ended
     const next = {
       ...bumped(ctx, row),
       realm: ctx.realm,
@@ -89,6 +90,7 @@ export async function announceModel(options: AnnounceModelOptions): Promise<Mode
       ...window,
       finished: false,
       changedMs: nowMs,
+      ...(ended === undefined ? {} : { ended }),
     }
     await putRow(ctx, next, {
       action: 'model-announce',
@@ -102,12 +104,16 @@ export async function announceModel(options: AnnounceModelOptions): Promise<Mode
 export async function withdrawModel(options: RealmOptions): Promise<ModelMigration> {
   return await withModels(options, async (ctx, row, nowMs) => {
     const stage = stageOf(row, nowMs)
-    if (stage !== 'announced') throw illegal('withdraw', stage)
+    if (row === undefined || stage !== 'announced') throw illegal('withdraw', stage)
+    const former = row.ended?.at(-1)
+    if (former !== undefined) return await putRow(ctx, finishedBefore(ctx, row, former, nowMs), WITHDRAWN)
     const check = ctx.models.check(ctx)
-    const event = { action: 'model-withdraw', outcome: 'done', handle: MODEL_HANDLE } as const
     await ctx.commitLogged(
       [{ ...check, step: 'delete', expected: check.expected as string }, ctx.ringStep()],
-      event,
+      {
+        ...WITHDRAWN,
+        handle: MODEL_HANDLE,
+      },
     )
   })
 }
@@ -133,7 +139,7 @@ export async function finishModel(options: FinishModelOptions): Promise<ModelFin
       throw illegal('finish', stage)
     }
     const before = await readModels(ctx)
-    if (before.left > 0 && options.rest === undefined) {
+    if (options.rest === undefined && isLeft(before)) {
       await decideRow(ctx, async () => refuse(ctx))
       return { outcome: 'left', migration: before }
     }
@@ -144,21 +150,35 @@ export async function finishModel(options: FinishModelOptions): Promise<ModelFin
         ? undefined
         : await runCampaign(restCampaign(ctx, row.from.model, options.rest), paceOf(options))
     const left = await readModels(ctx)
-    if (options.rest === undefined ? left.left > 0 : rest?.complete !== true || left.unreadable > 0) {
+    if (options.rest === undefined ? isLeft(left) : rest?.complete !== true || left.unreadable > 0) {
       if (options.rest === undefined) await setWindow(ctx, row.closesMs)
       await decideRow(ctx, async () => refuse(ctx))
       return { outcome: 'left', migration: await readModels(ctx), ...(rest === undefined ? {} : { rest }) }
     }
-    await decideRow(ctx, async (now, nowMs) => {
-      if (now === undefined || now.finished) return
-      const event = { action: 'model-finish', outcome: 'done', policy: options.rest ?? 'moved' } as const
-      await putRow(ctx, { ...now, ...bumped(ctx, now), finished: true, changedMs: nowMs }, event)
-    })
+    const outcome = await endRow(ctx, options.rest ?? 'moved')
     if (options.logSigner !== undefined) await settle(ctx)
-    return { outcome: 'finished', migration: await readModels(ctx), ...(rest === undefined ? {} : { rest }) }
+    return { outcome, migration: await readModels(ctx), ...(rest === undefined ? {} : { rest }) }
   } finally {
     await ctx.ledger.close()
   }
+}
+
+/** The last step, unless somebody has opened the window again: then whoever came meanwhile was not counted. */
+async function endRow(ctx: VaultContext, policy: string): Promise<ModelFinish['outcome']> {
+  let outcome: ModelFinish['outcome'] = 'finished'
+  await decideRow(ctx, async (row, nowMs) => {
+    if (row === undefined || row.finished) return
+    outcome = row.closesMs > row.opensMs ? 'left' : 'finished'
+    if (outcome === 'left') return await refuse(ctx)
+    const event = { action: 'model-finish', outcome: 'done', policy } as const
+    await putRow(ctx, { ...row, ...bumped(ctx, row), finished: true, changedMs: nowMs }, event)
+  })
+  return outcome
+}
+
+/** Of whom nothing can be read, nobody knows that they have moved. */
+function isLeft({ left, unreadable }: ModelMigration): boolean {
+  return left + unreadable > 0
 }
 
 /** How far the realm's migration is, and who has not moved. */
@@ -223,6 +243,32 @@ async function putRow(ctx: VaultContext, row: ModelRow, event: VaultEvent): Prom
     ...event,
     handle: MODEL_HANDLE,
   })
+}
+
+const WITHDRAWN = { action: 'model-withdraw', outcome: 'done' } as const
+
+/** The models that have ended once another migration follows: all but the one that templates are of now (VAULT-100). */
+function endedBefore({ ended = [], from, to }: ModelRow): readonly ModelSide[] {
+  const all = [...ended.filter(({ model }) => model !== to.model), from]
+  if (all.length > MOST_ENDED) throw rejectInput('a realm has at most 64 models that have ended')
+  return all
+}
+
+/** The migration that was finished before one that is withdrawn. */
+function finishedBefore(ctx: VaultContext, row: ModelRow, former: ModelSide, nowMs: number): ModelRow {
+  const { ended = [], ...rest } = row
+  const earlier = ended.slice(0, -1)
+  return {
+    ...rest,
+    ...bumped(ctx, row),
+    finished: true,
+    from: former,
+    to: row.from,
+    opensMs: nowMs,
+    closesMs: nowMs,
+    changedMs: nowMs,
+    ...(earlier.length === 0 ? {} : { ended: earlier }),
+  }
 }
 
 type Sides = Pick<ModelRow, 'from' | 'to' | 'points'>

@@ -53,9 +53,12 @@ export class ModelWindow {
     return { step: 'check', ...modelPlace(ctx), expected: this.#version }
   }
 
-  /** True when probes of the model are compared with nothing any more. */
-  hasEnded(model: string): boolean {
-    return this.#row?.finished === true && this.#row.from.model === model
+  /** True when probes of the model are compared with nothing any more: until a migration that leads back to it has opened. */
+  hasEnded(model: string, nowMs: number): boolean {
+    const row = this.#row
+    if (row === undefined) return false
+    if (row.to.model === model && stageOf(row, nowMs) !== 'announced') return false
+    return (row.finished && row.from.model === model) || isAmong(row.ended, model)
   }
 
   /** True when a template of the model may be made. */
@@ -65,7 +68,7 @@ export class ModelWindow {
     if (row === undefined) return true
     if (model === row.from.model) return stage === 'announced' || stage === 'dual'
     if (model === row.to.model) return stage !== 'announced'
-    return stage === 'finished'
+    return stage === 'finished' && !isAmong(row.ended, model)
   }
 
   /** True when a template of the one model may become one of the other. */
@@ -93,10 +96,17 @@ export class ModelWindow {
     if (row === undefined) return
     if (isSide(row.to, profile)) {
       if (!row.finished) requireTarget(row, { profile, points })
-    } else if (row.finished ? isSide(row.from, profile) : !isSide(row.from, profile)) {
+    } else if (
+      isAmong(row.ended, profile.model) ||
+      (row.finished ? isSide(row.from, profile) : !isSide(row.from, profile))
+    ) {
       throw rejectModel('model is not one that the realm has now')
     }
   }
+}
+
+function isAmong(ended: readonly ModelSide[] | undefined, model: string): boolean {
+  return ended?.some((side) => side.model === model) === true
 }
 
 function requireTarget(row: ModelRow, { profile, points }: ModelUse): void {

@@ -73,7 +73,7 @@ export function sideOf(ctx: VaultContext, request: unknown): VaultContext {
  * themselves that a template is not its own.
  */
 export function probeFor(ctx: VaultContext, probes: Probes, { model }: StateRow): Probe | undefined {
-  if (ctx.models.hasEnded(model)) return undefined
+  if (ctx.models.hasEnded(model, ctx.now().nowMs)) return undefined
   if (ctx.other === undefined) return probes[0]
   return probes.find((probe) => probe.ctx.settings.profile.model === model)
 }

@@ -8,6 +8,8 @@ export interface Provenance {
   readonly live: boolean
   /** Similarity in ten-thousandths from which a match needs a second factor: the least of the captures'. */
   readonly tripwire: number | undefined
+  /** Of a single attested capture: which device saw what, and when; equal for two statements about one image. */
+  readonly moment: string | undefined
 }
 
 /** What an answer rested on beside its samples. */

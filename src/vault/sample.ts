@@ -216,7 +216,15 @@ function provenanceOf(admitted: readonly Admitted[]): Provenance {
     attested: admitted.every(({ capture }) => capture !== undefined),
     live: admitted.every(({ capture }) => capture?.livenessAccepted === true),
     tripwire: tripwires.length === 0 ? undefined : Math.min(...tripwires),
+    moment: admitted.length === 1 ? momentOf(admitted[0]?.capture) : undefined,
   }
+}
+
+function momentOf(capture: AttestedCapture | undefined): string | undefined {
+  if (capture === undefined) return undefined
+  const { device, capturedAt, conditions } = capture
+  const { masked, glasses, quality } = conditions
+  return [device, capturedAt, masked, glasses, quality].join()
 }
 
 function operatingPoint(settings: VaultSettings, probeClass: unknown): OperatingPoint {

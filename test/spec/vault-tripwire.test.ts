@@ -173,6 +173,21 @@ test('VAULT-64 entries tell what was shown, and of no device', async () => {
     expect(text).not.toContain(secret)
 })
 
+test('CAPTURE-25 what the tripwire is not for: a recording with noise of its sender is one capture among others', async () => {
+  const world = await enrolled({ ...OPTIONS, policies: [{ ...LIVE, tripwire: 7500 }] })
+  const noise = numbers(99)
+  // At a cosine near 0.9: twelve uniform numbers make a normal one of variance 1, as those of a face have here.
+  const normal = (): number => Array.from({ length: 12 }, noise).reduce((sum, value) => sum + value, -6)
+  const scale = Math.hypot(...ENROLLED) / Math.sqrt(512)
+  for (let i = 0; i < 5; i++) {
+    const vector = ENROLLED.map((value) => value + 0.48 * scale * normal())
+    const capture = await captureOf(world, { ...ANN, vector })
+    expect(await world.vault.verify({ subject: 'ann', capture })).toMatchObject({ outcome: 'match' })
+  }
+  const capture = await captureOf(world, { ...ANN, vector: nearly() })
+  expect(await world.vault.verify({ subject: 'ann', capture })).toEqual({ outcome: 'second-factor' })
+})
+
 describe('CAPTURE-27 refused captures', () => {
   const seen = async (world: CaptureVault): Promise<readonly (string | null)[]> => {
     await world.vault.close()
@@ -201,7 +216,7 @@ describe('CAPTURE-27 refused captures', () => {
     expect(await seen(world)).toEqual(told)
   })
 
-  test('CAPTURE-27 no more than 60 a minute, and a refusal stands without its entry', async () => {
+  test('CAPTURE-38 no more than 12 of one reason a minute, and a refusal stands without its entry', async () => {
     const world = await captureVault()
     const scope = { subject: 'ann', purpose: 'login' }
     const none: DeviceTrust = { find: async () => undefined }
@@ -212,10 +227,41 @@ describe('CAPTURE-27 refused captures', () => {
       refusalMs: 0,
     })
     const sealed = await shoot({ ...world, desk }, { person: 1, subject: 'ann' })
-    for (let i = 0; i < 65; i++) expect(await outcome(desk, sealed, scope)).toBe('device')
+    for (let i = 0; i < 15; i++) expect(await outcome(desk, sealed, scope)).toBe('device')
     world.clock.advance(60_000)
     expect(await outcome(desk, sealed, scope)).toBe('device')
-    expect(await seen(world)).toHaveLength(61)
+    expect(await seen(world)).toHaveLength(13)
     expect(await outcome(desk, sealed, scope)).toBe('device')
+  })
+
+  test('CAPTURE-38 who floods the log without a device’s key hides nothing that needs one', async () => {
+    const world = await captureVault()
+    const { desk } = await openCaptureDesk(world.vault, {
+      model: { ...WIDE, dimensions: 128 },
+      policies: [LIVE],
+      refusalMs: 0,
+    })
+    const [scope, ann] = [
+      { subject: 'ann', purpose: 'login' },
+      { person: 1, subject: 'ann' },
+    ]
+    const at = { ...world, desk }
+    const strange = await shoot(at, { ...ann, signer: tokenDevice('ES256').signer })
+    const forged = { key: world.device.signer.key, sign: async () => new Uint8Array(64).fill(1) }
+    const unsigned = await shoot(at, { ...ann, signer: forged })
+    const caught = await shoot(at, { ...ann, index: 1 })
+    expect(await outcome(desk, caught, scope)).toBe('accepted')
+    const floods = [
+      [strange, 'device'],
+      [unsigned, 'signature'],
+      [caught, 'challenge'],
+    ] as const
+    for (let i = 0; i < 25; i++)
+      for (const [sealed, reason] of floods) expect(await outcome(desk, sealed, scope)).toBe(reason)
+    const bob = { ...scope, subject: 'bob' }
+    expect(await outcome(desk, await shoot(at, { ...ann, index: 2 }), bob)).toBe('binding')
+    const told = await seen(world)
+    expect(told).toHaveLength(37)
+    expect(told.at(-1)).toBe('capture/binding')
   })
 })
