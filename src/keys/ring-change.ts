@@ -13,15 +13,25 @@ const REFUSED: ReadonlySet<string> = new Set([
   'ERR_KEYS_FULL',
 ])
 
+/** Changes the ring only as it lay in the store at this version of its row: what was found out under it says nothing of another one. */
+export const onlyAt: unique symbol = Symbol('only at')
+
+/** A call that may name the ring that it is about; another ring it leaves as it is. */
+export interface RingCall extends CallOptions {
+  readonly [onlyAt]?: string
+}
+
 /** Changes the ring and logs it; a change that the ring refuses is logged too. `step` as in `RingState.change`. */
 export async function changeRing(
   state: RingState,
   event: KeyEvent,
-  options: CallOptions,
+  options: RingCall,
   step: (ring: Ring) => Promise<(Omit<Proposal, 'event'> & { readonly event?: KeyEvent }) | undefined>,
 ): Promise<void> {
   try {
     await state.change(async (ring) => {
+      // Of the same row that the change is compared with when it is written.
+      if (options[onlyAt] !== undefined && state.row().version !== options[onlyAt]) return undefined
       const made = await step(ring)
       return made && { event, ...made }
     }, options)

@@ -6,6 +6,7 @@ import { GuiseError } from '../base/errors.ts'
 import { realmPrefix } from '../base/identifier.ts'
 import { shardStart } from '../gallery/place.ts'
 import { decodeShardRow } from '../gallery/shard-row.ts'
+import { onlyAt, type RingCall } from '../keys/ring-change.ts'
 import { RecordError } from '../record/errors.ts'
 import { isSubjectKey, startsWith } from '../record/place.ts'
 import { decodeSecretRow } from '../record/secret-row.ts'
@@ -45,10 +46,17 @@ export async function rotateCampaign(options: RotateCampaignOptions): Promise<Ca
   const host = new RingHost(options)
   const { keyring, signal } = options
   const call = signal === undefined ? {} : { signal }
-  // Not the primary one of now, which may be another than the one that was counted under.
-  const retire = async (primary: number): Promise<void> => {
-    await keyring.refresh(call)
-    if (keyring.minAccepted < primary) await keyring.retire(primary, call)
+  // To the primary one of the last count, not of now, and on the keyring that was counted under: under another one wraps may have come to
+  // lie below it since, even if the same epoch is primary again.
+  const retire = async ({ primary, ring }: WrapCensus): Promise<void> => {
+    for (let count = 0, at = ring; count < MOST_COUNTS; count++) {
+      const counted: RingCall = { ...call, [onlyAt]: at }
+      await keyring.retire(Math.max(primary, keyring.minAccepted), counted)
+      if (keyring.minAccepted >= primary) return
+      const again = await wrapCensus(host, { shards: true, exact: true })
+      if (again.unreadable.length > 0 || Math.min(again.lowest, again.primary) < primary) return
+      at = again.ring
+    }
   }
   return await runCampaign(
     wrapCampaign('rotate', host, {
@@ -72,6 +80,8 @@ export async function rewrapCampaign(options: RewrapCampaignOptions): Promise<Ca
   }
 }
 
+/** How often wraps are counted again when the keyring changed during a count. */
+const MOST_COUNTS = 8
 /** How many wraps are measured by a dry run. */
 const TRIAL = 64
 
@@ -79,17 +89,17 @@ const TRIAL = 64
 export function wrapCampaign(
   name: 'rotate' | 'rewrap' | 'erase-bound',
   host: Rewrapper,
-  how: { readonly shards: boolean; readonly finish?: (primary: number) => Promise<void> },
+  how: { readonly shards: boolean; readonly finish?: (counted: WrapCensus) => Promise<void> },
 ): CampaignKind {
   const { finish } = how
-  let counted = 0
+  let counted: WrapCensus
   return {
     name,
     realm: host.realm,
     census: async (exact) => {
-      const { primary, ...census } = await wrapCensus(host, { shards: how.shards, exact })
-      counted = primary
-      return census
+      counted = await wrapCensus(host, { shards: how.shards, exact })
+      const { total, left, places, unreadable } = counted
+      return { total, left, places, unreadable }
     },
     tasks: () => wrapTasks(host, how.shards),
     trial: async () => {
@@ -161,12 +171,23 @@ function epochOf(read: () => number): Pick<Wrap, 'epoch' | 'code'> {
   }
 }
 
+interface WrapCensus extends CampaignCensus {
+  /** The keyring as it was when the count began: its primary epoch, and the version of its row. */
+  readonly primary: number
+  readonly ring: string
+  /** The lowest epoch of a wrap that does not wait for its deletion; infinite without one. */
+  readonly lowest: number
+}
+
 /** Counts wraps by epoch. A wrap in a second store that no code belongs to any more waits for its deletion, and is not left. */
 export async function wrapCensus(
   host: Rewrapper,
   how: { readonly shards: boolean; readonly exact: boolean },
-): Promise<CampaignCensus & { readonly primary: number }> {
-  const primary = await host.decide(async () => host.ring.primary)
+): Promise<WrapCensus> {
+  const { primary, ring } = await host.decide(async () => ({
+    primary: host.ring.primary,
+    ring: host.ringStep().expected as string,
+  }))
   const counts = new Map<number, number>()
   const unreadable: Straggler[] = []
   let total = 0
@@ -192,6 +213,8 @@ export async function wrapCensus(
   )
   return {
     primary,
+    ring,
+    lowest: Math.min(...counts.keys()),
     total,
     left,
     places: waiting === 0 ? places : { ...places, 'to be deleted': waiting },

@@ -5,6 +5,7 @@ import { checkInteger } from '../base/check.ts'
 import { systemClock } from '../base/clock.ts'
 import { realmPrefix } from '../base/identifier.ts'
 import { type EpochInfo, ringAccess } from '../keys/keyring.ts'
+import { onlyAt, type RingCall } from '../keys/ring-change.ts'
 import type { EpochStatus } from '../keys/transition.ts'
 import { isSubjectKey, startsWith } from '../record/place.ts'
 import { decodeStateRow } from '../record/state-row.ts'
@@ -117,6 +118,7 @@ export interface ErasureBoundReport {
 
 const DAY_MS = 86_400_000
 const DEFAULT_BOUND_MS = 30 * DAY_MS
+const DONE = { disable: 'disabled', destroy: 'destroyed' } as const
 /** More than any realm takes: one epoch needs four steps. */
 const MOST_STEPS = 1024
 
@@ -138,7 +140,7 @@ export async function keepErasureBound(options: ErasureBoundOptions): Promise<Er
   const call = signal === undefined ? {} : { signal }
   const steps: BoundStep[] = []
   let rotation: CampaignReport | undefined
-  for (;;) {
+  for (let turn = 1; ; turn++) {
     const facts = await factsOf(host, options, {
       boundMs,
       leadMs,
@@ -146,12 +148,17 @@ export async function keepErasureBound(options: ErasureBoundOptions): Promise<Er
     })
     const next = boundStep(facts)
     const ended =
-      steps.length >= MOST_STEPS || isRest(next) || (next.step === 'rotate' && rotation?.complete === false)
+      turn > MOST_STEPS || isRest(next) || (next.step === 'rotate' && rotation?.complete === false)
     if (dryRun && !isRest(next)) steps.push(next)
     if (ended || dryRun) return report({ host, facts, steps, next, rotation, dryRun })
+    if (next.step === 'disable' || next.step === 'destroy') {
+      // On the keyring that was counted under: under another one wraps may have come to lie there, and the facts are read anew.
+      const counted: RingCall = { ...call, [onlyAt]: facts.ring }
+      await keyring[next.step](next.epoch, counted)
+      if (keyring.epochs[next.epoch - 1]?.status !== DONE[next.step]) continue
+    }
     steps.push(next)
     if (next.step === 'promote') await keyring.promote(await successor(options, facts), call)
-    if (next.step === 'disable' || next.step === 'destroy') await keyring[next.step](next.epoch, call)
     if (next.step === 'rotate') {
       rotation = await runCampaign(wrapCampaign('erase-bound', host, { shards: true }), options)
     }
@@ -176,7 +183,7 @@ async function factsOf(
   host: RingHost,
   { keyring }: RealmPlace,
   times: Pick<BoundFacts, 'boundMs' | 'leadMs' | 'nowMs'>,
-): Promise<BoundFacts> {
+): Promise<BoundFacts & { readonly ring: string }> {
   const census = await wrapCensus(host, { shards: true, exact: true })
   const erasures: PendingErasure[] = []
   const epochs = keyring.epochs.map((info) => ({ ...info, wraps: census.places[`epoch ${info.epoch}`] ?? 0 }))
@@ -193,7 +200,7 @@ async function factsOf(
     }
   }
   const { canDestroy } = ringAccess(keyring)
-  return { epochs, erasures, unreadable: census.unreadable.length, canDestroy, ...times }
+  return { epochs, erasures, unreadable: census.unreadable.length, canDestroy, ring: census.ring, ...times }
 }
 
 /** What the tombstones of erased records say. A row that cannot be read ends it: what it promised is not known. */

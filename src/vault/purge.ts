@@ -99,7 +99,7 @@ export async function* purge(
   }
 }
 
-interface PurgeCall {
+interface PurgeCall extends Pick<PurgeOptions, 'actor'> {
   readonly policies: ReadonlyMap<string, RetentionPolicy>
   readonly dryRun: boolean
   readonly perSecond: number | undefined
@@ -116,6 +116,8 @@ interface DueRecord extends Due {
 class Purge {
   readonly #ctx: VaultContext
   readonly #call: PurgeCall
+  /** A page that has begun is worked off, whoever gives up meanwhile: without its receipts nobody would be told what is gone. */
+  readonly #begun: VaultContext
   readonly #lives: Lives
   readonly #counted = { records: 0, held: 0, uncovered: 0 }
   #done = 0
@@ -125,6 +127,7 @@ class Purge {
   constructor(ctx: VaultContext, call: PurgeCall) {
     this.#ctx = ctx
     this.#call = call
+    this.#begun = ctx.unabortable.within(call.actor === undefined ? {} : { actor: call.actor })
     this.#lives = new Lives(ctx.store, ctx.realm, ctx.ring)
   }
 
@@ -137,10 +140,13 @@ class Purge {
     const due = await this.#findDue(at)
     const mapping = await readMapping(this.#ctx, dryRun ? [] : due.map(({ handle }) => handle))
     const width = Math.min(PAGE, perSecond ?? PAGE)
+    const { signal } = this.#ctx
     for (let from = 0; from < due.length; from += width) {
+      signal?.throwIfAborted()
       const page = due.slice(from, from + width)
       yield page.map(announce)
       if (dryRun) continue
+      signal?.throwIfAborted()
       const begunMs = this.#ctx.now().steadyMs
       yield await this.#erasePage(page, mapping)
       this.#call.onProgress?.(this.#done, due.length)
@@ -224,7 +230,7 @@ class Purge {
     const results = await Promise.all(
       page.map((one) => this.#eraseOne(one, mapping.get(handleName(one.handle)))),
     )
-    await settle(this.#ctx)
+    await settle(this.#begun)
     this.#done += page.length
     for (const { outcome } of results) {
       if (outcome === 'erased') this.#erased += 1
@@ -234,11 +240,10 @@ class Purge {
   }
 
   async #eraseOne(due: DueRecord, index: Uint8Array | undefined): Promise<Purged> {
-    const ctx = this.#ctx
     const { record } = due
     const subject = subjectId(due.handle)
     try {
-      const receipt = await ctx.decide(() => this.#decide(due, index))
+      const receipt = await this.#begun.decide(() => this.#decide(due, index))
       return receipt === undefined
         ? { outcome: 'kept', subject }
         : { outcome: 'erased', subject, record, receipt }
@@ -253,7 +258,7 @@ class Purge {
     { handle, generation }: DueRecord,
     key: Uint8Array | undefined,
   ): Promise<ErasureReceipt | undefined> {
-    const ctx = this.#ctx
+    const ctx = this.#begun
     const ring = ctx.ringStep()
     const state = await readState(ctx, handle)
     const { nowMs } = ctx.now()
@@ -288,8 +293,9 @@ function announce({ handle, record, reason, dueMs }: DueRecord): Purged {
 }
 
 function checkPurge(options: PurgeOptions): PurgeCall {
-  const { policies, dryRun, perSecond, resume = [], onProgress } = options
+  const { policies, dryRun, perSecond, resume = [], onProgress, actor } = options
   return {
+    ...(actor === undefined ? {} : { actor }),
     policies: checkRetention(policies),
     dryRun: dryRun === undefined ? false : checkBoolean(dryRun, 'dryRun', rejectInput),
     perSecond:

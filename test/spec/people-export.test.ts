@@ -279,6 +279,14 @@ test('POLICY-52 the object has the fields of the text, and no others', async () 
   expect([...names].toSorted()).toEqual([...said].toSorted())
 })
 
+test('POLICY-53 what somebody chose is no link, breaks no line and turns no text around', async () => {
+  const { vault, dates, told } = await realm()
+  const noticeVersion = 'see https://bad.example or WWW.bad.example,\u2028next \u202Etxt.exe'
+  await vault.enroll({ subject: 'anna', basis: basis({ ...dates, noticeVersion }), ...sample(1) })
+  const text = subjectMarkdown(await told({ subject: 'anna' }))
+  expect(text).toContain('see https\\://bad.example or WWW\\.bad.example, next  txt.exe')
+})
+
 test('POLICY-53 what somebody chose stands in the Markdown as text', async () => {
   const { vault, dates, told } = await realm()
   const noticeVersion = '1 | <img src=x> [a](b) `c`'

@@ -265,6 +265,45 @@ test('POLICY-44 aborting ends it, and the next run goes on', async () => {
   expect((await run({ afterEnrolmentDays: 1 })).summary).toMatchObject({ due: 2, erased: 2 })
 })
 
+test('POLICY-80 a signal in the middle of a page cuts nothing of it off: who is gone is told, and logged under who asked', async () => {
+  const clock = manualClock()
+  const store = hookedStore(memoryStore())
+  const { vault, keyring } = await testVault({ clock, store })
+  for (const subject of ['anna', 'ben', 'cleo', 'dora', 'emil'])
+    await vault.enroll({ subject, basis: basis(), ...sample(1) })
+  clock.advance(DAY)
+  const stop = new AbortController()
+  store.fault = {
+    before: ({ name, steps }) => {
+      if (name === 'commit' && steps.some(({ table }) => table === 'references'))
+        stop.abort(new Error('enough'))
+    },
+  }
+  const where = { keyring, store, logSigner: SIGNER, [testClock]: clock, actor: 'night' }
+  const policies = [{ purpose: PURPOSE, afterEnrolmentDays: 1 }]
+  const walk = purge({ ...where, policies, perSecond: 3, signal: stop.signal })
+  expect((await walk.next()).value).toHaveLength(3)
+  const { value } = await walk.next()
+  const told = value as readonly { readonly outcome: string }[]
+  expect(told.map(({ outcome }) => outcome)).toEqual(['erased', 'erased', 'erased'])
+  await expect(walk.next()).rejects.toThrow('enough')
+  const entries = (await logOf(store)).filter(({ action }) => action === 'erase')
+  expect(entries.map(({ actor }) => actor)).toEqual(['night', 'night', 'night'])
+})
+
+test('POLICY-80 a signal between announcement and page erases nobody', async () => {
+  const { clock, enroll, where } = await realm()
+  await enroll('anna')
+  clock.advance(DAY)
+  const stop = new AbortController()
+  const policies = [{ purpose: PURPOSE, afterEnrolmentDays: 1 }]
+  const walk = purge({ ...where, policies, signal: stop.signal })
+  expect((await walk.next()).value).toMatchObject([{ outcome: 'due' }])
+  stop.abort(new Error('enough'))
+  await expect(walk.next()).rejects.toThrow('enough')
+  expect((await purged({ ...where, policies })).summary).toMatchObject({ due: 1, erased: 1 })
+})
+
 test('POLICY-45 the number of people is that of a model after every twentieth of 400 steps', async () => {
   const { vault, keyring, store } = await testVault()
   const random = numbers(45)

@@ -135,6 +135,59 @@ test('VAULT-43 an epoch that is promoted during the last count is not what the l
   await vault.close()
 })
 
+test('VAULT-43 an epoch that stops being primary during the last count and is it again raises nothing over what was wrapped meanwhile', async () => {
+  const store = hookedStore(memoryStore())
+  const { keyring, vault } = await testVault({ store })
+  const enroll = (subject: string) => vault.enroll({ subject, basis: basis(), ...sample(1) })
+  await enroll('anna')
+  await keyring.promote(await keyring.add())
+  await rotateCampaign({ keyring, store })
+  let scans = 0
+  store.fault = {
+    before: async ({ name, table }) => {
+      if (name !== 'scan' || table !== 'galleries' || ++scans !== 2) return
+      await keyring.promote(1)
+      await enroll('ben')
+      await keyring.promote(2)
+    },
+  }
+  await rotateCampaign({ keyring, store, retire: true })
+  expect(keyring).toMatchObject({ primary: 2, minAccepted: 1 })
+  expect(await ask(vault, 'ben', 1)).toBe('match')
+  expect(await rotateCampaign({ keyring, store, retire: true })).toMatchObject({ changed: 1, complete: true })
+  expect(keyring.minAccepted).toBe(2)
+  expect(await ask(vault, 'ben', 1)).toBe('match')
+  await vault.close()
+})
+
+test('VAULT-43 a keyring that changes during every count raises nothing, and one that went down and stayed there neither', async () => {
+  const store = hookedStore(memoryStore())
+  const { keyring, vault } = await testVault({ store })
+  await vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) })
+  await keyring.promote(await keyring.add())
+  await rotateCampaign({ keyring, store })
+  let counts = 0
+  store.fault = {
+    before: async ({ name, table }) => {
+      if (name !== 'scan' || table !== 'galleries') return
+      counts += 1
+      await keyring.add()
+    },
+  }
+  expect(await rotateCampaign({ keyring, store, retire: true })).toMatchObject({ complete: true })
+  expect(keyring.minAccepted).toBe(1)
+  expect(counts).toBe(10)
+  counts = 0
+  store.fault = {
+    before: async ({ name, table }) => {
+      if (name === 'scan' && table === 'galleries' && ++counts === 2) await keyring.promote(1)
+    },
+  }
+  await rotateCampaign({ keyring, store, retire: true })
+  expect(keyring).toMatchObject({ primary: 1, minAccepted: 1 })
+  await vault.close()
+})
+
 test('VAULT-43 in a second store a wrap that waits for its deletion holds nothing back', async () => {
   const secrets = hookedStore(memoryStore())
   const { keyring, store, vault } = await twoEpochs(2, secrets)

@@ -5,7 +5,7 @@ import { erasureStatus, keepErasureBound } from 'guise/node'
 import { memoryKeyProvider } from 'guise/testing'
 import { describe, expect, test } from 'vitest'
 import { type BoundFacts, boundStep } from '../../src/vault/erasure-bound.ts'
-import { dump, overwrite, rowsOf, typedCode } from '../support/rows.ts'
+import { dump, hookedStore, overwrite, rowsOf, typedCode } from '../support/rows.ts'
 import {
   basis,
   codeOf,
@@ -268,6 +268,27 @@ describe('kept at any point', () => {
     await keepErasureBound({ ...options, dryRun: false })
     expect(keyring).toMatchObject({ primary: 2 })
     expect(keyring.epochs).toHaveLength(2)
+    await vault.close()
+  })
+
+  test('VAULT-47 an epoch that is primary for a moment behind the count is not disabled with what was wrapped under it', async () => {
+    const store = hookedStore(memoryStore())
+    const { vault, keyring } = await testVault({ store })
+    await vault.enroll({ subject: 'anna', basis: basis(), ...sample(1) })
+    await vault.erase('anna')
+    let scans = 0
+    store.fault = {
+      before: async ({ name, table }) => {
+        if (name !== 'scan' || table !== 'states' || keyring.primary === 1 || ++scans !== 1) return
+        await keyring.promote(1)
+        await vault.enroll({ subject: 'ben', basis: basis(), ...sample(1) })
+        await keyring.promote(2)
+      },
+    }
+    const report = await keepErasureBound({ keyring, store, now: () => Date.now() + BOUND })
+    expect(report.next).toEqual({ step: 'nothing' })
+    expect(report.steps.map(({ step }) => step)).toEqual(['promote', 'rotate', 'disable', 'destroy'])
+    expect(await ask(vault, 'ben', 1)).toBe('match')
     await vault.close()
   })
 

@@ -1,5 +1,13 @@
 /** Requirements VAULT-1 to VAULT-9 of SPEC.md. @module */
-import { allowUnattestedCapture, memoryStore, openVault, type State, type Vault, VaultError } from 'guise'
+import {
+  allowUnattestedCapture,
+  memoryStore,
+  openKeyring,
+  openVault,
+  type State,
+  type Vault,
+  VaultError,
+} from 'guise'
 import { describe, expect, test } from 'vitest'
 import { allowHighFalseMatchRate, revealReason } from '../../src/vault/symbols.ts'
 import { dump, hookedStore, rowsOf, typedCode } from '../support/rows.ts'
@@ -205,20 +213,23 @@ describe('VAULT-5 the attempt before the answer', () => {
   })
 
   test('VAULT-5 conflicts without end are given up, typed', async () => {
-    const store = hookedStore(memoryStore())
-    const { vault, open } = await testVault({ store })
+    const inner = memoryStore()
+    const store = hookedStore(inner)
+    const { vault, open, provider } = await testVault({ store })
     await vault.enroll({ ...ACTIVE, ...sample(1) })
-    const other = await open()
-    let busy = false
+    // Beside the hook: what the log's sequencer commits in between takes no turn from the decision.
+    const keyring = await openKeyring({ realm: 'clinic', provider, store: inner })
+    const other = await open({ keyring, store: inner })
+    let conflicts = 0
     store.fault = {
-      before: async (call) => {
-        if (busy || call.name !== 'commit') return
-        busy = true
+      before: async ({ name, steps }) => {
+        if (name !== 'commit' || steps.every(({ table }) => table !== 'states')) return
+        conflicts += 1
         await other.rebind('anna')
-        busy = false
       },
     }
     expect(await codeOf(vault.verify({ subject: 'anna', ...sample(1, 1) }))).toBe('ERR_STORE_CONFLICT')
+    expect(conflicts).toBe(64)
   })
 })
 
