@@ -20,7 +20,7 @@ export const NEXT: Model = { id: 'next@1', dimensions: 256, metric: 'cosine' }
 export const NEXT_BITS = 256
 export const DAY = 86_400_000
 
-/** Ten times as strict as `point`. Probes of one person reach about 7,000, under no key less than this; nobody reaches 9,000. */
+/** Ten times as strict as `point`. Probes of one person reach 7,150 ± 350; nobody reaches 9,000. */
 export function strict(model: Model = MODEL, bits = 128, threshold = 5200): OperatingPoint {
   return {
     ...point(model, bits, threshold),
