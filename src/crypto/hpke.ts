@@ -7,6 +7,7 @@ import {
   CipherSuite,
   DecapError,
   type KDF,
+  KDF_HKDF_SHA256,
   KEM_DHKEM_P256_HKDF_SHA256,
   type Key,
   type KeyPair,
@@ -37,18 +38,11 @@ export interface HpkeSealed {
   readonly ciphertext: Uint8Array
 }
 
-/** HKDF-SHA256 (RFC 5869) at once: through the platform each of its hashes waits twice for another thread. */
+/** The library's HKDF-SHA256 (RFC 5869), at once: through the platform each of its hashes waits twice for another thread. */
 function hkdfSha256(): KDF {
-  return {
-    id: 1,
-    type: 'KDF',
-    name: 'HKDF-SHA256',
-    Nh: 32,
-    stages: 2,
-    Extract: async (salt, ikm) => extract(sha256, ikm, salt),
-    Expand: async (prk, info, length) => expand(sha256, prk, info, length),
-    Derive: () => Promise.reject(new TypeError('HKDF has two stages')),
-  }
+  const Extract: KDF['Extract'] = async (salt, ikm) => extract(sha256, ikm, salt)
+  const Expand: KDF['Expand'] = async (prk, info, length) => expand(sha256, prk, info, length)
+  return { ...KDF_HKDF_SHA256(), Extract, Expand }
 }
 
 /** The library's, with the same derivation inside; where it takes none the result is the same. */
