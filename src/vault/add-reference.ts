@@ -18,7 +18,7 @@ import { rejectInput, rejectReference, VaultError } from './errors.ts'
 import { attemptsStep, countedAnswer, type Evidence } from './evidence.ts'
 import { recordId } from './lookup.ts'
 import { withProbes } from './probes.ts'
-import { checkClass, furtherOf, requireRoom } from './references.ts'
+import { checkClass, furtherOf, requirePair, requireRoom } from './references.ts'
 import { dropOne, finishOld } from './revoke.ts'
 import { readRequest, SAMPLE_FIELDS, type Taken, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
@@ -50,7 +50,7 @@ export async function addReference(
     const [{ ctx: side, point }] = probes
     if (factor !== true) throw rejectInput('addReference needs [secondFactorConfirmed]: true')
     if (options?.operationId !== undefined) throw rejectInput('addReference takes no operationId')
-    checkClass(point.probeClass)
+    requirePair(side, checkClass(point.probeClass))
     if (side.settings.adaptation?.points.has(point.probeClass) !== true) {
       throw rejectInput('the vault has no adaptation point of this probe class')
     }
@@ -186,6 +186,7 @@ export async function withReferences<Result>(
       return await withSample(ctx, sample, subject, (one) => takeFrom(at + 1, [...taken, one]))
     }
     const classes = taken.map(({ point }) => checkClass(point.probeClass))
+    for (const probeClass of classes) requirePair(ctx, probeClass)
     if (classes.length > 0) requireRoom(ctx, [], classes)
     return await use(taken)
   }

@@ -2,9 +2,10 @@
 
 import { equalBytes } from '../base/bytes.ts'
 import { checkText } from '../base/check.ts'
+import type { OperatingPoint } from '../policy/operating-point.ts'
 import type { RecordName } from '../record/place.ts'
 import { ANY_CLASS, type FurtherReference, MOST_FURTHER, type StateRow } from '../record/state-row.ts'
-import type { VaultContext } from './context.ts'
+import type { VaultContext, VaultSettings } from './context.ts'
 import { rejectInput, rejectReference } from './errors.ts'
 
 /** The further references, each as the state row with its record and generation in place of the primary one's. */
@@ -17,10 +18,20 @@ export function templatesOf(state: StateRow): readonly StateRow[] {
   return [state, ...furtherOf(state)]
 }
 
-/** The one reference that a probe of the class is compared with: no other is ever tried beside it (VAULT-85). */
-export function templateFor(state: StateRow, probeClass: string): StateRow {
+/**
+ * The one reference that a probe of the point's class is compared with, and at which point: no other is ever tried beside it (VAULT-85). A
+ * vault without a point for that pair compares with the primary one.
+ */
+export function pairFor(
+  { referencePoints }: VaultSettings,
+  state: StateRow,
+  point: OperatingPoint,
+): { readonly template: StateRow; readonly point: OperatingPoint } {
+  const { probeClass } = point
   const own = state.references?.find((reference) => reference.probeClass === probeClass)
-  return own === undefined ? state : { ...state, record: own.record, generation: own.generation }
+  const pair = referencePoints?.get(probeClass)
+  if (own === undefined || pair === undefined) return { template: state, point }
+  return { template: { ...state, record: own.record, generation: own.generation }, point: pair }
 }
 
 /** The reference that a row or a note speaks of, if the subject has it. */
@@ -48,6 +59,12 @@ export function requireRoom(
   if (stored + (gallery?.settings.profile.bits ?? 0) > dimensions) {
     throw rejectReference("the bits of the subject's references would exceed the dimensions of the model")
   }
+}
+
+/** A class that a vault makes references of. Throws `ERR_VAULT_INPUT`. */
+export function requirePair({ settings }: VaultContext, probeClass: string): void {
+  if (settings.referencePoints?.has(probeClass) === true) return
+  throw rejectInput('the vault has no operating point for references of this probe class')
 }
 
 /** A class that a further reference may have. Throws `ERR_VAULT_INPUT`. */

@@ -70,6 +70,11 @@ export interface VaultOptions extends CallOptions {
   readonly erasureBoundMs?: number
   /** Told how calls end and how long they take, never of whom. Default: nobody. */
   readonly telemetry?: Telemetry
+  /**
+   * For each probe class that may have references of its own: the point of comparisons of such probes with such references. It is another than
+   * that of the class's probes with plain references: two masked strangers are more alike than a masked and a plain one. Default: none.
+   */
+  readonly referencePoints?: readonly OperatingPoint[]
   /** When `adapt` may replace a template. Default: never. */
   readonly adaptation?: AdaptationOptions
   /** The model that the realm migrates to, as it was announced; not beside a gallery. */
@@ -81,7 +86,10 @@ export interface VaultOptions extends CallOptions {
 }
 
 /** A second model of a vault, while a realm migrates to it. */
-export type NextModel = Pick<VaultOptions, 'model' | 'bits' | 'operatingPoints' | 'adaptation'>
+export type NextModel = Pick<
+  VaultOptions,
+  'model' | 'bits' | 'operatingPoints' | 'referencePoints' | 'adaptation'
+>
 
 /** A sample without evidence of where it came from; wiped by the verb that takes it. */
 export interface UnattestedSample {

@@ -37,7 +37,7 @@ import {
 } from './lookup.ts'
 import { operationDigest, probeDigest } from './operation.ts'
 import { type Probes, probeFor, withProbes } from './probes.ts'
-import { templateFor } from './references.ts'
+import { pairFor } from './references.ts'
 import { checkFactor, readRequest, SAMPLE_FIELDS } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { secondFactorConfirmed } from './symbols.ts'
@@ -108,11 +108,13 @@ export interface Question extends Asker {
   readonly shares: Shares
   /** What the quorum was asked. */
   readonly asked: Asked
+  /** The reference that is compared: the state row, or that with the record and generation of a further one. `point` is of this pair. */
+  readonly template: StateRow
 }
 
 async function verifyOnce<Decision extends VerifyDecision>(
   ctx: VaultContext,
-  question: Question & Pick<Asking<Decision>, 'matched'>,
+  question: Omit<Question, 'template'> & Pick<Asking<Decision>, 'matched'>,
   beside: Beside<IndexRowPlace> | undefined,
   options: CallOptions | undefined,
 ): Promise<Decision | VerifyDecision> {
@@ -134,7 +136,8 @@ async function verifyOnce<Decision extends VerifyDecision>(
   }
   const attempts = await fittingAttempts(ctx, state.row, rows.attempts).catch(stale(ctx, { state, ring }))
   const evidence: Evidence = { state, attempts, now, ring, rows: record }
-  return await compareFound(probe.ctx, { ...question, ...probe }, evidence, options)
+  const pair = pairFor(probe.ctx.settings, state.row, probe.point)
+  return await compareFound(probe.ctx, { ...question, ...probe, ...pair }, evidence, options)
 }
 
 /** On the side of the vault that has the template's model. */
@@ -213,7 +216,7 @@ async function compareOnce(
 ): Promise<Compared | Refusal> {
   const { shares, asked } = question
   const { state } = evidence
-  const name = templateFor(state.row, question.point.probeClass)
+  const name = question.template
   const recheck = stale(ctx, evidence)
   if (state.row.profile !== PROFILE[ctx.settings.custody]) {
     return recheck(

@@ -35,16 +35,45 @@ describe('which reference is compared', () => {
     expect(new Set(answered.map(({ record }) => Buffer.from(record ?? []).toString('hex'))).size).toBe(3)
   })
 
-  test('VAULT-86 the threshold is that of the class, whichever reference there is', async () => {
+  test('VAULT-86 the threshold is that of the pair: a class with its reference, a class with the primary one', async () => {
     const { vault, open } = await referenceWorld()
     await vault.enroll({ subject: 'ada', ...shot(1), basis: basis(), references: [shot(1, 'masked')] })
     const hard = await open({
-      operatingPoints: [pointOf('any'), pointOf('masked', 9990), pointOf('glasses', 9990)],
+      operatingPoints: [pointOf('any'), pointOf('masked'), pointOf('glasses', 9990)],
+      referencePoints: [pointOf('masked', 9990), pointOf('glasses')],
       adaptation: undefined,
     } as never)
     expect(await outcome(hard, 1)).toBe('match')
     expect(await outcome(hard, 1, 'masked')).toBe('nonmatch')
     expect(await outcome(hard, 1, 'glasses')).toBe('nonmatch')
+    const easy = await open({
+      operatingPoints: [pointOf('any'), pointOf('masked', 9990)],
+      referencePoints: [pointOf('masked')],
+      adaptation: undefined,
+    } as never)
+    expect(await outcome(easy, 1, 'masked')).toBe('match')
+  })
+
+  test('VAULT-86 a vault without a point for the pair compares with the primary reference', async () => {
+    const { vault, open } = await referenceWorld()
+    await vault.enroll({ subject: 'ada', ...shot(1), basis: basis(), references: strangers(1) })
+    const plain = await open({ referencePoints: undefined } as never)
+    expect([await outcome(plain, 100, 'masked'), await outcome(plain, 1, 'masked')]).toEqual([
+      'nonmatch',
+      'match',
+    ])
+    const refused = plain.addReference(addition('ada', 1, 'glasses'))
+    expect(await codeOf(refused)).toBe('ERR_VAULT_INPUT')
+    const many = { subject: 'bob', ...shot(2), basis: basis(), references: [shot(2, 'masked')] }
+    expect(await codeOf(plain.enroll(many))).toBe('ERR_VAULT_INPUT')
+    for (const wrong of [
+      [pointOf('any')],
+      [pointOf('unheard')],
+      [],
+      [pointOf('masked'), pointOf('masked')],
+    ]) {
+      expect(await codeOf(open({ referencePoints: wrong }))).toBe('ERR_POLICY_OPERATING_POINT')
+    }
   })
 
   test('VAULT-87 failures against any of them lock all', async () => {
@@ -162,6 +191,7 @@ describe('how many there may be', () => {
     await vault.enroll({ subject: 'ada', ...shot(1), basis: basis(), references })
     const more = await open({
       operatingPoints: [pointOf('any'), pointOf('fifth')],
+      referencePoints: [pointOf('fifth')],
       adaptation: { operatingPoints: [strictOf('fifth')] },
     })
     expect(await codeOf(more.addReference(addition('ada', 1, 'fifth')))).toBe('ERR_VAULT_REFERENCE')

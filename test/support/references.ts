@@ -37,6 +37,7 @@ export function wide(model: Model = WIDE, strictAt = 6000, verifyAt = 4500): Par
     model,
     bits: BITS,
     operatingPoints: classes.map((probeClass) => pointOf(probeClass, verifyAt, model)),
+    referencePoints: CLASSES.map((probeClass) => pointOf(probeClass, verifyAt, model)),
     adaptation: { operatingPoints: classes.map((probeClass) => strictOf(probeClass, strictAt, model)) },
   }
 }
