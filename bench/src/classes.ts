@@ -42,7 +42,7 @@ interface Rates {
   readonly tmr: Interval & { readonly value: number }
 }
 
-type Way = 'own' | 'single' | 'plain' | 'both' | 'alike' | 'alikeBoth' | 'alikeOther'
+type Way = 'own' | 'single' | 'plain' | 'alike' | 'alikeOther'
 
 /** `promised`: the upper end of the class's own point. */
 interface Trial {
@@ -51,11 +51,8 @@ interface Trial {
   readonly single: Rates
   /** Plain probes, at their own threshold. */
   readonly plain: Rates
-  /** With plain references, at the greater of the class's two thresholds: what a vault has that compares both kinds of pair. */
-  readonly both?: Rates
-  /** With references of the class: at the threshold of these pairs, at the greater one, and at that of pairs with plain ones. */
+  /** With references of the class: at the threshold of these pairs, and at that of pairs with plain ones. */
   readonly alike?: Rates
-  readonly alikeBoth?: Rates
   readonly alikeOther?: Rates
 }
 
@@ -144,14 +141,10 @@ async function tried(calibrating: Half, measured: Half, target: number, seed: st
   const found = { promised, own: ofOwn as Rates, single: ofSingle as Rates, plain: ofPlain as Rates }
   if (calibrating.alike === undefined || measured.alike === undefined) return found
   const alike = thresholdOf(calibrating.alike, target)
-  const both = Math.max(own, alike)
-  const [ofBoth] = await rates(measured.other, [both], seed)
-  const [ofAlike, ofAlikeBoth, ofAlikeOther] = await rates(measured.alike, [alike, both, own], seed)
+  const [ofAlike, ofAlikeOther] = await rates(measured.alike, [alike, own], seed)
   return {
     ...found,
-    both: ofBoth as Rates,
     alike: ofAlike as Rates,
-    alikeBoth: ofAlikeBoth as Rates,
     alikeOther: ofAlikeOther as Rates,
   }
 }
@@ -208,9 +201,7 @@ function textOf(target: number, trials: readonly Trial[]): string {
     line('own', 'this class, own threshold') +
     line('single', 'this class, threshold of plain probes') +
     line('plain', 'plain probes, own threshold') +
-    line('both', 'this class, the greater threshold') +
     line('alike', 'this class and references of it, threshold of these pairs') +
-    line('alikeBoth', 'this class and references of it, the greater threshold') +
     line('alikeOther', 'this class and references of it, threshold of pairs with plain ones')
   )
 }
