@@ -1,14 +1,18 @@
-import { memoryStore, type Vault, verifyErasureReceipt } from 'guise'
+import { memoryStore, type Vault, type VaultOptions, verifyErasureReceipt } from 'guise'
 import { breachReport, countPeople, exportSubject, markBreach, purge, subjectMarkdown } from 'guise/node'
 import { describe, expect, test } from 'vitest'
+import { gallery, idPoint } from '../support/gallery.ts'
 import {
   addition,
+  BITS,
   faultsOf,
   outcome,
   referenceWorld,
   shot,
   strangers,
   templates,
+  WIDE,
+  wide,
 } from '../support/references.ts'
 import { remove, rowsOf } from '../support/rows.ts'
 import { basis, codeOf, SIGNER, type TestVault } from '../support/vault.ts'
@@ -212,4 +216,35 @@ test('VAULT-97 a subject with references is one person', async () => {
   expect(await count()).toBe(2)
   await vault.revoke('ada', 'other')
   expect(await count()).toBe(1)
+})
+
+describe('a gallery', () => {
+  test('VAULT-97 has the primary reference alone, and TEMPLATE-6 counts its code', async () => {
+    const declared = (bits: 64 | 512): Partial<VaultOptions> => ({
+      gallery: gallery({
+        bits,
+        points: [idPoint({ bits: BITS, galleryBits: bits }, WIDE)],
+      } as never),
+    })
+    const { vault } = await referenceWorld(declared(64))
+    await vault.enroll({ subject: 'ada', ...shot(1), basis: basis(), references: strangers() })
+    const found = async (person: number): Promise<string> =>
+      (await vault.identify({ ...shot(person), limit: 1 })).outcome
+    expect([await found(1), await found(100), await found(101)]).toEqual(['candidates', 'none', 'none'])
+    const full = { ...WIDE, id: 'full@1', dimensions: 1024 } as const
+    const points = [idPoint({ bits: BITS, galleryBits: 512 }, full)]
+    const narrow = await referenceWorld({ ...wide(full), gallery: gallery({ bits: 512, points }) })
+    const sample = (probeClass: string) => shot(1, probeClass, 0, full)
+    const enrol = (...classes: readonly string[]): Promise<string> =>
+      codeOf(
+        narrow.vault.enroll({
+          subject: 'ada',
+          ...sample('any'),
+          basis: basis(),
+          references: classes.map(sample),
+        }),
+      )
+    expect(await enrol('masked', 'glasses')).toBe('ERR_VAULT_REFERENCE')
+    expect(await enrol('masked')).toBe('resolved')
+  })
 })

@@ -26,12 +26,12 @@ export function pointOf(probeClass: string, threshold = 4500, model: Model = WID
   return { ...point(model, BITS, threshold), probeClass } as OperatingPoint
 }
 
-export function strictOf(probeClass: string, threshold = 6000, model: Model = WIDE): OperatingPoint {
+export function strictOf(probeClass: string, threshold = 5200, model: Model = WIDE): OperatingPoint {
   return { ...strict(model, BITS, threshold), probeClass } as OperatingPoint
 }
 
 /** What opens a vault of every class. */
-export function wide(model: Model = WIDE, strictAt = 6000, verifyAt = 4500): Partial<VaultOptions> {
+export function wide(model: Model = WIDE, strictAt = 5200, verifyAt = 4500): Partial<VaultOptions> {
   const classes = ['any', ...CLASSES]
   return {
     model,
