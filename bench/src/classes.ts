@@ -8,12 +8,15 @@ import { crowdOf, otherPeople, resampleSubjects } from '../../dist/evaluate/resa
 import { type Streamed, streamScores } from '../../dist/evaluate/stream.js'
 import { planStream, type StreamPlan } from '../../dist/evaluate/stream-plan.js'
 import { type Dataset, openDataset } from '../../dist/node.js'
+import type { Bits } from '../../dist/policy/operating-point.js'
 import { defaultBits } from '../../dist/template/bits.js'
 import { drawHalf, within } from './split.js'
 
 const USAGE = `node bench/dist/classes.js --references DIR --probes DIR [options]
   --references DIR  a data set as people are enrolled
   --probes DIR      the same people as they are presented
+  --alike           measures references of the probes' class too: other pictures of the same people from that set
+  --bits N          default: as many as a vault takes
   --fmr RATES       default 1e-3,1e-4
   --splits N        halves of the people drawn by seed, each of which calibrates once (default 10)
   --seed TEXT       default "classes"
@@ -29,6 +32,8 @@ interface Seen {
 interface Half {
   readonly plain: Seen
   readonly other: Seen
+  /** Probes of the class with references of the class. */
+  readonly alike: Seen | undefined
 }
 
 interface Rates {
@@ -37,7 +42,7 @@ interface Rates {
   readonly tmr: Interval & { readonly value: number }
 }
 
-type Way = 'own' | 'single' | 'plain'
+type Way = 'own' | 'single' | 'plain' | 'alike' | 'alikeOther'
 
 /** `promised`: the upper end of the class's own point. */
 interface Trial {
@@ -46,6 +51,15 @@ interface Trial {
   readonly single: Rates
   /** Plain probes, at their own threshold. */
   readonly plain: Rates
+  /** With references of the class: at the threshold of these pairs, and at that of pairs with plain ones. */
+  readonly alike?: Rates
+  readonly alikeOther?: Rates
+}
+
+interface How {
+  readonly seed: string
+  readonly alike: boolean
+  readonly bits: Bits | undefined
 }
 
 async function main(): Promise<void> {
@@ -53,6 +67,8 @@ async function main(): Promise<void> {
     options: {
       references: { type: 'string' },
       probes: { type: 'string' },
+      alike: { type: 'boolean', default: false },
+      bits: { type: 'string' },
       fmr: { type: 'string', default: '1e-3,1e-4' },
       splits: { type: 'string', default: '10' },
       seed: { type: 'string', default: 'classes' },
@@ -60,12 +76,17 @@ async function main(): Promise<void> {
   })
   const { references, probes, seed } = values
   if (references === undefined || probes === undefined) throw new RangeError(USAGE)
+  const how: How = {
+    seed,
+    alike: values.alike,
+    bits: values.bits === undefined ? undefined : (Number(values.bits) as Bits),
+  }
   const targets = values.fmr.split(',').map(Number)
   const sets = [await openDataset(references), await openDataset(probes)] as const
   const trials = targets.map((): Trial[] => [])
   for (let split = 0; split < Number(values.splits); split++) {
     const first = await drawHalf(sets[0], `${seed} ${split}`)
-    const halves = [await compare(sets, first, true, seed), await compare(sets, first, false, seed)] as const
+    const halves = [await compare(sets, first, true, how), await compare(sets, first, false, how)] as const
     for (const [calibrating, measured] of [halves, [halves[1], halves[0]] as const])
       for (const [i, target] of targets.entries())
         trials[i]?.push(await tried(calibrating, measured, target, seed))
@@ -77,7 +98,7 @@ async function compare(
   [references, probes]: readonly [Dataset, Dataset],
   first: ReadonlySet<string>,
   inside: boolean,
-  seed: string,
+  how: How,
 ): Promise<Half> {
   const options = {
     model: { id: 'measured@1', dimensions: references.dimensions, metric: 'cosine' },
@@ -86,7 +107,11 @@ async function compare(
   const own = await loadRoll(within(references, first, inside), options)
   const other = await loadRoll(within(probes, first, inside), options)
   try {
-    return { plain: await scored(sidesOf(own), seed), other: await scored(crossSides(own, other), seed) }
+    return {
+      plain: await scored(sidesOf(own), how),
+      other: await scored(crossSides(own, other), how),
+      alike: how.alike ? await scored(sidesOf(other), how) : undefined,
+    }
   } finally {
     own.people.dispose()
     other.people.dispose()
@@ -98,8 +123,8 @@ function sidesOf({ people }: Roll): Parameters<typeof planStream>[0] {
   return { dimensions, references: people, probes: people, within: true, twinOf: null }
 }
 
-async function scored(sides: Parameters<typeof planStream>[0], seed: string): Promise<Seen> {
-  const targets = [{ way: 'asymmetric', bits: defaultBits(sides.dimensions) }] as const
+async function scored(sides: Parameters<typeof planStream>[0], { seed, bits }: How): Promise<Seen> {
+  const targets = [{ way: 'asymmetric', bits: bits ?? defaultBits(sides.dimensions) }] as const
   const plan = planStream(sides, { suite: 'B4', seed, targets, draws: 1, sampled: 'all' })
   const [streamed] = await streamScores(plan, {})
   return { plan, streamed: streamed as Streamed }
@@ -113,7 +138,15 @@ async function tried(calibrating: Half, measured: Half, target: number, seed: st
   const [ofOwn, ofSingle] = await rates(measured.other, [own, plain], seed)
   const [ofPlain] = await rates(measured.plain, [plain], seed)
   const { promised } = promise as Rates & { readonly promised: number }
-  return { promised, own: ofOwn as Rates, single: ofSingle as Rates, plain: ofPlain as Rates }
+  const found = { promised, own: ofOwn as Rates, single: ofSingle as Rates, plain: ofPlain as Rates }
+  if (calibrating.alike === undefined || measured.alike === undefined) return found
+  const alike = thresholdOf(calibrating.alike, target)
+  const [ofAlike, ofAlikeOther] = await rates(measured.alike, [alike, own], seed)
+  return {
+    ...found,
+    alike: ofAlike as Rates,
+    alikeOther: ofAlikeOther as Rates,
+  }
 }
 
 function thresholdOf({ streamed }: Seen, target: number): number {
@@ -146,11 +179,13 @@ async function rates(
 }
 
 function textOf(target: number, trials: readonly Trial[]): string {
-  const held = (way: Way): number => trials.filter((trial) => trial[way].fmr.value <= trial.promised).length
+  const held = (way: Way): number =>
+    trials.filter((trial) => (trial[way] as Rates).fmr.value <= trial.promised).length
   const line = (way: Way, name: string): string => {
     const first = (trials[0] as Trial)[way]
+    if (first === undefined) return ''
     const over = (rate: 'fmr' | 'tmr', show: (value: number) => string): string => {
-      const sorted = trials.map((trial) => trial[way][rate].value).toSorted((a, b) => a - b)
+      const sorted = trials.map((trial) => (trial[way] as Rates)[rate].value).toSorted((a, b) => a - b)
       return (
         `${show(first[rate].value)} (${show(first[rate].low)} to ${show(first[rate].high)}), ` +
         `all ${show(sorted[0] as number)} to ${show(sorted.at(-1) as number)}`
@@ -165,7 +200,9 @@ function textOf(target: number, trials: readonly Trial[]): string {
     `target ${target.toExponential()}: promised ${(trials[0] as Trial).promised.toExponential(2)} by the class's own point\n` +
     line('own', 'this class, own threshold') +
     line('single', 'this class, threshold of plain probes') +
-    line('plain', 'plain probes, own threshold')
+    line('plain', 'plain probes, own threshold') +
+    line('alike', 'this class and references of it, threshold of these pairs') +
+    line('alikeOther', 'this class and references of it, threshold of pairs with plain ones')
   )
 }
 

@@ -43,6 +43,8 @@ export const ACTION_NUMBERS = {
   'model-finish': 35,
   people: 36,
   export: 37,
+  'reference-add': 40,
+  'reference-remove': 41,
 } as const
 
 /** How it ended, in classes that tell no score. */

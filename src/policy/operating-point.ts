@@ -131,6 +131,24 @@ export function fitOperatingPoints(
   return points
 }
 
+/**
+ * A checked copy of the points of probes of a class with references of that class. Each class is one that `verify` has, for whoever has no such
+ * reference, and not `any`. Throws as `fitOperatingPoints` does.
+ */
+export function fitReferencePoints(
+  values: unknown,
+  verify: ReadonlyMap<string, OperatingPoint>,
+  context: OperatingContext,
+  allowHighRate: boolean,
+): ReadonlyMap<string, OperatingPoint> {
+  const points = fitOperatingPoints(values, context, allowHighRate)
+  for (const { probeClass } of points.values()) {
+    if (probeClass === 'any' || !verify.has(probeClass))
+      throw refuse('a reference point is of a probe class that no verify has, or of any')
+  }
+  return points
+}
+
 /** Below 3 / rate comparisons even a count of zero shows nothing (rule of three). */
 export function showsLowRate(rate: Rate): boolean {
   return rate.value <= HIGHEST_FALSE_MATCH_RATE && rate.trials * HIGHEST_FALSE_MATCH_RATE >= 3

@@ -1,8 +1,8 @@
 /** The state row: everything about a record that may change, under a tag (SPEC §9.3). @module */
 
 import type { Realm } from '../base/brand.ts'
-import { equalBytes } from '../base/bytes.ts'
-import { asBoolean, asBytes, asText, asUint, type CborValue, encodeCbor } from '../base/cbor.ts'
+import { equalBytes, toHex } from '../base/bytes.ts'
+import { asArray, asBoolean, asBytes, asText, asUint, type CborValue, encodeCbor } from '../base/cbor.ts'
 import { basisFromCbor, basisToCbor, type StoredBasis } from '../policy/basis.ts'
 import { STATES, type State } from '../policy/states.ts'
 import { malformed, misplaced, RecordError } from './errors.ts'
@@ -22,6 +22,15 @@ export interface Operation {
   readonly digest: Uint8Array
   /** The verb in the state row; the outcome in the attempts row. */
   readonly code: number
+}
+
+/** One more template of a subject, for probes of one class (SPEC §11.15). */
+export interface FurtherReference {
+  /** Of probes that are compared with it. */
+  readonly probeClass: string
+  readonly record: Uint8Array
+  readonly generation: Uint8Array
+  readonly bits: number
 }
 
 /** The contents of a state row. */
@@ -49,9 +58,16 @@ export interface StateRow {
   /** Index of the revocation reason, 0 for none. */
   readonly reason: number
   readonly operations: readonly Operation[]
+  /** Further references, 1 to 4 of them; `undefined` for none. */
+  readonly references?: readonly FurtherReference[] | undefined
 }
 
-const SHAPE = { kind: KIND.state, arity: 20, label: 'guise/v1/state', versionAt: 11 } as const
+/** Further references of one subject. */
+export const MOST_FURTHER = 4
+/** The class of whoever names none: its reference is the primary one. */
+export const ANY_CLASS = 'any'
+
+const SHAPE = { kind: KIND.state, arity: 20, label: 'guise/v1/state', versionAt: 11, longer: true } as const
 const HANDLE_BYTES = 16
 const RECORD_BYTES = 16
 const GENERATION_BYTES = 20
@@ -63,6 +79,7 @@ export const REASON_WITHDRAWN = 3
 const PROFILES = 4
 const BITS: readonly number[] = [64, 128, 256, 512, 1024]
 const MOST_OPERATIONS = 4
+const MOST_CLASS_BYTES = 64
 
 /** The row's bytes under the state key of `row.keyVersion`. */
 export function encodeStateRow(row: StateRow, key: Uint8Array): Uint8Array {
@@ -88,6 +105,7 @@ export function encodeStateRow(row: StateRow, key: Uint8Array): Uint8Array {
       row.changedMs,
       row.reason,
       operationsToCbor(row.operations),
+      ...(row.references === undefined ? [] : [row.references.map(referenceToCbor)]),
     ],
     SHAPE.label,
     key,
@@ -118,13 +136,15 @@ export function decodeStateRow(
 ): StateRow {
   const items = readAuthenticated(bytes, SHAPE, keyFor)
   const [, , realm, handle, record, generation, version, state, exposed, profile] = items
-  const [devices, keyVersion, model, bits, basis, since, last, changed, reason, operations] = items.slice(10)
+  const [devices, keyVersion, model, bits, basis, since, last, changed, reason, operations, further] =
+    items.slice(10)
   if (asText(realm, 64, malformed) !== place.realm) throw misplaced('another realm')
   if (!equalBytes(asBytes(handle, HANDLE_BYTES, malformed), place.handle)) throw misplaced('another subject')
+  const primary = asBytes(record, RECORD_BYTES, malformed)
   return {
     realm: place.realm,
     handle: place.handle,
-    record: asBytes(record, RECORD_BYTES, malformed),
+    record: primary,
     generation: asBytes(generation, GENERATION_BYTES, malformed),
     version: asUint(version, Number.MAX_SAFE_INTEGER, malformed),
     state: storedState(asUint(state, STATES.length - 1, malformed)),
@@ -140,7 +160,35 @@ export function decodeStateRow(
     changedMs: asUint(changed, MAX_MILLIS, malformed),
     reason: asUint(reason, MOST_REASON, malformed),
     operations: operationsFromCbor(operations, MOST_OPERATIONS),
+    ...(items.length === SHAPE.arity ? {} : { references: referencesFromCbor(further, primary) }),
   }
+}
+
+function referenceToCbor({ probeClass, record, generation, bits }: FurtherReference): CborValue {
+  return [probeClass, record, generation, bits]
+}
+
+/** None is said by saying nothing; no class and no record stands twice. */
+function referencesFromCbor(value: CborValue | undefined, primary: Uint8Array): readonly FurtherReference[] {
+  const references = listOf(value, MOST_FURTHER).map((item) => {
+    const [probeClass, record, generation, bits] = asArray(item, 4, malformed)
+    return {
+      probeClass: asText(probeClass, MOST_CLASS_BYTES, malformed),
+      record: asBytes(record, RECORD_BYTES, malformed),
+      generation: asBytes(generation, GENERATION_BYTES, malformed),
+      bits: knownBits(asUint(bits, 1024, malformed)),
+    }
+  })
+  const classes = new Set([ANY_CLASS, '', ...references.map(({ probeClass }) => probeClass)])
+  const records = new Set([primary, ...references.map(({ record }) => record)].map((record) => toHex(record)))
+  if (
+    references.length === 0 ||
+    classes.size !== references.length + 2 ||
+    records.size !== references.length + 1
+  ) {
+    throw malformed('expected 1 to 4 references, each of a class and a record of its own')
+  }
+  return references
 }
 
 /** The list with one more at its end; the oldest falls off. */

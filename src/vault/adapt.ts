@@ -20,6 +20,7 @@ import { drawPlace } from './gallery-change.ts'
 import { type NewMember, prepareMember } from './gallery-member.ts'
 import { generationNumber } from './lookup.ts'
 import { type Probe, withProbes } from './probes.ts'
+import { templatesOf } from './references.ts'
 import { dropTemplate, type OldTemplate } from './revoke.ts'
 import { readRequest, SAMPLE_FIELDS } from './sample.ts'
 import { sameCaptureConfirmed, secondFactorConfirmed } from './symbols.ts'
@@ -77,7 +78,9 @@ export async function adapt(
   const result = decided as AdaptDecision
   if (result.outcome !== 'match' || result.adapted === undefined) return result
   await settle(ctx)
-  await endGenerations(ctx, fromBase64(result.record) as Uint8Array, PROFILE[ctx.settings.custody])
+  const record = fromBase64(result.record) as Uint8Array
+  const handle = fromBase64(result.subject)
+  await endGenerations(ctx, { record, handle }, PROFILE[ctx.settings.custody])
   return result
 }
 
@@ -131,12 +134,14 @@ function keptReason(
   { settings, models }: VaultContext,
   target: Probe,
   { state, attempts, now }: Evidence,
-  { strictly }: Compared,
+  { strictly, template }: Compared,
 ): KeptReason | undefined {
   const from = settings.profile.model
   const to = target.ctx.settings.profile.model
   const moves = from !== to
   if (state.row.exposed) return 'exposed'
+  // A face of one class does not become the reference of all others.
+  if (template.record !== state.row.record) return 'class'
   if (moves ? !models.moves(from, to, now.nowMs) : !models.allows(to, now.nowMs)) return 'model'
   if (settings.adaptation === undefined) return 'point'
   const { mostInARow, leastIntervalMs } = settings.adaptation
@@ -159,7 +164,8 @@ async function replace(
   evidence: Evidence,
   what: Replacement,
 ): Promise<StateRow> {
-  const old = await dropTemplate(ctx, evidence.state.row, { keepReference: true })
+  const keepFurther = what.target.ctx === ctx
+  const old = await dropTemplate(ctx, evidence.state.row, { keepReference: true, keepFurther })
   const { realm, handle, record } = evidence.state.row
   const generation = what.generation(generationNumber(evidence.state.row.generation) + 1)
   const name: RecordName = { realm, handle, record, generation }
@@ -186,7 +192,8 @@ async function commitAdaptation(
   const { state, ring } = evidence
   const { nowMs } = evidence.now
   const presented = await question.shares.forNew(name, ring, 'added')
-  const ending = await endingSteps(ctx, state.row)
+  const ended = target.ctx === ctx ? [state.row] : templatesOf(state.row)
+  const ending = await endingSteps(ctx, state.row, ended)
   await ctx.ring.load()
   const devices = firstDevices(ctx)
   const template = makeTemplate(
@@ -205,6 +212,7 @@ async function commitAdaptation(
     devices,
     model,
     bits,
+    ...(target.ctx === ctx ? {} : { references: undefined }),
     since: Math.min(old.epochs().since, template.epoch),
     last: Math.max(old.epochs().last, template.epoch),
   })
@@ -222,6 +230,7 @@ async function commitAdaptation(
     steps: [
       stateStep(ctx, found, next),
       reference,
+      ...old.change.steps,
       attemptsOf(ctx, question, evidence, next),
       ...member.steps(),
       ...ending,

@@ -34,6 +34,8 @@ export type Outcome = 'match' | 'nonmatch' | 'second-factor'
 
 /** What the code says of the probe, and the epoch that wraps its secret. */
 export interface Compared {
+  /** The reference that was compared: the state row, or that with the record and generation of a further one. */
+  readonly template: StateRow
   readonly outcome: Outcome
   /** Accepted at the adaptation point as well. */
   readonly strictly: boolean
@@ -47,7 +49,14 @@ export async function answer(
   ctx: VaultContext,
   question: Asker & { readonly asked: Asked },
   evidence: Evidence,
-  { outcome, epoch, weak = false }: Pick<Compared, 'outcome' | 'epoch'> & { readonly weak?: boolean },
+  {
+    outcome,
+    epoch,
+    template,
+    weak = false,
+  }: Pick<Compared, 'outcome' | 'epoch' | 'template'> & {
+    readonly weak?: boolean
+  },
   digest: Uint8Array | undefined,
 ): Promise<VerifyDecision> {
   const { state, attempts, ring } = evidence
@@ -69,7 +78,7 @@ export async function answer(
       ? attemptsStep(ctx, attempts, { ...attempts.row, count, operations })
       : attemptsCheck(ctx, attempts),
   )
-  await ctx.commitLogged(steps, answerEvent(question, state.row, outcome, epoch))
+  await ctx.commitLogged(steps, answerEvent(question, template, outcome, epoch))
   asked.answered()
   return decideNow(ctx, question, state.row, outcome, epoch)
 }
@@ -80,11 +89,11 @@ export function repeated(code: number, now: Outcome): Outcome {
   return code === TRIPPED && now !== 'nonmatch' ? 'second-factor' : 'nonmatch'
 }
 
-/** What the log is told of an answer. */
-export function answerEvent(probe: Asker, state: StateRow, answered: Outcome, epoch: number): VaultEvent {
+/** What the log is told of an answer: by which reference. */
+export function answerEvent(probe: Asker, template: StateRow, answered: Outcome, epoch: number): VaultEvent {
   const tripped = answered === 'second-factor'
   const outcome = tripped ? 'nonmatch' : answered
-  return { ...changeEvent('verify', state), outcome, epoch, ...policyOf(probe, tripped) }
+  return { ...changeEvent('verify', template), outcome, epoch, ...policyOf(probe, tripped) }
 }
 
 function policyOf({ point, provenance, factor }: Asker, tripped = false): Pick<VaultEvent, 'policy'> {

@@ -16,7 +16,10 @@ type Counted = Pick<AttemptsRow, 'count' | 'operations'>
 
 /** A request that was counted before its outcome was known. */
 export interface CountedRequest {
+  /** The subject's record, under whose generation attempts are counted. */
   readonly name: RecordName
+  /** Whose output is asked for. */
+  readonly template: RecordName
   /** Of the quorum. */
   readonly epoch: number
   readonly mark: Uint8Array
@@ -34,11 +37,15 @@ export class Asked {
   }
 
   /** The name of this call's request for a generation: its operation where it has one, so that a retry goes on with it. */
-  markFor(name: RecordName, epoch: number, digest: Uint8Array | undefined): Uint8Array {
+  markFor(
+    name: RecordName,
+    asks: { readonly template: RecordName; readonly epoch: number },
+    digest: Uint8Array | undefined,
+  ): Uint8Array {
     const known = this.markOf(name)
     if (known !== undefined) return known
     const mark = digest ?? randomBytes(MARK_BYTES)
-    this.#request = { name, epoch, mark }
+    this.#request = { name, ...asks, mark }
     this.#counts = false
     return mark
   }

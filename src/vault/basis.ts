@@ -20,7 +20,7 @@ import { dropTemplate, finishOld } from './revoke.ts'
  * lets it match again. Of a record that is revoked already it is noted that the person withdrew (VAULT-60).
  */
 export async function withdraw(ctx: VaultContext, subject: string, options?: CallOptions): Promise<void> {
-  const { record, profile } = await changeSubject(
+  const { record, handle, profile } = await changeSubject(
     ctx,
     'withdraw',
     { subject, options },
@@ -37,7 +37,7 @@ export async function withdraw(ctx: VaultContext, subject: string, options?: Cal
       },
     },
   )
-  await endGenerations(ctx, record, profile)
+  await endGenerations(ctx, { record, handle }, profile)
 }
 
 /** A renewal takes effect for the instants that it names, from now on (VAULT-61). */

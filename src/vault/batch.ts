@@ -19,8 +19,8 @@ export interface Change {
   readonly ring: StoreStep
   /** A new wrap. */
   readonly wrap?: { readonly name: RecordName; readonly bytes: Uint8Array }
-  /** A wrap to delete, as it was read; `version` null when it was missing already. */
-  readonly unwrap?: { readonly name: RecordName; readonly version: string | null }
+  /** Wraps to delete, as they were read; `version` null when one was missing already. They go in this order. */
+  readonly unwraps?: readonly { readonly name: RecordName; readonly version: string | null }[]
 }
 
 /** An enrolment that takes longer between its two commits is given up, well before anyone sweeps its note. */
@@ -28,21 +28,19 @@ const LONGEST_MS = 60_000
 
 /** Commits a change. One store: one batch. Two: wrap, deciding batch, old wrap, each durable before the next. */
 export async function commitChange(ctx: VaultContext, change: Change): Promise<void> {
+  const { wrap, unwraps = [] } = change
   const steps = [...change.steps, change.ring]
   // A new template rests on the realm's migration of models.
-  if (change.wrap !== undefined) steps.push(ctx.models.check(ctx))
+  if (wrap !== undefined) steps.push(ctx.models.check(ctx))
   if (!ctx.split) {
-    if (change.wrap !== undefined) steps.push(putWrap(ctx, change.wrap))
-    if (change.unwrap !== undefined && change.unwrap.version !== null) {
-      steps.push(deleteWrap(ctx, change.unwrap.name, change.unwrap.version))
-    }
+    if (wrap !== undefined) steps.push(putWrap(ctx, wrap))
+    for (const { name, version } of unwraps) if (version !== null) steps.push(deleteWrap(ctx, name, version))
     await ctx.commitLogged(steps, change.event)
     return
   }
-  const { wrap, unwrap } = change
   await ctx.ring.load()
   const begun = ctx.now()
-  if (unwrap !== undefined) steps.push(putNote(ctx, unwrap.name, 'states'))
+  for (const { name } of unwraps) steps.push(putNote(ctx, name, 'states'))
   if (wrap !== undefined) await ctx.secrets.commit([putWrap(ctx, wrap), putNote(ctx, wrap.name, 'secrets')])
   try {
     if (ctx.now().steadyMs - begun.steadyMs > LONGEST_MS) {
@@ -55,7 +53,7 @@ export async function commitChange(ctx: VaultContext, change: Change): Promise<v
   }
   // A note that stays is found by the next opening, which sees that the wrap is in use.
   if (wrap !== undefined) await dropNote(ctx, wrap.name, 'secrets').catch(() => undefined)
-  if (unwrap !== undefined) await finishUnwrap(ctx, unwrap.name)
+  for (const { name } of unwraps) await finishUnwrap(ctx, name)
 }
 
 /** Deletes a wrap that the references store has given up, then the note. */

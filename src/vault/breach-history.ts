@@ -13,6 +13,8 @@ import type { VaultStore } from './context.ts'
 export interface TemplateLife {
   /** 16 bytes. */
   readonly handle: Uint8Array
+  /** Of this reference; `null` where an entry named none. */
+  readonly record: Uint8Array | null
   readonly generation: Uint8Array
   readonly fromMs: number
   /** Infinity while it exists. */
@@ -40,7 +42,7 @@ export async function readHistory(
 ): Promise<History> {
   const holds = await logHolds(store, realm, keys)
   const lives = new Map<string, TemplateLife>()
-  const current = new Map<string, TemplateLife>()
+  const current = new Map<string, readonly TemplateLife[]>()
   const entries: AuditEntry[] = []
   for await (const entry of entriesOf(store, realm, keys)) {
     if (KNOWN.has(entry.action) || (comparisons && entry.action === 'verify')) entries.push(entry)
@@ -63,6 +65,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   'hold',
   'release',
   'erase',
+  'reference-add',
+  'reference-remove',
 ])
 
 async function logHolds(store: VaultStore, realm: Realm, keys: LogKeys): Promise<boolean> {
@@ -104,36 +108,53 @@ function nameOf({ writer, sequence }: AuditEntry): string {
   return `${toHex(writer)} ${sequence}`
 }
 
-function note(entry: AuditEntry, lives: Map<string, TemplateLife>, current: Map<string, TemplateLife>): void {
-  const { action, outcome, handle, generation, epoch, timeMs } = entry
+function note(
+  entry: AuditEntry,
+  lives: Map<string, TemplateLife>,
+  current: Map<string, readonly TemplateLife[]>,
+): void {
+  const { action, outcome, handle, record, generation, epoch, timeMs } = entry
   if (action === 'rotate' || outcome === 'refused' || outcome === 'failed') return
   if (handle === null || generation === null) return
   const who = toHex(handle)
-  const before = current.get(who)
+  const before = current.get(who) ?? []
+  const named = before.find((life) => equalBytes(life.generation, generation))
   if (action === 'verify') {
-    before?.opened.push(timeMs)
+    named?.opened.push(timeMs)
     return
   }
   if (action === 'hold' || action === 'release') {
-    if (before !== undefined) before.held = action === 'hold'
+    for (const life of before) life.held = action === 'hold'
     return
   }
   const stops = action === 'revoke' || action === 'withdraw'
-  if (stops && (before === undefined || before.held || !equalBytes(before.generation, generation))) return
-  if (before !== undefined) before.toMs = Math.min(before.toMs, timeMs)
-  current.delete(who)
-  if (action !== 'enroll' && action !== 'reissue' && action !== 'adapt') return
-  const life: TemplateLife = {
-    handle,
-    generation,
-    fromMs: timeMs,
-    toMs: Number.POSITIVE_INFINITY,
-    epochs: [{ epoch: epoch ?? 1, fromMs: timeMs }],
-    opened: [],
-    held: false,
-  }
-  lives.set(toHex(generation), life)
-  current.set(who, life)
+  if (stops && (named === undefined || named.held)) return
+  const stays = staying(entry, before)
+  for (const life of before) if (!stays.includes(life)) life.toMs = Math.min(life.toMs, timeMs)
+  const made = MADE.has(action)
+    ? {
+        handle,
+        record,
+        generation,
+        fromMs: timeMs,
+        toMs: Number.POSITIVE_INFINITY,
+        epochs: [{ epoch: epoch ?? 1, fromMs: timeMs }],
+        opened: [],
+        held: false,
+      }
+    : undefined
+  if (made !== undefined) lives.set(toHex(generation), made)
+  current.set(who, made === undefined ? stays : [...stays, made])
+}
+
+const MADE: ReadonlySet<string> = new Set(['enroll', 'reissue', 'adapt', 'reference-add'])
+
+/** The references of a subject that an entry does not end. */
+function staying({ action, record }: AuditEntry, before: readonly TemplateLife[]): readonly TemplateLife[] {
+  if (action === 'reference-add') return before
+  if (action !== 'reference-remove' && action !== 'adapt') return []
+  // Of a move to another model, which ends them all, the log says no more: the others count until the next end.
+  return before.filter((life) => record === null || life.record === null || !equalBytes(life.record, record))
 }
 
 function noteRotation(

@@ -96,7 +96,7 @@ async function mark(ctx: VaultContext, subject: SubjectId): Promise<boolean> {
   })
   if (revoked === undefined) return false
   // Whoever cannot be told now is told when a vault with the quorum opens.
-  await endGenerations(ctx, revoked.record, revoked.profile).catch((error: unknown) => {
+  await endGenerations(ctx, revoked, revoked.profile).catch((error: unknown) => {
     if (!(error instanceof VaultError) || error.code !== 'ERR_VAULT_QUORUM_PENDING') throw error
   })
   return true

@@ -15,6 +15,7 @@ import { decodeStateRow, type StateRow } from '../record/state-row.ts'
 import { readHistory, type TemplateLife } from './breach-history.ts'
 import { rejectInput } from './errors.ts'
 import { generationNumber, recordId, subjectId } from './lookup.ts'
+import { templatesOf } from './references.ts'
 import { type RealmPlace, RingHost } from './rewrap-host.ts'
 
 /** What was taken, as far as anybody knows; what is not known is taken for stolen. */
@@ -56,10 +57,11 @@ export type Exposure = 'template' | 'sealed' | 'metadata' | 'none'
 /** What a thief would still need. */
 export type Missing = 'code' | 'wrap' | 'epoch-key' | 'realm-keys' | 'quorum' | 'holder-share'
 
-/** One generation of one person's template. */
+/** One generation of one of a person's templates. */
 export interface AffectedTemplate {
   /** The handle: what the log names. */
   readonly subject: SubjectId
+  /** Of a further reference its own. */
   readonly record: RecordId | undefined
   readonly generation: Generation
   /** Epochs that wrapped it in that time. */
@@ -206,11 +208,14 @@ function withoutLog(
   rows: ReadonlyMap<string, StateRow>,
 ): readonly TemplateLife[] {
   const known = new Set(lives.map(({ generation }) => toHex(generation)))
-  const rest = [...rows.values()].filter(({ generation }) => !known.has(toHex(generation)))
+  const rest = [...rows.values()]
+    .flatMap(templatesOf)
+    .filter(({ generation }) => !known.has(toHex(generation)))
   return [
     ...lives,
-    ...rest.map(({ handle, generation, since, last, state, changedMs }) => ({
+    ...rest.map(({ handle, record, generation, since, last, state, changedMs }) => ({
       handle,
+      record,
       generation,
       fromMs: 0,
       toMs: state === 'revoked' || state === 'erased' ? changedMs : Number.POSITIVE_INFINITY,
@@ -230,14 +235,15 @@ interface Span {
 
 function exposureOf(life: TemplateLife, row: StateRow | undefined, span: Span): AffectedTemplate {
   const subject = subjectId(life.handle)
-  const present = row !== undefined && equalBytes(row.generation, life.generation)
+  const template = row && templatesOf(row).find(({ generation }) => equalBytes(generation, life.generation))
+  const present = row !== undefined && template !== undefined
   // What a former generation was under is not told any more: the weakest, then.
   const profile = (present ? row.profile : 0) as Profile
   const live = row !== undefined && row.state !== 'erased' && row.state !== 'revoked'
   const epochs = epochsIn(life, span)
   return {
     subject,
-    record: row === undefined ? undefined : recordId(row.record),
+    record: row === undefined ? undefined : recordId(template?.record ?? row.record),
     generation: generationNumber(life.generation),
     epochs,
     custody: CUSTODY[profile],

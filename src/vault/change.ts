@@ -72,6 +72,8 @@ const ANCHORED: ReadonlySet<Verb> = new Set([
   'reissue',
   'withdraw',
   'adapt',
+  'reference-add',
+  'reference-remove',
 ])
 
 /** Resolves when all that this process has written is integrated, signed and anchored. Throws `ERR_AUDIT_PENDING`. */

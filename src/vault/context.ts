@@ -48,6 +48,8 @@ export interface VaultSettings {
   /** Under custody with a quorum. */
   readonly quorum: VaultQuorum | undefined
   readonly points: ReadonlyMap<string, OperatingPoint>
+  /** Of probes of a class with references of that class; `undefined`: subjects have one reference. */
+  readonly referencePoints: ReadonlyMap<string, OperatingPoint> | undefined
   readonly attempts: AttemptPolicy
   /** When a comparison may replace the template; `undefined`: never. */
   readonly adaptation: AdaptationPolicy | undefined

@@ -34,6 +34,9 @@ export async function describe(ctx: VaultContext, subject: string): Promise<Subj
         bits: row.bits,
         basis: publicBasis(basis),
         devices: row.devices.filter((device) => device.some((byte) => byte !== 0)).map(toBase64Url),
+        references: (row.state === 'revoked' ? [] : (row.references ?? [])).map(
+          ({ probeClass }) => probeClass,
+        ),
         changedAt: row.changedMs as Millis,
       }
     } catch (error) {

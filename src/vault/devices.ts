@@ -18,6 +18,7 @@ import { asksHolder } from './custody.ts'
 import { rejectInput, VaultError } from './errors.ts'
 import { requireUnchanged } from './lookup.ts'
 import { openEvent } from './outputs.ts'
+import { templatesOf } from './references.ts'
 import { type Shares, withShares } from './shares.ts'
 import { secondFactorConfirmed } from './symbols.ts'
 import type { AddDeviceRequest, RemoveDeviceRequest } from './types.ts'
@@ -90,7 +91,10 @@ interface DeviceChange {
   readonly adds: boolean
 }
 
-/** Writes the wrap first where it lies in a store of its own, then the state row: a crash between them loses nothing. */
+/**
+ * Writes the wraps first where they lie in a store of their own, then the state row: a crash between them loses nothing. Those of all
+ * references: what a device could open it cannot open any more (VAULT-94).
+ */
 async function changeWrap(ctx: VaultContext, found: Subject, change: DeviceChange): Promise<void> {
   if (found.row.state === 'revoked' || found.row.state === 'erased') {
     throw new VaultError(
@@ -98,21 +102,32 @@ async function changeWrap(ctx: VaultContext, found: Subject, change: DeviceChang
       `devices cannot change for a record that is ${found.row.state}`,
     )
   }
-  const secret = await readSecret(ctx, found.row)
-  if (secret === undefined) {
-    await requireUnchanged(ctx, found, found.found.ring)
-    throw new VaultError('ERR_VAULT_TRANSITION', 'the record has no wrap')
+  const parts: TemplateChange[] = []
+  for (const template of templatesOf(found.row)) {
+    const secret = await readSecret(ctx, template)
+    if (secret === undefined) {
+      await requireUnchanged(ctx, found, found.found.ring)
+      throw new VaultError('ERR_VAULT_TRANSITION', 'the record has no wrap')
+    }
+    const presented = await presentedFor(ctx, { template, ring: found.found.ring }, secret, change)
+    parts.push({ template, secret, presented })
   }
-  const presented = await presentedFor(ctx, found, secret, change)
-  await ctx.ring.loadEpoch(secret.row.epoch)
-  const step = wrapStep(ctx, found.row, secret, change, presented)
+  for (const { secret } of parts) await ctx.ring.loadEpoch(secret.row.epoch)
+  const wraps = parts.map((part) => wrapStep(ctx, part, change))
   const devices = found.row.devices.map((known, slot) => (slot === change.slot ? change.device : known))
   const next = stateStep(ctx, found, changedRow(ctx, found, 'devices', { devices }))
-  if (ctx.split) await ctx.secrets.commit([step])
+  if (ctx.split) await ctx.secrets.commit(wraps)
   await ctx.commitLogged(
-    [next, found.found.ring, ...(ctx.split ? [] : [step])],
+    [next, found.found.ring, ...(ctx.split ? [] : wraps)],
     changeEvent('devices', found.row),
   )
+}
+
+/** One reference, its wrap, and what opens it. */
+interface TemplateChange {
+  readonly template: StateRow
+  readonly secret: StoredSecret
+  readonly presented: DeviceParts
 }
 
 /** What the device that is present opens the template with, and the one that is added. */
@@ -124,7 +139,7 @@ interface DeviceParts {
 /** Both shares are asked for before the quorum is. */
 async function presentedFor(
   ctx: VaultContext,
-  { row, found }: Subject,
+  { template: row, ring }: { readonly template: StateRow; readonly ring: StoreStep },
   secret: StoredSecret,
   { shares, adds }: DeviceChange,
 ): Promise<DeviceParts> {
@@ -132,7 +147,7 @@ async function presentedFor(
   const addedShare = adds ? shares.of(row, 'added') : undefined
   const quorum = await shares.outputs.of(row, secret.row.quorumEpoch, async (epoch) => {
     if (!(await isAuthentic(ctx, secret.row))) throw sealFailure()
-    return await ctx.commitLogged([found.ring], openEvent(row, epoch))
+    return await ctx.commitLogged([ring], openEvent(row, epoch))
   })
   const added = addedShare === undefined ? undefined : { share: addedShare, quorum }
   return { present: { share, quorum }, added }
@@ -140,10 +155,8 @@ async function presentedFor(
 
 function wrapStep(
   ctx: VaultContext,
-  state: StateRow,
-  secret: StoredSecret,
+  { template: state, secret, presented }: TemplateChange,
   change: DeviceChange,
-  presented: DeviceParts,
 ): StoreStep {
   const { row } = secret
   const profile = row.profile as Profile

@@ -15,6 +15,7 @@ import { VaultError } from './errors.ts'
 import { readState } from './lookup.ts'
 import { isConflict } from './outcome.ts'
 import { callOf, logOf, proveOwn } from './outputs.ts'
+import { templateNamed, templatesOf } from './references.ts'
 
 const RECORD_BYTES = 16
 /** How far back the entry is looked for that ended a generation; beyond that another is logged. */
@@ -22,33 +23,60 @@ const MOST_ENTRIES = 1000
 /** Of others' endings, so many at the end of a verb: it is not kept for long. */
 const MOST_SWEPT = 16
 
-/** What the deciding batch writes besides, when a generation ends that the quorum has a part in: the duty to tell the holders. */
-export async function endingSteps(ctx: VaultContext, state: StateRow): Promise<readonly StoreStep[]> {
-  // What was revoked before has its note, or none any more.
+/** What the deciding batch writes besides, when generations end that the quorum has a part in: the duty to tell the holders. */
+export async function endingSteps(
+  ctx: VaultContext,
+  state: StateRow,
+  templates: readonly RecordName[] = templatesOf(state),
+): Promise<readonly StoreStep[]> {
+  // What was revoked before has its notes, or none any more.
   if (!needsQuorum(state.profile as Profile) || state.state === 'revoked') return []
-  const { realm, handle, record, generation } = state
-  const key = endingKey(realm, record, generation)
-  // Whatever somebody put there keeps no record from ending.
-  const stored = await ctx.store.get('states', key)
-  await ctx.ring.load()
-  const keyVersion = ctx.ring.newestVersion
-  const note = { realm, handle, record, generation, keyVersion }
-  const bytes = encodeEndingRow(note, ctx.ring.requireRealmKeys(keyVersion).state)
-  return [{ step: 'put', table: 'states', key, bytes, expected: stored?.version ?? null }]
+  const steps: StoreStep[] = []
+  for (const { realm, handle, record, generation } of templates) {
+    const key = endingKey(realm, record, generation)
+    // Whatever somebody put there keeps no record from ending.
+    const stored = await ctx.store.get('states', key)
+    await ctx.ring.load()
+    const keyVersion = ctx.ring.newestVersion
+    const note = { realm, handle, record, generation, keyVersion }
+    const bytes = encodeEndingRow(note, ctx.ring.requireRealmKeys(keyVersion).state)
+    steps.push({ step: 'put', table: 'states', key, bytes, expected: stored?.version ?? null })
+  }
+  return steps
+}
+
+/** Whose generations ended: the primary record, and the handle where it is known. */
+export interface Ended {
+  readonly record: Uint8Array
+  readonly handle: Uint8Array | undefined
 }
 
 /**
- * Tells the holders of every generation of the record that has ended. Throws `ERR_VAULT_QUORUM_PENDING` while fewer than needed know. `profile`:
+ * Tells the holders of every generation of the subject that has ended. Throws `ERR_VAULT_QUORUM_PENDING` while fewer than needed know. `profile`:
  * of the record, where it is known.
  */
-export async function endGenerations(ctx: VaultContext, record: Uint8Array, profile?: number): Promise<void> {
+export async function endGenerations(
+  ctx: VaultContext,
+  { record, handle }: Ended,
+  profile?: number,
+): Promise<void> {
   if (ctx.settings.quorum === undefined && profile !== undefined && !needsQuorum(profile as Profile)) return
   let known = ctx.settings.quorum !== undefined
   try {
-    for (const row of await notesFrom(ctx, concatBytes(endingStart(ctx.realm), record))) {
-      known = true
-      await endOne(ctx, row)
+    const own = await notesFrom(ctx, concatBytes(endingStart(ctx.realm), record))
+    known ||= own.length > 0
+    const [first] = own
+    const whose = handle ?? (first && (await readEnding(ctx, first))?.handle)
+    // Those of the record last: by them a retry that knows nothing else finds the others.
+    if (whose !== undefined) {
+      for (const row of await notesFrom(ctx, endingStart(ctx.realm))) {
+        const note = await readEnding(ctx, row)
+        if (note === undefined || !equalBytes(note.handle, whose) || equalBytes(note.record, record)) continue
+        known = true
+        await endOne(ctx, row)
+      }
     }
+    for (const row of own) await endOne(ctx, row)
   } catch (cause) {
     // Nothing says that there is a quorum to be told.
     if (!known) throw cause
@@ -131,7 +159,7 @@ async function readEnding(ctx: VaultContext, { key, bytes }: StoredRow): Promise
 async function isLive(ctx: VaultContext, note: RecordName): Promise<boolean> {
   const state = (await readState(ctx, note.handle))?.row
   if (state === undefined || state.state === 'revoked' || state.state === 'erased') return false
-  return equalBytes(state.record, note.record) && equalBytes(state.generation, note.generation)
+  return templateNamed(state, note) !== undefined
 }
 
 /** The entries that holders take for the end of a generation (QUORUM-12). */

@@ -10,6 +10,7 @@ import { encodeAttemptsRow } from '../record/attempts-row.ts'
 import { attemptsKey, type RecordName, referenceKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import { encodeStateRow, findOperation, rememberOperation, type StateRow } from '../record/state-row.ts'
 import type { StoreStep } from '../store/store.ts'
+import { addEnrolled, withReferences } from './add-reference.ts'
 import { commitChange } from './batch.ts'
 import { changeEvent } from './change.ts'
 import type { VaultContext } from './context.ts'
@@ -38,12 +39,21 @@ import {
 } from './lookup.ts'
 import { operationDigest, VERB } from './operation.ts'
 import { type Provenance, policyText } from './provenance.ts'
-import { readRequest, SAMPLE_FIELDS, withSample } from './sample.ts'
+import { readRequest, SAMPLE_FIELDS, type Taken, withSample } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { drawGeneration, makeTemplate, type NewTemplate } from './template-row.ts'
 import type { Enrolled, EnrollRequest } from './types.ts'
 
-const FIELDS = [...SAMPLE_FIELDS, 'more', 'subject', 'basis', 'holderShare', 'pending', 'unique'] as const
+const FIELDS = [
+  ...SAMPLE_FIELDS,
+  'more',
+  'references',
+  'subject',
+  'basis',
+  'holderShare',
+  'pending',
+  'unique',
+] as const
 /** Nothing has failed yet. */
 const NO_ATTEMPTS = { run: 0, failures: 0, lastMs: 0, origin: new Uint8Array(16), steadyMs: 0 } as const
 
@@ -54,32 +64,46 @@ export async function enroll(
   options?: CallOptions,
 ): Promise<Enrolled> {
   const given = readRequest(request, FIELDS)
-  return withSample(ctx, given, given.subject, async ({ integers, point: { probeClass }, provenance }) => {
-    const basis = checkBasis(given.basis, ctx.settings.profile.purpose)
-    requireGalleryBasis(ctx, basis)
-    const pending = given.pending === undefined ? false : checkBoolean(given.pending, 'pending', rejectInput)
-    const name: RecordName = {
-      realm: ctx.realm,
-      handle: drawHandle(),
-      record: randomBytes(16),
-      generation: drawGeneration(1),
-    }
-    const unique = await askUnique(ctx, given.unique, probeClass, provenance)
-    const place = drawPlace()
-    return await withShares(ctx, { present: given.holderShare }, (shares) =>
-      withSubject(ctx, given.subject, ctx.signal, (subject) =>
-        inTurn(ctx, unique === undefined ? `${place}` : 'unique', () =>
-          ctx.decide(() =>
-            enrollOnce(
-              ctx,
-              { subject, basis, name, integers, provenance, shares, pending, unique, place },
-              options,
-            ),
+  return withSample(ctx, given, given.subject, (taken) =>
+    withReferences(ctx, given.references, given.subject, async (further) => {
+      const enrolled = await enrollPrimary(ctx, given, taken, options)
+      await addEnrolled(ctx, { ...given, record: enrolled.record }, further)
+      return enrolled
+    }),
+  )
+}
+
+/** The primary reference, with the record that all others belong to. */
+async function enrollPrimary(
+  ctx: VaultContext,
+  given: Readonly<Record<(typeof FIELDS)[number], unknown>>,
+  { integers, point: { probeClass }, provenance }: Taken,
+  options: CallOptions | undefined,
+): Promise<Enrolled> {
+  const basis = checkBasis(given.basis, ctx.settings.profile.purpose)
+  requireGalleryBasis(ctx, basis)
+  const pending = given.pending === undefined ? false : checkBoolean(given.pending, 'pending', rejectInput)
+  const name: RecordName = {
+    realm: ctx.realm,
+    handle: drawHandle(),
+    record: randomBytes(16),
+    generation: drawGeneration(1),
+  }
+  const unique = await askUnique(ctx, given.unique, probeClass, provenance)
+  const place = drawPlace()
+  return await withShares(ctx, { present: given.holderShare }, (shares) =>
+    withSubject(ctx, given.subject, ctx.signal, (subject) =>
+      inTurn(ctx, unique === undefined ? `${place}` : 'unique', () =>
+        ctx.decide(() =>
+          enrollOnce(
+            ctx,
+            { subject, basis, name, integers, provenance, shares, pending, unique, place },
+            options,
           ),
         ),
       ),
-    )
-  })
+    ),
+  )
 }
 
 interface Enrolment {

@@ -71,7 +71,8 @@ async function ended(
   receipt: ErasureReceipt,
   profile: number | undefined,
 ): Promise<ErasureReceipt> {
-  await endGenerations(ctx, fromBase64(receipt.record) as Uint8Array, profile)
+  const record = fromBase64(receipt.record) as Uint8Array
+  await endGenerations(ctx, { record, handle: undefined }, profile)
   return await withProof(ctx, receipt)
 }
 
@@ -112,7 +113,8 @@ async function readBefore(ctx: VaultContext, digest: Uint8Array): Promise<Erasur
 
 /** The receipt of before, once nothing is left that it says is gone. */
 async function finished(ctx: VaultContext, receipt: ErasureReceipt): Promise<ErasureReceipt> {
-  await finishRecord(ctx, { record: fromBase64(receipt.record) as Uint8Array, live: undefined })
+  const record = fromBase64(receipt.record) as Uint8Array
+  await finishRecord(ctx, { record, handle: undefined, live: [] })
   return receipt
 }
 
@@ -143,6 +145,7 @@ export async function eraseOnce(
     devices: [],
     basis: null,
     operations: [],
+    references: undefined,
     ...old.epochs(),
   })
   const body = receiptBody(ctx, tombstone)

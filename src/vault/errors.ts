@@ -35,6 +35,8 @@ export type VaultErrorCode =
   | 'ERR_VAULT_QUORUM_PENDING'
   /** A note of unfinished work became too old before its deciding batch; nothing was enrolled. Retryable. */
   | 'ERR_VAULT_EXPIRED_WORK'
+  /** The subject's references leave no room for another: of this class there is one, there are four, or their bits would exceed the dimensions. Or there is none of this class. */
+  | 'ERR_VAULT_REFERENCE'
   /** A grant to re-wrap cannot be read, or the keyring has changed since it was made. */
   | 'ERR_VAULT_GRANT'
   /** The realm's migration of models does not let this vault open, or make templates of this model now (SPEC §11.14). */
@@ -72,6 +74,11 @@ export function overloaded(): VaultError {
 /** For what a migration of models does not allow. */
 export function rejectModel(why: string): VaultError {
   return new VaultError('ERR_VAULT_MODEL', why)
+}
+
+/** For references that cannot be added, or are not there. */
+export function rejectReference(why: string): VaultError {
+  return new VaultError('ERR_VAULT_REFERENCE', why)
 }
 
 /** For verbs that manage records: the subject must have one. */

@@ -3,7 +3,7 @@
 import { equalBytes } from '../base/bytes.ts'
 import { countAnswer, type Instant } from '../policy/attempts.ts'
 import { type AttemptsRow, encodeAttemptsRow } from '../record/attempts-row.ts'
-import { attemptsKey, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
+import { attemptsKey, type RecordName, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
 import type { SecretRow } from '../record/secret-row.ts'
 import type { StateRow } from '../record/state-row.ts'
 import { sealFailure } from '../seal/errors.ts'
@@ -89,6 +89,7 @@ export async function requestOutput(
   asked: Asked,
   evidence: Evidence,
   request: {
+    readonly template: RecordName
     readonly secret: SecretRow
     readonly epoch: number
     readonly digest: Uint8Array | undefined
@@ -96,18 +97,18 @@ export async function requestOutput(
     readonly live: boolean
   },
 ): Promise<Uint8Array> {
-  const { secret, epoch, digest, repeats, live } = request
+  const { template, secret, epoch, digest, repeats, live } = request
   const { state, attempts, ring } = evidence
   // Nobody is asked for a row that somebody altered.
   if (!(await isAuthentic(ctx, secret))) throw sealFailure()
   await ctx.ring.load()
-  const mark = asked.markFor(state.row, epoch, digest)
+  const mark = asked.markFor(state.row, { template, epoch }, digest)
   const isNew = !repeats && !asked.counts(state.row) && !isAsked(attempts.row, mark)
   const counted = isNew
     ? attemptsStep(ctx, attempts, { ...attempts.row, ...countRequest(attempts.row, mark, ctx.now(), live) })
     : attemptsCheck(ctx, attempts)
   const steps = [stateCheck(ctx, state), ring, counted]
-  const entry = await ctx.commitLogged(steps, openEvent(state.row, epoch))
+  const entry = await ctx.commitLogged(steps, openEvent(template, epoch))
   if (isNew) asked.counted()
   return entry
 }
@@ -123,12 +124,15 @@ export async function giveBack({ unabortable: ctx }: VaultContext, asked: Asked)
   }
 }
 
-async function giveBackOnce(ctx: VaultContext, { name, epoch, mark }: CountedRequest): Promise<void> {
+async function giveBackOnce(
+  ctx: VaultContext,
+  { name, template, epoch, mark }: CountedRequest,
+): Promise<void> {
   const state = await readState(ctx, name.handle)
   if (state === undefined || !equalBytes(state.row.generation, name.generation)) return
   const attempts = await readAttempts(ctx, state.row)
   const row = { ...attempts.row, ...countNothing(attempts.row, mark) }
   await ctx.ring.load()
   const steps = [attemptsStep(ctx, attempts, row), ctx.ringStep()]
-  await ctx.commitLogged(steps, openEvent(name, epoch, 'failed'))
+  await ctx.commitLogged(steps, openEvent(template, epoch, 'failed'))
 }

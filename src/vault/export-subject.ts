@@ -67,6 +67,8 @@ export interface SubjectExport {
     readonly revoked: RevocationReason | null
     /** Identifiers of the devices that hold a share. */
     readonly devices: readonly string[]
+    /** Further references, as `templates` and `comparisons` name them, and the probes that are compared with each; left out where there are none. */
+    readonly references?: readonly { readonly reference: RecordId; readonly probeClass: string }[]
   } | null
   readonly basis: {
     readonly kind: BasisKind
@@ -185,6 +187,14 @@ function recordOf(row: StateRow, nowMs: number): SubjectExport['record'] {
     exposed: row.exposed,
     revoked: REASONS[row.reason - 1] ?? null,
     devices: row.devices.filter((device) => device.some((byte) => byte !== 0)).map(toBase64Url),
+    ...(row.references === undefined
+      ? {}
+      : {
+          references: row.references.map(({ record, probeClass }) => ({
+            reference: recordId(record),
+            probeClass,
+          })),
+        }),
   }
 }
 

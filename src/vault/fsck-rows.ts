@@ -27,6 +27,7 @@ import { rowTag } from './context.ts'
 import { type Fault, type FaultKind, kindOf } from './fsck-fault.ts'
 import { galleryFaults } from './fsck-gallery.ts'
 import { type FsckPlace, templateFaults } from './fsck-template.ts'
+import { templatesOf } from './references.ts'
 
 const HANDLE_BYTES = 16
 const RECORD_BYTES = 16
@@ -112,7 +113,9 @@ export class FsckRows {
     if (!this.#seen.has(name)) this.#unnamed.add(name)
     this.#seen.add(name)
     const faults = [...(await this.#attemptsFaults(state))]
-    if (state.state !== 'revoked') faults.push(...(await templateFaults(this.#place, state)))
+    if (state.state !== 'revoked') {
+      for (const template of templatesOf(state)) faults.push(...(await templateFaults(this.#place, template)))
+    }
     return faults
   }
 
@@ -191,12 +194,13 @@ export class FsckRows {
     return true
   }
 
-  /** The record that a reference row says it belongs to, if that is live and has this record number. */
+  /** The state row that a reference row says it belongs to, if that is live and names this record, as the row of that reference. */
   async #templateOwner(record: Uint8Array, bytes: Uint8Array): Promise<Owner | undefined> {
     const { name } = readReferenceHeader(bytes)
     const state = await this.#liveState(name.handle)
     if (state === undefined || state === UNREADABLE) return state
-    return state.state !== 'revoked' && equalBytes(state.record, record) ? state : undefined
+    if (state.state === 'revoked') return undefined
+    return templatesOf(state).find((template) => equalBytes(template.record, record))
   }
 
   /** The state row of a handle, unless it is what an erasure leaves. Its own faults are told where it is met itself. */

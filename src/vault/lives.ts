@@ -76,7 +76,7 @@ export class Lives {
   }
 
   #change(name: string, life: Life, action: ReadEntry['action'], timeMs: number): void {
-    if (action === 'verify' || action === 'adapt') life.matchedMs = timeMs
+    if (action === 'verify' || action === 'adapt' || action === 'reference-add') life.matchedMs = timeMs
     else if (action === 'hold') this.#move(life, 'held')
     else if (action === 'release') this.#move(life, 'kept')
     else if (action === 'basis') life.withdrawnMs = undefined

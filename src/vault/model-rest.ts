@@ -70,7 +70,7 @@ async function end(ctx: VaultContext, handle: Uint8Array, model: string, rest: R
   if (ended === undefined) return false
   if (rest === 'suspend') return true
   // Whoever cannot be told now is told when a vault with the quorum opens.
-  await endGenerations(ctx, ended.record, ended.profile).catch((error: unknown) => {
+  await endGenerations(ctx, ended, ended.profile).catch((error: unknown) => {
     if (!(error instanceof VaultError) || error.code !== 'ERR_VAULT_QUORUM_PENDING') throw error
   })
   return true

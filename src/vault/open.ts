@@ -16,7 +16,7 @@ import { ringAccess } from '../keys/keyring.ts'
 import { fitAdaptation } from '../policy/adaptation.ts'
 import { checkAttemptPolicy } from '../policy/attempts.ts'
 import { readFields } from '../policy/fields.ts'
-import { fitOperatingPoints } from '../policy/operating-point.ts'
+import { fitOperatingPoints, fitReferencePoints } from '../policy/operating-point.ts'
 import type { Store } from '../store/store.ts'
 import { checkBits, defaultBits } from '../template/bits.ts'
 import { checkCall } from './calls.ts'
@@ -58,6 +58,7 @@ const FIELDS = [
   'gallery',
   'nextModel',
   'adaptation',
+  'referencePoints',
   'signal',
   'logSigner',
   'anchor',
@@ -191,14 +192,15 @@ function checkLog(options: VaultOptions): {
 }
 
 /** What a vault says of each of its models. */
-type ModelOptions = Pick<VaultOptions, 'model' | 'bits' | 'operatingPoints' | 'adaptation'>
+type ModelOptions = Pick<VaultOptions, (typeof OF_MODEL)[number]>
+
+const OF_MODEL = ['model', 'bits', 'operatingPoints', 'referencePoints', 'adaptation'] as const
 
 /** The model beside the vault's own: the same vault, but for what belongs to the model. */
 function checkNext(options: VaultOptions, settings: VaultSettings): VaultSettings | undefined {
   if (options.nextModel === undefined) return undefined
   if (options.gallery !== undefined) throw rejectConfiguration('a vault with a gallery takes no nextModel')
-  const fields = ['model', 'bits', 'operatingPoints', 'adaptation'] as const
-  const given = readFields(options.nextModel, 'nextModel', fields, rejectConfiguration)
+  const given = readFields(options.nextModel, 'nextModel', OF_MODEL, rejectConfiguration)
   const next = checkModelOptions(given as unknown as ModelOptions, options, settings.profile)
   if (next.profile.model === settings.profile.model) {
     throw rejectConfiguration('nextModel must be another model')
@@ -207,10 +209,10 @@ function checkNext(options: VaultOptions, settings: VaultSettings): VaultSetting
 }
 
 function checkModelOptions(
-  { model: given, bits: asked, operatingPoints, adaptation }: ModelOptions,
+  { model: given, bits: asked, operatingPoints, referencePoints, adaptation }: ModelOptions,
   options: VaultOptions,
   { realm, purpose }: Pick<VaultSettings['profile'], 'realm' | 'purpose'>,
-): Pick<VaultSettings, 'profile' | 'suite' | 'points' | 'adaptation'> {
+): Pick<VaultSettings, 'profile' | 'suite' | 'points' | 'referencePoints' | 'adaptation'> {
   const { id, dimensions, meanHash } = checkModel(given)
   const overcomplete = options[allowOvercomplete] === true
   const highRate = options[allowHighFalseMatchRate] === true
@@ -221,6 +223,10 @@ function checkModelOptions(
     profile: { realm, purpose, model: id, meanHash, dimensions, bits, suite: SUITE },
     suite: SUITE,
     points,
+    referencePoints:
+      referencePoints === undefined
+        ? undefined
+        : fitReferencePoints(referencePoints, points, context, highRate),
     adaptation: adaptation === undefined ? undefined : fitAdaptation(adaptation, points, context, highRate),
   }
 }

@@ -24,6 +24,8 @@ export const VERB = {
   withdraw: 13,
   basis: 14,
   adapt: 15,
+  'reference-add': 16,
+  'reference-remove': 17,
 } as const
 
 export type Verb = keyof typeof VERB

@@ -13,8 +13,8 @@ import { OutputNeeded } from './errors.ts'
 
 /** Requests of others for the same generation may overtake one: so often it is logged anew. */
 const MOST_OVERTAKEN = 4
-/** Of the generation that is compared, and of the one that takes its place. */
-const MOST_HELD = 2
+/** Of all references of a subject, whose devices change together. */
+const MOST_HELD = 5
 /** How far behind the newest entry one is looked for that was integrated a moment ago. */
 const MOST_ENTRIES = 10_000
 
@@ -24,7 +24,7 @@ interface Held {
   readonly output: Uint8Array
 }
 
-/** The outputs of one call, the two newest held; wiped when it ends. */
+/** The outputs of one call, the newest held; wiped when it ends. */
 export class Outputs {
   readonly #ctx: VaultContext
   /** The newest last. */

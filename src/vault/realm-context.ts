@@ -86,6 +86,7 @@ function settingsOf(realm: Realm, erasureBoundMs: number | undefined): VaultSett
     custody: 'operator',
     quorum: undefined,
     points: new Map(),
+    referencePoints: undefined,
     attempts: checkAttemptPolicy(undefined),
     adaptation: undefined,
     erasureBoundMs: checkInteger(

@@ -7,6 +7,7 @@ import { dropNote, dropWrap, readNote } from './batch.ts'
 import type { VaultContext } from './context.ts'
 import { unfinishedRows } from './describe.ts'
 import { readState } from './lookup.ts'
+import { templateNamed } from './references.ts'
 
 /** A younger note may belong to an enrolment that is under way; none is older than a minute. */
 const PATIENCE_MS = 15 * 60_000
@@ -42,7 +43,7 @@ async function isCurrent(ctx: VaultContext, note: UnfinishedRow): Promise<boolea
   try {
     const state = (await readState(ctx, note.handle))?.row
     if (state === undefined || state.state === 'revoked' || state.state === 'erased') return false
-    return equalBytes(state.record, note.record) && equalBytes(state.generation, note.generation)
+    return templateNamed(state, note) !== undefined
   } catch (error) {
     if (error instanceof RecordError) return undefined
     throw error

@@ -52,7 +52,9 @@ export async function reissue(
         },
       ),
     )
-    await endGenerations(ctx, fromBase64(issued.record) as Uint8Array, PROFILE[ctx.settings.custody])
+    const record = fromBase64(issued.record) as Uint8Array
+    const handle = fromBase64(issued.subject)
+    await endGenerations(ctx, { record, handle }, PROFILE[ctx.settings.custody])
     return issued
   })
 }
@@ -123,6 +125,7 @@ async function commitReissue(
     since: Math.min(old.epochs().since, template.epoch),
     last: Math.max(old.epochs().last, template.epoch),
     reason: 0,
+    references: undefined,
   })
   const reference: StoreStep = {
     step: 'put',
@@ -141,6 +144,7 @@ async function commitReissue(
     steps: [
       stateStep(ctx, found, next),
       reference,
+      ...old.change.steps,
       await freshAttempts(ctx, next),
       ...member.steps(),
       ...ending,

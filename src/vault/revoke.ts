@@ -14,6 +14,7 @@ import { endGenerations, endingSteps } from './endings.ts'
 import { rejectInput } from './errors.ts'
 import { finishRecord, finishRevoked } from './finish.ts'
 import { departureSteps, findDeparture, forgetDeparture } from './gallery-change.ts'
+import { furtherOf, templatesOf } from './references.ts'
 import type { RevocationReason } from './types.ts'
 import { isAuthentic, readSecret, type StoredSecret } from './wrap.ts'
 
@@ -35,7 +36,7 @@ export async function revoke(
   options?: CallOptions,
 ): Promise<void> {
   checkOneOf(reason, 'reason', REASONS, rejectInput)
-  const { record, profile } = await changeSubject(
+  const { record, handle, profile } = await changeSubject(
     ctx,
     'revoke',
     { subject, options },
@@ -47,7 +48,7 @@ export async function revoke(
       change: (found) => revokeFound(ctx, found, reason),
     },
   )
-  await endGenerations(ctx, record, profile)
+  await endGenerations(ctx, { record, handle }, profile)
 }
 
 /** Revokes a record that was found, in one decision. Holders of a quorum are told afterwards (`endGenerations`). */
@@ -86,20 +87,52 @@ async function expose(ctx: VaultContext, found: Subject): Promise<StateRow> {
 
 /** What has to go with a generation, and the epochs that ever wrapped its secret. */
 export interface OldTemplate {
-  readonly change: Pick<Change, 'steps' | 'unwrap'>
+  readonly change: Pick<Change, 'steps' | 'unwraps'>
   /** Known only when the change is made: between two stores a rotation may come in between. */
   readonly epochs: () => { readonly since: number; readonly last: number }
-  /** Version of the reference row; null when there is none. */
+  /** Version of the primary reference row; null when there is none. */
   readonly reference: string | null
 }
 
-/** Deletes code and wrap of the present generation, as far as they exist. */
+/**
+ * Deletes code and wrap of the present generation and of every further reference, as far as they exist. `keepReference`: the primary code
+ * is written over; `keepFurther`: the others stay.
+ */
 export async function dropTemplate(
+  ctx: VaultContext,
+  state: StateRow,
+  options: { readonly keepReference?: boolean; readonly keepFurther?: boolean } = {},
+): Promise<OldTemplate> {
+  await finishOld(ctx, state)
+  const primary = await dropOne(ctx, state, options)
+  const further: OldTemplate[] = []
+  if (options.keepFurther !== true) {
+    for (const template of furtherOf(state)) further.push(await dropOne(ctx, template))
+  }
+  // While one is left whose wrap waits for its deletion, the primary one is: by it a retry finds them all.
+  const all = [...further, primary]
+  return {
+    change: {
+      steps: all.flatMap(({ change }) => change.steps),
+      unwraps: all.flatMap(({ change }) => change.unwraps ?? []),
+    },
+    epochs: () => {
+      const known = all.map(({ epochs }) => epochs())
+      return {
+        since: Math.min(...known.map(({ since }) => since)),
+        last: Math.max(...known.map(({ last }) => last)),
+      }
+    },
+    reference: primary.reference,
+  }
+}
+
+/** Of one template: `state` with its record and generation. */
+export async function dropOne(
   ctx: VaultContext,
   state: StateRow,
   options: { readonly keepReference?: boolean } = {},
 ): Promise<OldTemplate> {
-  await finishOld(ctx, state)
   const key = referenceKey(ctx.realm, state.record)
   const reference = await ctx.store.get('references', key)
   const secret = await readWrap(ctx, state)
@@ -111,7 +144,7 @@ export async function dropTemplate(
   // with the batch.
   const gone = ctx.split && state.state === 'revoked'
   return {
-    change: { steps, ...(gone ? {} : { unwrap: { name: state, version: secret?.version ?? null } }) },
+    change: { steps, ...(gone ? {} : { unwraps: [{ name: state, version: secret?.version ?? null }] }) },
     epochs: () => {
       const known = secret?.row
       // A live record whose wrap is gone had one, under an epoch that nobody knows.
@@ -129,8 +162,10 @@ export async function dropTemplate(
 /** Deletes what verbs before this one had to leave in a second store: only then may anybody say that it is gone. */
 export async function finishOld(ctx: VaultContext, state: StateRow): Promise<void> {
   const revoked = state.state === 'revoked'
-  await finishRecord(ctx, { record: state.record, live: revoked ? undefined : state.generation })
-  if (revoked) await finishRevoked(ctx, state)
+  const templates = templatesOf(state)
+  const live = revoked ? [] : templates.map(({ generation }) => generation)
+  await finishRecord(ctx, { record: state.record, handle: state.handle, live })
+  if (revoked) for (const template of templates) await finishRevoked(ctx, template)
 }
 
 /**

@@ -109,13 +109,18 @@ export function checkFactor(value: unknown): boolean {
 export function disposeReachable(request: unknown): void {
   disposeOf(request)
   try {
-    const { more, also } = request as { readonly more?: unknown; readonly also?: unknown }
+    const { more, also, references } = request as Readonly<Record<string, unknown>>
     disposeOf(also)
-    if (!Array.isArray(more)) return
-    for (let i = 0; i < Math.min(more.length, MOST_DISPOSED); i++) disposeOf(more[i])
+    each(more, disposeOf)
+    each(references, disposeReachable)
   } catch {
     // Out of reach.
   }
+}
+
+function each(list: unknown, dispose: (sample: unknown) => void): void {
+  if (!Array.isArray(list)) return
+  for (let i = 0; i < Math.min(list.length, MOST_DISPOSED); i++) dispose(list[i])
 }
 
 function disposeOf(sample: unknown): void {

@@ -1,6 +1,6 @@
 /** What others give to one call, the holder's shares and the quorum's output, asked for outside the subject's turn (SPEC §4.3, §11.7). @module */
 
-import { equalBytes, wipe } from '../base/bytes.ts'
+import { toHex, wipe } from '../base/bytes.ts'
 import { GuiseError } from '../base/errors.ts'
 import { KeysError } from '../keys/errors.ts'
 import { copyBytes } from '../policy/fields.ts'
@@ -24,17 +24,13 @@ const LONGEST_MS = 120_000
 
 const NO_ANSWER: unique symbol = Symbol('no answer')
 
-interface Held {
-  readonly name: RecordName
-  readonly share: Uint8Array
-}
-
 /** The shares and outputs of one call; wiped when it ends. */
 export class Shares {
   readonly outputs: Outputs
   readonly #ctx: VaultContext
   readonly #sources: Readonly<Partial<Record<ShareRole, ShareSource>>>
-  readonly #held: Map<ShareRole, Held> = new Map()
+  /** By role and generation: a change of devices needs those of every reference. */
+  readonly #held: Map<string, Uint8Array> = new Map()
 
   constructor(ctx: VaultContext, sources: Readonly<Partial<Record<ShareRole, ShareSource>>>) {
     this.#ctx = ctx
@@ -45,8 +41,8 @@ export class Shares {
   /** The share of one generation, borrowed; `undefined` under custody without a holder. Does not wait. */
   of(name: RecordName, role: ShareRole = 'present'): Uint8Array | undefined {
     if (!asksHolder(this.#ctx.settings.custody)) return undefined
-    const held = this.#held.get(role)
-    if (held !== undefined && isSame(held.name, name)) return held.share
+    const held = this.#held.get(nameOf(role, name))
+    if (held !== undefined) return held
     throw new ShareNeeded(role, name)
   }
 
@@ -70,13 +66,12 @@ export class Shares {
     }
     const given = await answerOf(() => source(context), this.#ctx.signal)
     const share = takeShare(given)
-    wipe(this.#held.get(role)?.share)
-    this.#held.set(role, { name: template, share })
+    this.#held.set(nameOf(role, template), share)
   }
 
   wipe(): void {
     this.outputs.wipe()
-    for (const { share } of this.#held.values()) wipe(share)
+    for (const share of this.#held.values()) wipe(share)
   }
 }
 
@@ -175,8 +170,8 @@ function wipeLate(given: unknown): void {
   if (given instanceof Uint8Array) wipe(given)
 }
 
-function isSame(a: RecordName, b: RecordName): boolean {
-  return equalBytes(a.record, b.record) && equalBytes(a.generation, b.generation)
+function nameOf(role: ShareRole, { record, generation }: RecordName): string {
+  return `${role} ${toHex(record)} ${toHex(generation)}`
 }
 
 function missing(message: string, cause?: unknown): KeysError {

@@ -67,6 +67,8 @@ const ACTIONS: Readonly<Partial<Record<AuditAction, string>>> = {
   basis: 'the legal basis was renewed',
   gallery: 'added to or removed from a gallery',
   export: 'this information was given out',
+  'reference-add': 'a further template was made, for pictures of another kind',
+  'reference-remove': 'a further template was deleted',
 }
 
 /** The export's text. */
@@ -113,7 +115,7 @@ export function comparisonsMarkdown(told: SubjectExport): string {
 
 function aboutRecord({ record, gallery }: SubjectExport): readonly string[] {
   if (record === null) return []
-  const { id, state, changedAt, model, bits, custody, exposed, revoked, devices } = record
+  const { id, state, changedAt, model, bits, custody, exposed, revoked, devices, references = [] } = record
   return [
     '## The record',
     '',
@@ -131,6 +133,10 @@ function aboutRecord({ record, gallery }: SubjectExport): readonly string[] {
           'devices that hold a share',
           devices.length === 0 ? '–' : devices.map((one) => `\`${one}\``).join(' '),
         ],
+        ...references.map(({ reference, probeClass }): readonly [string, string] => [
+          `further template for pictures of the kind ${plainText(probeClass)}`,
+          `\`${reference}\``,
+        ]),
         ['marked as once stolen with its key', exposed ? 'yes: a match alone does not suffice' : 'no'],
         [
           'gallery',
@@ -179,14 +185,18 @@ function aboutTemplates({ templates }: SubjectExport): readonly string[] {
     '',
     ...markdownTable(
       ['number', 'made', 'ended', 'by'],
-      templates.map(({ number, madeAt, endedAt, endedBy }) => [
-        `${number}`,
+      templates.map(({ number, reference, madeAt, endedAt, endedBy }) => [
+        numbered(number, reference),
         madeAt,
         endedAt ?? '–',
         endedBy === null ? '–' : (ACTIONS[endedBy] ?? plainText(endedBy)),
       ]),
     ),
   ]
+}
+
+function numbered(number: number, reference: string | undefined): string {
+  return reference === undefined ? `${number}` : `${number} of \`${reference}\``
 }
 
 function comparisonLines({ comparisons }: SubjectExport): readonly string[] {
@@ -197,13 +207,13 @@ function comparisonLines({ comparisons }: SubjectExport): readonly string[] {
       ? ['None.']
       : markdownTable(
           ['when', 'how', 'outcome', 'by', 'rule', 'template'],
-          comparisons.map(({ at, how, outcome, by, policy, template }) => [
+          comparisons.map(({ at, how, outcome, by, policy, template, reference }) => [
             at,
             how === 'verify' ? 'is it you?' : 'a search found you first',
             OUTCOMES[outcome],
             named(by),
             named(policy),
-            template === null ? '–' : `${template}`,
+            template === null ? '–' : numbered(template, reference),
           ]),
         )),
   ]

@@ -29,6 +29,8 @@ export type Verb =
   | 'enroll'
   | 'verify'
   | 'adapt'
+  | 'addReference'
+  | 'removeReference'
   | 'identify'
   | 'loadGallery'
   | 'activate'

@@ -70,6 +70,11 @@ export interface VaultOptions extends CallOptions {
   readonly erasureBoundMs?: number
   /** Told how calls end and how long they take, never of whom. Default: nobody. */
   readonly telemetry?: Telemetry
+  /**
+   * For each probe class that may have references of its own: the point of comparisons of such probes with such references. It is another than
+   * that of the class's probes with plain references: two masked strangers are more alike than a masked and a plain one. Default: none.
+   */
+  readonly referencePoints?: readonly OperatingPoint[]
   /** When `adapt` may replace a template. Default: never. */
   readonly adaptation?: AdaptationOptions
   /** The model that the realm migrates to, as it was announced; not beside a gallery. */
@@ -81,7 +86,10 @@ export interface VaultOptions extends CallOptions {
 }
 
 /** A second model of a vault, while a realm migrates to it. */
-export type NextModel = Pick<VaultOptions, 'model' | 'bits' | 'operatingPoints' | 'adaptation'>
+export type NextModel = Pick<
+  VaultOptions,
+  'model' | 'bits' | 'operatingPoints' | 'referencePoints' | 'adaptation'
+>
 
 /** A sample without evidence of where it came from; wiped by the verb that takes it. */
 export interface UnattestedSample {
@@ -128,6 +136,11 @@ export type EnrollRequest = SampleInput & {
    * those members. No two concurrent enrolments of one face can both pass.
    */
   readonly unique?: true | 'flag'
+  /**
+   * Up to four further references, each of another probe class, from samples that whoever enrols vouches for. They follow in batches of
+   * their own: a retry with the same `operationId` adds what is missing.
+   */
+  readonly references?: readonly ReferenceSample[]
 }
 export type ReissueRequest = SampleInput & Pick<EnrollRequest, 'subject' | 'basis' | 'more' | 'holderShare'>
 /** `limit`: the most candidates wanted, 1 to 32. */
@@ -243,9 +256,9 @@ export type VerifyDecision =
 /**
  * Why a template was kept that a probe matched: the probe was not accepted at the stricter point, or there is none for its class; too soon
  * after the last adaptation; too many in a row; another model is asked for than the realm lets templates have now, or the template is of it
- * already; the subject is exposed.
+ * already; the subject is exposed; it was compared with a further reference, which `addReference` makes anew once it was removed.
  */
-export type KeptReason = 'point' | 'interval' | 'limit' | 'model' | 'exposed'
+export type KeptReason = 'point' | 'interval' | 'limit' | 'model' | 'exposed' | 'class'
 
 /** The answer to a probe that may replace the template it matches. */
 export type AdaptDecision =
@@ -254,6 +267,36 @@ export type AdaptDecision =
       (
         | { readonly adapted: Enrolled; readonly kept?: never }
         | { readonly kept: KeptReason; readonly adapted?: never }
+      ))
+
+/** A sample that becomes a further reference: those of a capture's class, or of the class that the caller names. Not of `any`. */
+export type ReferenceSample = SampleInput & { readonly more?: readonly SampleInput[] }
+
+/** The sample is compared, and becomes the reference of its class. Under custody with a holder the subject must have one device. */
+export type AddReferenceRequest = ReferenceSample &
+  SecondFactor &
+  Pick<EnrollRequest, 'subject' | 'holderShare'>
+
+export interface RemoveReferenceRequest {
+  readonly subject: string
+  /** As `describe` names it. */
+  readonly probeClass: string
+}
+
+/** A further reference of a subject. */
+export interface FurtherReferenceAdded {
+  readonly probeClass: string
+  /** Names the reference; of the subject, `record` stays what it is. */
+  readonly record: RecordId
+}
+
+/** The answer to a sample that may become a further reference. `kept`: it matched, and nothing was added. */
+export type AddReferenceDecision =
+  | Exclude<VerifyDecision, { outcome: 'match' }>
+  | (Extract<VerifyDecision, { outcome: 'match' }> &
+      (
+        | { readonly added: FurtherReferenceAdded; readonly kept?: never }
+        | { readonly kept: 'exposed' | 'point'; readonly added?: never }
       ))
 
 /** One result of a bulk call; `index` counts the inputs from 0. */
@@ -274,6 +317,8 @@ export interface SubjectDescription {
   readonly basis: Basis
   /** Identifiers of the devices that hold a share. */
   readonly devices: readonly string[]
+  /** Classes of probes that have a reference of their own. */
+  readonly references: readonly string[]
   readonly changedAt: Millis
 }
 

@@ -4,6 +4,7 @@ import type { Realm, RecordId } from '../base/brand.ts'
 import type { CallOptions } from '../base/errors.ts'
 import type { Basis } from '../policy/basis.ts'
 import { adapt } from './adapt.ts'
+import { addReference, removeReference } from './add-reference.ts'
 import { renewBasis, withdraw } from './basis.ts'
 import { runMany } from './bulk.ts'
 import { checkCall } from './calls.ts'
@@ -26,6 +27,8 @@ import type {
   AdaptDecision,
   AdaptRequest,
   AddDeviceRequest,
+  AddReferenceDecision,
+  AddReferenceRequest,
   BulkResult,
   Enrolled,
   EnrollRequest,
@@ -36,6 +39,7 @@ import type {
   LoadGalleryOptions,
   ReissueRequest,
   RemoveDeviceRequest,
+  RemoveReferenceRequest,
   RevocationReason,
   RotateOptions,
   SubjectDescription,
@@ -73,6 +77,14 @@ export interface Vault extends AsyncDisposable {
    * from it (ISO/IEC 2382-37: reference adaptation), or with `also` moves the subject to the next model. Needs a second factor.
    */
   adapt(request: AdaptRequest, options?: CallOptions): Promise<AdaptDecision>
+  /**
+   * Compares the sample as `verify` does, and when it is accepted at the stricter adaptation point of its class too, keeps it as the reference of
+   * that class: probes of the class are compared with it from then on, and with no other. Needs a second factor. `ERR_VAULT_REFERENCE` when
+   * the class has one, or when the bits of all would exceed the dimensions.
+   */
+  addReference(request: AddReferenceRequest, options?: CallOptions): Promise<AddReferenceDecision>
+  /** Deletes the reference of a class. Probes of the class are compared with the primary one again. */
+  removeReference(request: RemoveReferenceRequest, options?: CallOptions): Promise<void>
   /**
    * Searches the realm's gallery: ranked candidates, each confirmed under its own key, never a score. Lower assurance than `verify`:
    * this process holds the code of every member. The first search loads the index.
@@ -165,6 +177,14 @@ export class OpenVault implements Vault {
 
   adapt(request: AdaptRequest, options?: CallOptions): Promise<AdaptDecision> {
     return this.#run('adapt', options, (ctx, call) => adapt(ctx, request, call), request)
+  }
+
+  addReference(request: AddReferenceRequest, options?: CallOptions): Promise<AddReferenceDecision> {
+    return this.#run('addReference', options, (ctx, call) => addReference(ctx, request, call), request)
+  }
+
+  removeReference(request: RemoveReferenceRequest, options?: CallOptions): Promise<void> {
+    return this.#run('removeReference', options, (ctx, call) => removeReference(ctx, request, call))
   }
 
   identify(request: IdentifyRequest, options?: CallOptions): Promise<IdentifyDecision> {

@@ -37,11 +37,12 @@ import {
 } from './lookup.ts'
 import { operationDigest, probeDigest } from './operation.ts'
 import { type Probes, probeFor, withProbes } from './probes.ts'
+import { pairFor } from './references.ts'
 import { checkFactor, readRequest, SAMPLE_FIELDS } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { secondFactorConfirmed } from './symbols.ts'
 import type { VerifyDecision, VerifyRequest } from './types.ts'
-import { isWrongShare, openSecret, type TemplateName } from './wrap.ts'
+import { isWrongShare, openSecret } from './wrap.ts'
 
 const FIELDS = [...SAMPLE_FIELDS, 'also', 'subject', 'holderShare', secondFactorConfirmed] as const
 /** Nobody's handle: a look-up under it costs an unknown subject the same read as a known one. */
@@ -107,11 +108,13 @@ export interface Question extends Asker {
   readonly shares: Shares
   /** What the quorum was asked. */
   readonly asked: Asked
+  /** The reference that is compared: the state row, or that with the record and generation of a further one. `point` is of this pair. */
+  readonly template: StateRow
 }
 
 async function verifyOnce<Decision extends VerifyDecision>(
   ctx: VaultContext,
-  question: Question & Pick<Asking<Decision>, 'matched'>,
+  question: Omit<Question, 'template'> & Pick<Asking<Decision>, 'matched'>,
   beside: Beside<IndexRowPlace> | undefined,
   options: CallOptions | undefined,
 ): Promise<Decision | VerifyDecision> {
@@ -133,7 +136,8 @@ async function verifyOnce<Decision extends VerifyDecision>(
   }
   const attempts = await fittingAttempts(ctx, state.row, rows.attempts).catch(stale(ctx, { state, ring }))
   const evidence: Evidence = { state, attempts, now, ring, rows: record }
-  return await compareFound(probe.ctx, { ...question, ...probe }, evidence, options)
+  const pair = pairFor(probe.ctx.settings, state.row, probe.point)
+  return await compareFound(probe.ctx, { ...question, ...probe, ...pair }, evidence, options)
 }
 
 /** On the side of the vault that has the template's model. */
@@ -203,7 +207,7 @@ async function waitSince(ctx: VaultContext, { attempts }: Evidence, since: WaitS
   return attemptsStep(ctx, attempts, { ...attempts.row, count: { ...attempts.row.count, ...since } })
 }
 
-/** Reads, opens and compares. Refuses when the wrap is gone, as an erasure leaves it, or when the share is wrong. */
+/** Reads, opens and compares: one reference, that of the probe's class. Refuses when the wrap is gone, as an erasure leaves it, or when the share is wrong. */
 async function compareOnce(
   ctx: VaultContext,
   question: Question,
@@ -212,7 +216,7 @@ async function compareOnce(
 ): Promise<Compared | Refusal> {
   const { shares, asked } = question
   const { state } = evidence
-  const name: TemplateName = state.row
+  const name = question.template
   const recheck = stale(ctx, evidence)
   if (state.row.profile !== PROFILE[ctx.settings.custody]) {
     return recheck(
@@ -230,6 +234,7 @@ async function compareOnce(
     const quorum = await shares.outputs.of(name, secret.row.quorumEpoch, (epoch) =>
       requestOutput(ctx, asked, evidence, {
         ...request,
+        template: name,
         secret: secret.row,
         epoch,
         live: question.provenance.live,
@@ -243,7 +248,7 @@ async function compareOnce(
     }
     const compared = compareNow(ctx, question, { name, reference, secret, presented })
     asked.compared()
-    return { ...compared, epoch: secret.row.epoch }
+    return { ...compared, template: name, epoch: secret.row.epoch }
   } catch (error) {
     return await recheck(error)
   }
@@ -285,6 +290,6 @@ async function answerAgain(
   if ('reason' in compared) return refuse(ctx, question, compared)
   const outcome = repeated(code, compared.outcome)
   const steps = [stateCheck(ctx, evidence.state), evidence.ring]
-  await ctx.commitLogged(steps, answerEvent(question, state, outcome, compared.epoch))
+  await ctx.commitLogged(steps, answerEvent(question, compared.template, outcome, compared.epoch))
   return decideNow(ctx, question, state, outcome, compared.epoch)
 }

@@ -46,7 +46,12 @@ export function openSecret(name: RecordName, stored: StoredRow | undefined): Sto
     : { row: decodeSecretRow(stored.bytes, name), version: stored.version }
 }
 
-/** The bytes of a new secret row under the primary epoch. Needs loaded keys; does not wait. */
+/** True for a slot that belongs to a device. */
+export function isDevice(device: Uint8Array): boolean {
+  return device.some((byte) => byte !== 0)
+}
+
+/** The bytes of a new secret row under the primary epoch, for the first device of the template. Needs loaded keys; does not wait. */
 export function makeSecretRow(
   ctx: VaultContext,
   name: TemplateName,
@@ -64,6 +69,7 @@ export function makeSecretRow(
       wrapSecret(recordSecret, {
         custody: custody.prepared,
         binding: binding(ctx, name, profile, keyVersion),
+        slot: Math.max(0, name.devices.findIndex(isDevice)),
         outer: { prepared, header },
       }),
     )

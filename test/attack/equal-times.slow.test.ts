@@ -26,7 +26,7 @@ function timesOf(equal: Equal, first: number, second: number): readonly [Float64
   // Equal objects in equal places: only the byte that differs is another.
   const other = Uint8Array.from(tag)
   const kept = [new Float64Array(SAMPLES), new Float64Array(SAMPLES)] as const
-  const counts = [0, 0]
+  const counts: [number, number] = [0, 0]
   const coins = randomBytes(SAMPLES + WARM)
   let agreed = 0
   for (let i = -WARM; i < SAMPLES; i++) {

@@ -73,7 +73,7 @@ export function rootOfPath(
 export const ACTIONS: readonly string[] = (
   'enroll verify activate suspend resume hold release rebind revoke reissue rotate erase devices ' +
   'key-add key-promote key-disable key-destroy key-renew anchor-accept key-enable key-retire identify gallery open ' +
-  'key-migrate campaign withdraw basis capture - - - adapt model-announce model-withdraw model-finish people export'
+  'key-migrate campaign withdraw basis capture - - - adapt model-announce model-withdraw model-finish people export - - reference-add reference-remove'
 ).split(' ')
 export const OUTCOMES: readonly string[] = ['done', 'match', 'nonmatch', 'refused', 'failed']
 

@@ -20,9 +20,11 @@ export const VERBS: readonly string[] = [
   'withdraw',
   'basis',
   'adapt',
+  'reference-add',
+  'reference-remove',
 ]
 
-/** The number of a verb: 1 enroll … 15 adapt. */
+/** The number of a verb: 1 enroll … 17 reference-remove. */
 export function verbNumber(verb: string): number {
   const found = VERBS.indexOf(verb)
   if (found < 0) throw new RangeError('verb')

@@ -1,6 +1,6 @@
 /** Rows and their keys, byte for byte (SPEC §4.4, §4.5, §9). @module */
 import { ascii, concat, equal, lp, Refused, u8, u32be } from './bytes.ts'
-import { encode } from './cbor.ts'
+import { encode, type Value } from './cbor.ts'
 import { mac } from './hashes.ts'
 import type { Sealed } from './seal.ts'
 import {
@@ -45,6 +45,11 @@ export function endingKey(realm: string, record: Uint8Array, generation: Uint8Ar
 
 export function unfinishedKey(realm: string, record: Uint8Array, generation: Uint8Array): Uint8Array {
   return concat(prefix(realm), FFFF, record, generation)
+}
+
+/** §9.8. */
+export function modelKey(realm: string): Uint8Array {
+  return concat(prefix(realm), FFFF)
 }
 
 /** Where the receipt of an erasure lies for a repeated call. */
@@ -109,6 +114,7 @@ export function decodeMacRow(
   if (row.length < 33) throw new Refused('ERR_RECORD_FORMAT', 'too short for a MAC')
   const body = row.slice(0, row.length - 32)
   const fields = decodeShape(shape, body)
+  checkReferences(fields)
   const key = keyOf(versionOf(fields))
   if (key === undefined) throw new Refused('ERR_RECORD_MAC', 'no key of this version')
   if (!equal(mac(key, concat(context, body)), row.slice(row.length - 32)))
@@ -116,7 +122,16 @@ export function decodeMacRow(
   return fields
 }
 
+/** §9.3: none of them is the primary one. */
+function checkReferences({ record, references = [] }: Fields): void {
+  for (const [, further] of references as readonly (readonly Value[])[]) {
+    if (equal(further as Uint8Array, record as Uint8Array))
+      throw new Refused('ERR_RECORD_FORMAT', 'the primary record')
+  }
+}
+
 export const STATE_CONTEXT: Uint8Array = lp('guise/v1/state')
+export const MODEL_CONTEXT: Uint8Array = lp('guise/v1/model')
 export const ATTEMPTS_CONTEXT: Uint8Array = lp('guise/v1/attempts')
 export const REALM_ATTEMPTS_CONTEXT: Uint8Array = lp('guise/v1/realm-attempts')
 export const ENDING_CONTEXT: Uint8Array = lp('guise/v1/ending')

@@ -120,6 +120,20 @@ export const stateBody: Shape = [
   ['operations', listOf(operation, 4)],
 ]
 
+/** §9.3: 1 to 4 further references, no class and no record of which stands twice. */
+const references: Check = (value) => {
+  if (!listOf(tuple(probeClass, bytes(16), bytes(20), size), 4, 1)(value)) return false
+  const rows = value as readonly (readonly [string, Uint8Array, Uint8Array, number])[]
+  const distinct = (names: readonly string[]): boolean => new Set(names).size === names.length
+  return distinct(rows.map(([name]) => name)) && distinct(rows.map(([, record]) => record.join()))
+}
+const probeClass: Check = (value) =>
+  typeof value === 'string' && value !== 'any' && value !== '' && new TextEncoder().encode(value).length <= 64
+const size: Check = (value) => typeof value === 'number' && SIZES.includes(value)
+
+/** §9.3, of a subject with further references. */
+export const stateBodyOfMany: Shape = [...stateBody, ['references', references]]
+
 /** §4.5. */
 export const indexBody: Shape = [...kind(5), ['realm', realm], ['v', uint], ['handle', bytes(16)]]
 
@@ -139,6 +153,32 @@ export const attemptsBody: Shape = [
   ['steady', uint],
   ['v', uint],
   ['operations', listOf(operation, 8)],
+]
+
+/** §9.4, of a generation that an adaptation made. */
+export const adaptedAttemptsBody: Shape = [
+  ...attemptsBody,
+  ['adapted', (value) => tuple(uint, uint)(value) && (value as readonly number[])[0] !== 0],
+]
+
+/** §9.8. */
+const side: readonly Check[] = [
+  model,
+  bytes(32),
+  upTo(4096),
+  (value) => typeof value === 'number' && SIZES.includes(value),
+]
+export const modelBody: Shape = [
+  ...kind(50),
+  ['realm', realm],
+  ['version', uint],
+  ['finished', upTo(1)],
+  ['from', tuple(...side)],
+  ['to', tuple(...side, listOf(text, 64, 1))],
+  ['opens', uint],
+  ['closes', uint],
+  ['changed', uint],
+  ['v', uint],
 ]
 
 /** §9.4, the realm’s counters. */

@@ -131,7 +131,7 @@ describe('the fastest first', () => {
         handle: async (message, options) => {
           asked[index - 1] = (asked[index - 1] as number) + 1
           if (down.has(index)) throw new Error('the wire is cut')
-          if (late.has(index)) await new Promise((resolve) => setTimeout(resolve, 400))
+          if (late.has(index)) await new Promise((resolve) => setTimeout(resolve, 4000))
           return peer.handle(message, options)
         },
       }),

@@ -14,6 +14,7 @@ import {
   encodeRealmAttemptsRow,
 } from '../../src/record/attempts-row.ts'
 import { decodeEndingRow, encodeEndingRow } from '../../src/record/ending-row.ts'
+import { decodeModelRow, encodeModelRow, type ModelSide } from '../../src/record/model-row.ts'
 import * as place from '../../src/record/place.ts'
 import { decodeReceiptRow, encodeReceiptRow, readReceipt, signReceipt } from '../../src/record/receipt.ts'
 import {
@@ -111,6 +112,10 @@ const readers: Readonly<Record<string, (good: Vector, row: Uint8Array) => unknow
     const found = decodeAttemptsRow(row, { ...placeOf(fieldsOf(good)), scope: 1 }, keyFor(good))
     return encodeAttemptsRow(found, bytes(good, 'macKey'))
   },
+  model: (good, row) => {
+    const found = decodeModelRow(row, fieldsOf(good)['realm'] as Realm, keyFor(good))
+    return encodeModelRow(found, bytes(good, 'macKey'))
+  },
   'realm attempts': (good, row) => {
     const found = decodeRealmAttemptsRow(row, fieldsOf(good)['realm'] as Realm, keyFor(good))
     return encodeRealmAttemptsRow(found, bytes(good, 'macKey'))
@@ -196,6 +201,14 @@ describe('rows with a MAC', () => {
     ])
     expect(row.devices.map((device) => hex(device))).toEqual(fields['devices'])
     expect(row.operations.map(({ digest, code }) => [hex(digest), code])).toEqual(fields['operations'])
+    expect(
+      row.references?.map(({ probeClass, record, generation, bits }) => [
+        probeClass,
+        hex(record),
+        hex(generation),
+        bits,
+      ]),
+    ).toEqual(fields['references'])
     const { basis } = row
     expect(
       basis && [
@@ -221,9 +234,29 @@ describe('rows with a MAC', () => {
       { ...placeOf(fields), scope: 1 },
       keyFor(vector),
     )
+    expect(row.adapted && [row.adapted.count, row.adapted.lastMs]).toEqual(fields['adapted'])
+    expect(row.count.live === true ? 68 : 6).toBe(fields['kind'])
     const { run, failures, lastMs, origin, steadyMs } = row.count
     expect([row.version, run, failures, lastMs, hex(origin), steadyMs]).toEqual(
       ['version', 'run', 'failures', 'last', 'origin', 'steady'].map((field) => fields[field]),
+    )
+  })
+
+  test.each(kind('migration'))('$name', (vector) => {
+    const fields = fieldsOf(vector)
+    same('model', vector)
+    const realm = fields['realm'] as Realm
+    expect(hex(place.modelPlace({ realm }).key)).toBe(vector['key'])
+    const row = decodeModelRow(rowOf(vector), realm, keyFor(vector))
+    const side = ({ model, meanHash, dimensions, bits }: ModelSide): unknown[] => [
+      model,
+      hex(meanHash),
+      dimensions,
+      bits,
+    ]
+    expect([side(row.from), [...side(row.to), row.points]]).toEqual([fields['from'], fields['to']])
+    expect([row.version, Number(row.finished), row.opensMs, row.closesMs, row.changedMs]).toEqual(
+      ['version', 'finished', 'opens', 'closes', 'changed'].map((field) => fields[field]),
     )
   })
 
@@ -302,6 +335,9 @@ describe('rows with one fault', () => {
     secret: ['secret', 'secret, operator in epoch 1'],
     'state, active': ['state', 'state, active'],
     attempts: ['attempts', 'attempts'],
+    'state, two further references': ['state', 'state, two further references'],
+    'attempts, third adaptation in a row': ['attempts', 'attempts, third adaptation in a row'],
+    'migration of models': ['model', 'migration of models'],
     'realm attempts': ['realm attempts', 'realm attempts'],
     index: ['index', 'index'],
     keyring: ['keyring', 'keyring'],

@@ -31,6 +31,7 @@ import { recordSeal } from '../seal.ts'
 import * as shapes from '../shapes.ts'
 import { type Json, type VectorFile, vectorFile } from './file.ts'
 import * as person from './person.ts'
+import { longerRows } from './record-more.ts'
 import { type MacRow, macFaults, sealedFaults } from './recordfaults.ts'
 
 const ABOUT = [
@@ -187,6 +188,12 @@ function ringFields(): shapes.Fields {
 }
 
 export function macRows(): MacRow[] {
+  const rows = shortRows()
+  const named = (name: string): MacRow => rows.find((row) => row.name === name) as MacRow
+  return [...rows, ...longerRows(named('state, active'), named('attempts'))]
+}
+
+function shortRows(): MacRow[] {
   const { keys, REALM, handle } = person
   const state = stateFields()
   const attempts = attemptsFields()
