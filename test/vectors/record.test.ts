@@ -27,10 +27,6 @@ import { decodeSecretRow, encodeSecretRow, secretHeader } from '../../src/record
 import { decodeStateRow, encodeStateRow } from '../../src/record/state-row.ts'
 import { decodeUnfinishedRow, encodeUnfinishedRow } from '../../src/record/unfinished-row.ts'
 import { openCode } from '../../src/seal/code.ts'
-import { operationDigest, probeDigest, type Verb } from '../../src/vault/operation.ts'
-import { integers, unit } from '../reference/embedding.ts'
-import { vectorFromSeed } from '../reference/inputs.ts'
-import operationFile from './operations.json' with { type: 'json' }
 import { expectRefused, hex, unhex } from './read.ts'
 import receiptFile from './receipt.json' with { type: 'json' }
 import recordFile from './record.json' with { type: 'json' }
@@ -393,28 +389,5 @@ describe('receipts', () => {
     const read = (): unknown =>
       readReceipt(bytes(vector, 'body'), bytes(vector, 'signature'), () => bytes(vector, 'publicKey'))
     expectRefused(read, null, text(vector, 'name'))
-  })
-})
-
-describe('operation digests', () => {
-  const vectors = [...operationFile.positive, ...operationFile.negative] as unknown as Vector[]
-
-  test.each(vectors.filter((vector) => 'digest' in vector))('$name', (vector) => {
-    const keys = { requireRealmKeys: () => ({ limiter: bytes(vector, 'limiter') }), oldestVersion: 1 }
-    const digest = operationDigest(
-      { ring: keys } as unknown as Parameters<typeof operationDigest>[0],
-      text(vector, 'verb') as Verb,
-      bytes(vector, 'who'),
-      { operationId: text(vector, 'operationId') },
-      bytes(vector, 'bound'),
-    )
-    expect(digest === undefined ? undefined : hex(digest)).toBe(vector['digest'])
-    expect(vector['digest']).not.toBe(vector['differsFrom'])
-  })
-
-  test.each(vectors.filter((vector) => !('digest' in vector)))('$name', (vector) => {
-    const d = number(vector, 'dimensions')
-    const z = integers(unit(vectorFromSeed(number(vector, 'seed'), d), d).u)
-    expect(hex(probeDigest(Int32Array.from(z)))).toBe(vector['bound'])
   })
 })
