@@ -1,4 +1,4 @@
-/** Rows, receipts and operation digests against the vectors (SPEC §4.4, §4.5, §9, §11). @module */
+/** Rows and receipts against the vectors (SPEC §4.4, §4.5, §9, §11). @module */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Realm } from '../../src/base/brand.ts'
 import { committingOpen } from '../../src/crypto/committing.ts'
