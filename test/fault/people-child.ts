@@ -36,7 +36,7 @@ async function purgeHere(): Promise<void> {
   const policies = JSON.parse(readFileSync(join(base, 'policies.json'), 'utf8')) as readonly RetentionPolicy[]
   const receipts = new Receipts(join(base, 'receipts'))
   const { keyring, ctx } = world
-  const where = { keyring, store: ctx.store, logSigner: await worldSigner() }
+  const where = { keyring, store: ctx.ring.store, logSigner: await worldSigner() }
   for await (const page of purge({ ...where, policies, resume: receipts.open })) receipts.write(page)
   receipts.close()
   await world.close()
