@@ -15,7 +15,7 @@ afterAll(async () => {
   await server?.stop()
 }, 60_000)
 
-test('POLICY-43 on PostgreSQL 90 people, a purge killed twice: nothing early, late or left, no piece after VACUUM FULL', {
+test('POLICY-43, POLICY-75 on PostgreSQL 90 people, a purge killed twice: nothing early, late or left, no piece after VACUUM FULL', {
   timeout: 240_000,
 }, async () => {
   const { killed, residue, ...faults } = await killPurge({ subjects: 90, kills: 2, seed: 43_003, server })
@@ -24,6 +24,13 @@ test('POLICY-43 on PostgreSQL 90 people, a purge killed twice: nothing early, la
   expect(residue.of).toBe(30 * 6)
   expect(residue.before).toBeGreaterThanOrEqual(residue.of)
   expect(residue.after).toBe(0)
+})
+
+test('POLICY-75 control: where bytes of rows are sampled for the planner, pieces of what is erased stay after VACUUM FULL', {
+  timeout: 240_000,
+}, async () => {
+  const { residue } = await killPurge({ subjects: 90, kills: 0, seed: 1, server, sampled: true })
+  expect(residue.after).toBeGreaterThan(0)
 })
 
 test('POLICY-43 control on PostgreSQL: a purge that takes no bound for a bound of nothing is caught', {
