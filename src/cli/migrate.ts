@@ -163,9 +163,7 @@ function inRealm<Result>(
   const { actor } = values
   const logKey = readLogKey(values)
   return withRealm(values, io, (realm) =>
-    withLogKey(logKey, (signed) =>
-      task({ ...realm, ...signed, ...(actor === undefined ? {} : { actor }) }),
-    ),
+    withLogKey(logKey, (signed) => task({ ...realm, ...signed, ...(actor === undefined ? {} : { actor }) })),
   )
 }
 

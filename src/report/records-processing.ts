@@ -173,7 +173,8 @@ const BOUNDS: Readonly<Record<Exclude<keyof RetentionPolicy, 'purpose'>, string>
   afterExpiryDays: 'the end of the basis',
 }
 
-function ruleOf({ purpose: _, ...bounds }: RetentionPolicy): string {
+function ruleOf(policy: RetentionPolicy): string {
+  const { purpose: _, ...bounds } = policy
   const said = Object.entries(bounds).map(
     ([name, number]) => `${days(number * DAY_MS)} after ${BOUNDS[name as keyof typeof BOUNDS]}`,
   )

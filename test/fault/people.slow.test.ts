@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestServer, testServer } from '../support/postgres.ts'
 import { killCounted, killPurge } from './people-kill.ts'
+import { countSteps } from './people-steps.ts'
 import { killWatchers } from './people-watch.ts'
 
 const SUBJECTS = Number(process.env['GUISE_PURGE_PEOPLE'] ?? 100_000)
@@ -44,6 +45,15 @@ describe.each(['LMDB', 'PostgreSQL'])('on %s', (store) => {
     // Pages of a copy may repeat what other pages of it hold.
     expect(residue.before).toBeGreaterThanOrEqual(residue.of)
     expect(residue.after).toBe(0)
+  })
+
+  test('POLICY-45 10,000 steps: after each the count by the log is that of rows and model', {
+    timeout: 3_600_000,
+  }, async () => {
+    const counted = await countSteps({ steps: 10_000, seed: 45_002, ...where() })
+    console.log(JSON.stringify({ store, ...counted }))
+    expect(counted).toMatchObject({ done: 10_000, wrong: 0 })
+    expect(counted.most).toBeGreaterThan(20)
   })
 
   test('POLICY-45 eight processes, killed twenty times over: the count is that of the codes', {

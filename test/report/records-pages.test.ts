@@ -37,7 +37,7 @@ async function world() {
   const made = await galleryVault()
   const { vault } = made
   const people: string[] = []
-  for (const [person, notice] of [...CHOSEN.entries()]) {
+  for (const [person, notice] of CHOSEN.entries()) {
     const subject = NAMES[person] ?? `Äugusta.Canary-${person}@example.org`
     const enrolled = await vault.enroll({
       subject,

@@ -17,7 +17,7 @@ export interface Answered {
   readonly headers: Headers
 }
 
-export const TOKEN = 'a token that the backend has'
+const TOKEN = 'a token that the backend has'
 
 /** The folder with the frameworks and what was built there. */
 export function servicesFolder(): string {

@@ -80,7 +80,7 @@ export interface OpenRealm {
   close(): Promise<void>
 }
 
-/** `clinic`: B4, half of the bits in a gallery, custody of the operator. `ward`: B6, custody of the holder. */
+/** `clinic`: half of the bits in a gallery, custody of the operator. `ward`: custody of the holder. */
 export async function openStored(place: StoredPlace, realm: StoredRealm, create = false): Promise<OpenRealm> {
   const { store, keys, providerKey, logSeed, atMs } = place
   const provider = localKeyProvider({ path: keys, key: providerKey })
@@ -92,8 +92,7 @@ export async function openStored(place: StoredPlace, realm: StoredRealm, create 
     custody: { profile: 'operator' },
   }
   const ward: Partial<VaultOptions> = {
-    suite: 'B6',
-    operatingPoints: [{ ...point(MODEL), suite: 'B6' } as ReturnType<typeof point>],
+    operatingPoints: [point(MODEL)],
     custody: { profile: 'holder' },
   }
   const vault = await openVault({
@@ -134,7 +133,8 @@ export async function rowsFrom(store: Store): Promise<StoredFile['rows']> {
   const tables: Record<string, [string, string][]> = {}
   for (const table of TABLES) {
     const rows: [string, string][] = []
-    for await (const { key, bytes } of store.scan(table, new Uint8Array(0))) rows.push([toHex(key), toHex(bytes)])
+    for await (const { key, bytes } of store.scan(table, new Uint8Array(0)))
+      rows.push([toHex(key), toHex(bytes)])
     if (table === 'queue' && rows.length > 0) throw new Error('the log is not written up')
     if (rows.length > 0) tables[table] = rows
   }

@@ -11,7 +11,7 @@ interface Recipe {
   methodsOf(login: { passkey?: Passkey; face?: VerifyDecision }): readonly string[] | undefined
 }
 
-const { methodsOf } = (await import('docs/oidc.md.1.ts' as string)) as Recipe
+const { methodsOf } = (await import(/* @vite-ignore */ `docs/${'oidc'}.md.1.ts`)) as Recipe
 const BOTH = [false, true]
 const passkeys = [
   undefined,
