@@ -11,7 +11,8 @@ interface Recipe {
   methodsOf(login: { passkey?: Passkey; face?: VerifyDecision }): readonly string[] | undefined
 }
 
-const { methodsOf } = (await import(/* @vite-ignore */ `docs/${'oidc'}.md.1.ts`)) as Recipe
+const TEXT: string = 'docs/oidc.md.1.ts'
+const { methodsOf } = (await import(/* @vite-ignore */ TEXT)) as Recipe
 const BOTH = [false, true]
 const passkeys = [
   undefined,
