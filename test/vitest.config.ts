@@ -1,4 +1,4 @@
-/** Test projects: node (default), slow, browser, vectors (writes them). GUISE_TEST_DIST=1 proves dist instead of src. @module */
+/** Test projects: node (default), slow, services (with their frameworks), browser, vectors (writes them). GUISE_TEST_DIST=1 proves dist instead of src. @module */
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
@@ -50,6 +50,8 @@ const figures = [
   'test/tidy/!(readme).test.ts',
   'test/unit/cli-docs.test.ts',
 ]
+/** Needs what .ci/services.mjs installs. */
+const services = ['test/services/**/*.test.ts']
 const without = process.env['GUISE_TEST_FIGURES'] === '0' ? [...slow, ...figures] : slow
 /** Bundled before the first test: a browser that meets a dependency halfway reloads the page. */
 const bundled = [
@@ -96,7 +98,7 @@ export default defineConfig({
           // Examples and commands work in a folder of their own, which only a process has.
           pool: 'forks',
           include: ['test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', ...without],
+          exclude: ['**/node_modules/**', ...services, ...without],
           testTimeout: 20_000,
           hookTimeout: 20_000,
           maxWorkers: 2,
@@ -110,6 +112,16 @@ export default defineConfig({
           include: slow,
           testTimeout: 1_800_000,
           hookTimeout: 600_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        root,
+        resolve,
+        test: {
+          name: 'services',
+          pool: 'forks',
+          include: services,
           maxWorkers: 2,
         },
       },

@@ -104,7 +104,7 @@ function personsSection({ facts }: RecordsInput): RecordSection {
       value('live persons', facts.people, 'state rows that are neither revoked nor erased'),
       value(
         'numbers reached',
-        reached.length === 0 ? 'none told of' : reached.join('; '),
+        reached.length === 0 ? 'none: the log tells of no threshold' : reached.join('; '),
         'the row of SPEC §12.5',
       ),
       value('persons under 14', under14, 'state rows; each has the hash of a guardian’s consent'),
@@ -121,8 +121,8 @@ function personsSection({ facts }: RecordsInput): RecordSection {
 function retentionSection({ facts, policies, settings }: RecordsInput): RecordSection {
   const lines: RecordLine[] = facts.purposes.map(({ purpose, expires: [first, last] }) =>
     value(
-      `bases of ${purpose} end`,
-      `from ${new Date(first).toISOString()} to ${new Date(last).toISOString()}; nothing matches after the end of its own`,
+      `end of the bases for ${purpose}`,
+      `from ${new Date(first).toISOString()} to ${new Date(last).toISOString()}; a template matches nobody after the end of its own basis`,
       `state rows of purpose ${purpose}`,
     ),
   )
@@ -166,15 +166,24 @@ function retentionSection({ facts, policies, settings }: RecordsInput): RecordSe
   }
 }
 
+const BOUNDS: Readonly<Record<Exclude<keyof RetentionPolicy, 'purpose'>, string>> = {
+  afterEnrolmentDays: 'the enrolment',
+  afterMatchDays: 'the last match',
+  afterRevocationDays: 'a revocation',
+  afterExpiryDays: 'the end of the basis',
+}
+
 function ruleOf(policy: RetentionPolicy): string {
   const { purpose: _, ...bounds } = policy
-  return Object.entries(bounds)
-    .map(([name, number]) => `${name} ${number}`)
-    .join(', ')
+  const said = Object.entries(bounds).map(
+    ([name, number]) => `${days(number * DAY_MS)} after ${BOUNDS[name as keyof typeof BOUNDS]}`,
+  )
+  return `erased ${said.join(', or ')}${said.length > 1 ? ', whichever comes first' : ''}`
 }
 
 function days(ms: number): string {
-  return `${Number((ms / DAY_MS).toFixed(3))} days`
+  const number = Number((ms / DAY_MS).toFixed(3))
+  return `${number} ${number === 1 ? 'day' : 'days'}`
 }
 
 function securitySection({ facts, attempts, settings }: RecordsInput): RecordSection {
@@ -209,7 +218,7 @@ function securitySection({ facts, attempts, settings }: RecordsInput): RecordSec
           )
         : value('anchor', settings.anchor, 'settings.anchor'),
       value('failures in a row before a delay', attempts.consecutive, given('consecutive')),
-      value('delay', `${attempts.delayMs} ms`, given('delayMs')),
+      value('delay', `${attempts.delayMs / 1000} s`, given('delayMs')),
       value('failures in all', attempts.total, given('total')),
       value('failures of a template', attempts.generation, given('generation')),
       value('failures of the realm in an hour', attempts.realmPerHour, given('realmPerHour')),
@@ -219,7 +228,7 @@ function securitySection({ facts, attempts, settings }: RecordsInput): RecordSec
       ...points.map(({ model, bits, probeClass, threshold, falseMatchRate: rate, source }, i) =>
         value(
           `operating point ${i + 1}`,
-          `${model}, ${bits} bits, probes ${probeClass}, threshold ${threshold}: false match rate ${rate.value} (95 %: ${rate.low} to ${rate.high}, n = ${rate.trials}); ${source}`,
+          `${model}, ${bits} bits, probes ${probeClass}, threshold ${threshold}: false match rate ${rate.value} (95 %: ${rate.low} to ${rate.high}, n = ${rate.trials}), measured by: ${source}`,
           `settings.operatingPoints[${i}]`,
         ),
       ),

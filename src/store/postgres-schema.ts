@@ -7,7 +7,7 @@ import { ISOLATION, REFUSED, TOO_LATE } from './postgres-failure.ts'
 import { TABLES, type Table } from './store.ts'
 
 /** The version that this release works with. */
-export const SCHEMA_VERSION = 2
+export const SCHEMA_VERSION = 3
 export const DEFAULT_SCHEMA = 'guise'
 
 /** How many appended rows get their keys at once; more than a page, so that a page that is not full is the last. */
@@ -22,7 +22,22 @@ export function checkSchema(value: unknown): string {
 export function migrations(schema: string): readonly string[] {
   const place = `"${schema}"`
   const tables = TABLES.map((table) => tableSql(place, table)).join('')
-  return [`${tables}${queueSql(place)}${commitSql(place)}${sequenceSql(place)}`, readSql(place)]
+  const unsampled = [...TABLES, 'queue_pending'].map((table) => unsampledSql(place, table)).join('')
+  return [`${tables}${queueSql(place)}${commitSql(place)}${sequenceSql(place)}`, readSql(place), unsampled]
+}
+
+/**
+ * What ANALYZE samples of a column stays in the server's statistics, vacuum or not, when the rows are gone. Changing a type to
+ * itself drops what was sampled and rewrites nothing; it sets the storage to the type's own.
+ */
+function unsampledSql(place: string, table: string): string {
+  const columns = table === 'queue_pending' ? ['bytes'] : ['key', 'bytes']
+  const changes = [
+    ...columns.map((column) => `ALTER COLUMN ${column} TYPE bytea, ALTER COLUMN ${column} SET STATISTICS 0`),
+    'ALTER COLUMN bytes SET STORAGE EXTERNAL',
+  ]
+  return `ALTER TABLE ${place}."${table}" ${changes.join(', ')};
+`
 }
 
 /** What every version stands on. Idempotent; the schema itself is made before. */

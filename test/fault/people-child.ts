@@ -5,17 +5,21 @@ import { readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { processIo } from '../../src/cli/io.ts'
 import { purgeCommand } from '../../src/cli/purge.ts'
+import { Receipts } from '../../src/cli/receipts.ts'
 import { openKeyring } from '../../src/keys/keyring.ts'
 import { localKeyProvider } from '../../src/keys/local.ts'
-import { lmdbStore } from '../../src/store/lmdb.ts'
+import type { RetentionPolicy } from '../../src/policy/retention.ts'
 import { countPeople } from '../../src/vault/count-people.ts'
+import { purge } from '../../src/vault/purge.ts'
 import { watchPeople } from '../../src/vault/watch-people.ts'
 import { seeded } from './driver.ts'
-import { basis, openWorld, providerKey, REALM, sampleOf } from './vault-world.ts'
+import { POSTGRES_WORLD } from './postgres-world.ts'
+import { basis, openWorld, openWorldStore, providerKey, REALM, sampleOf, worldSigner } from './vault-world.ts'
 
 const [mode = '', base = '', seed = '0'] = process.argv.slice(2)
 
-if (mode === 'purge') {
+if (mode === 'purge' && process.env[POSTGRES_WORLD] !== undefined) await purgeHere()
+else if (mode === 'purge') {
   const argv = readFileSync(join(base, 'argv'), 'utf8').split('\n')
   process.exitCode = await purgeCommand(argv, processIo())
 } else if (mode === 'count') {
@@ -26,9 +30,21 @@ if (mode === 'purge') {
 else if (mode === 'fill') await fill(Number(process.argv[5]))
 else await work()
 
+/** What `guise purge` does, on PostgreSQL: the command is for LMDB. */
+async function purgeHere(): Promise<void> {
+  const world = await openWorld(join(base, 'store'))
+  const policies = JSON.parse(readFileSync(join(base, 'policies.json'), 'utf8')) as readonly RetentionPolicy[]
+  const receipts = new Receipts(join(base, 'receipts'))
+  const { keyring, ctx } = world
+  const where = { keyring, store: ctx.ring.store, logSigner: await worldSigner() }
+  for await (const page of purge({ ...where, policies, resume: receipts.open })) receipts.write(page)
+  receipts.close()
+  await world.close()
+}
+
 /** Watches until somebody kills it, or once when it is told so; a byte for each reading. */
 async function watch(): Promise<void> {
-  const store = await lmdbStore({ path: join(base, 'store') })
+  const store = await openWorldStore(join(base, 'store'))
   const key = providerKey()
   const provider = localKeyProvider({ path: join(base, 'keys'), key })
   const keyring = await openKeyring({ realm: REALM, provider, store })

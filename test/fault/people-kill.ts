@@ -10,12 +10,13 @@ import { fromBase64, toHex } from '../../src/base/bytes.ts'
 import { backupCommand } from '../../src/cli/backup.ts'
 import { Needles, scanFolder } from '../../src/cli/byte-scan.ts'
 import { processIo } from '../../src/cli/io.ts'
-import { lmdbStore } from '../../src/store/lmdb.ts'
 import { verifyErasureReceipt } from '../../src/vault/erasure-receipt.ts'
+import type { TestServer } from '../support/postgres.ts'
 import { compile, type Mutation } from './compile.ts'
 import { seeded } from './driver.ts'
+import { type PeopleServer, withPeopleStore } from './people-postgres.ts'
 import { VAULT_FOLDERS } from './vault-folders.ts'
-import { basis, openWorld, providerKey, REALM, sampleOf } from './vault-world.ts'
+import { basis, openWorld, openWorldStore, providerKey, REALM, sampleOf } from './vault-world.ts'
 
 const ENTRY = join('test', 'fault', 'people-child.js')
 const FOLDERS = [...VAULT_FOLDERS, 'src/cli']
@@ -28,6 +29,10 @@ export interface PurgeKillOptions {
   readonly kills: number
   readonly seed: number
   readonly mutation?: Mutation
+  /** Without one the store lies on LMDB. */
+  readonly server?: TestServer
+  /** The server samples bytes of rows for its planner. */
+  readonly sampled?: boolean
 }
 
 export interface PurgeKillResult {
@@ -40,12 +45,29 @@ export interface PurgeKillResult {
   readonly left: number
   /** Erased without exactly one receipt that verifies. */
   readonly unproven: number
-  /** Pieces of erased codes, wraps and mappings in a copy as `guise backup` makes one: before the purge, all of them; after it, none. */
-  readonly residue: { readonly before: number; readonly after: number; readonly of: number }
+  readonly residue: Residue
+}
+
+/**
+ * Pieces of erased codes, wraps and mappings in a copy as `guise backup` makes one, on PostgreSQL in the server's files of tables after
+ * `VACUUM FULL`: before the purge, all of them; after it, none. `vacuumed`: after the purge and a `VACUUM` that is not full.
+ */
+export interface Residue {
+  readonly before: number
+  readonly vacuumed?: number
+  readonly after: number
+  readonly of: number
 }
 
 /** Of three people one is due, one has half a day left, and one is under a legal hold. */
-export async function killPurge(options: PurgeKillOptions): Promise<PurgeKillResult> {
+export function killPurge(options: PurgeKillOptions): Promise<PurgeKillResult> {
+  return withPeopleStore(options.server, (server) => killPurgeOn(options, server), options.sampled)
+}
+
+async function killPurgeOn(
+  options: PurgeKillOptions,
+  server: PeopleServer | undefined,
+): Promise<PurgeKillResult> {
   const { subjects, kills, seed, mutation } = options
   const entry = join(compile({ folders: FOLDERS, ...(mutation === undefined ? {} : { mutation }) }), ENTRY)
   const base = mkdtempSync(join(tmpdir(), 'guise-purge-'))
@@ -53,7 +75,7 @@ export async function killPurge(options: PurgeKillOptions): Promise<PurgeKillRes
   try {
     await populate(base, subjects)
     const before = await rowEnds(base)
-    await backup(base, 'before')
+    await (server?.copyFiles(join(base, 'before'), 'VACUUM FULL', 'ANALYZE') ?? backup(base, 'before'))
     const due = Math.ceil(subjects / 3)
     let killed = 0
     for (let run = 0; run < kills; run++) {
@@ -61,7 +83,8 @@ export async function killPurge(options: PurgeKillOptions): Promise<PurgeKillRes
       if (await runPurge(base, entry, { enough, delayMs: 12 * random() })) killed += 1
     }
     await runPurge(base, entry)
-    await backup(base, 'after')
+    await server?.copyFiles(join(base, 'vacuumed'), 'VACUUM')
+    await (server?.copyFiles(join(base, 'after'), 'VACUUM FULL') ?? backup(base, 'after'))
     const residue = await residueOf(base, before)
     return { killed, ...(await judge(base, subjects)), residue }
   } finally {
@@ -132,7 +155,7 @@ function linesOf(base: string): readonly string[] {
 /** The ends of codes, wraps and mappings by their keys: ciphertext and tags, which no other row repeats. */
 async function rowEnds(base: string): Promise<ReadonlyMap<string, Uint8Array>> {
   const ends = new Map<string, Uint8Array>()
-  const store = await lmdbStore({ path: join(base, 'store') })
+  const store = await openWorldStore(join(base, 'store'))
   for (const table of ['references', 'secrets', 'index'] as const) {
     for await (const { key, bytes } of store.scan(table, Uint8Array.of(0))) {
       ends.set(`${table} ${toHex(key)}`, bytes.slice(-END_BYTES))
@@ -148,16 +171,14 @@ async function backup(base: string, name: string): Promise<void> {
   if (code !== 0) throw new Error(`the backup ended with ${code}`)
 }
 
-async function residueOf(
-  base: string,
-  before: ReadonlyMap<string, Uint8Array>,
-): Promise<PurgeKillResult['residue']> {
+async function residueOf(base: string, before: ReadonlyMap<string, Uint8Array>): Promise<Residue> {
   const after = await rowEnds(base)
   const needles = new Needles()
   let of = 0
   for (const [key, end] of before) if (!after.has(key)) of += needles.add(end)
   const hits = async (name: string): Promise<number> => (await scanFolder(join(base, name), needles)).hits
-  return { before: await hits('before'), after: await hits('after'), of }
+  const vacuumed = existsSync(join(base, 'vacuumed')) ? { vacuumed: await hits('vacuumed') } : {}
+  return { before: await hits('before'), ...vacuumed, after: await hits('after'), of }
 }
 
 async function judge(base: string, subjects: number): Promise<Omit<PurgeKillResult, 'killed' | 'residue'>> {
@@ -198,6 +219,14 @@ function bytesOf(text: string): Uint8Array {
   return fromBase64(text) ?? new Uint8Array(0)
 }
 
+export interface CountKillOptions {
+  readonly rounds: number
+  readonly processes: number
+  readonly mutation?: Mutation
+  /** Without one the store lies on LMDB. */
+  readonly server?: TestServer
+}
+
 export interface CountKillResult {
   readonly counted: number
   /** Codes in the store: one for each live person. */
@@ -207,11 +236,11 @@ export interface CountKillResult {
 }
 
 /** Processes that change people are killed, others take their places; at the end the count is compared with the rows. */
-export async function killCounted(options: {
-  readonly rounds: number
-  readonly processes: number
-  readonly mutation?: Mutation
-}): Promise<CountKillResult> {
+export function killCounted(options: CountKillOptions): Promise<CountKillResult> {
+  return withPeopleStore(options.server, () => killCountedOn(options))
+}
+
+async function killCountedOn(options: CountKillOptions): Promise<CountKillResult> {
   const { rounds, processes, mutation } = options
   const entry = join(compile({ folders: FOLDERS, ...(mutation === undefined ? {} : { mutation }) }), ENTRY)
   const base = mkdtempSync(join(tmpdir(), 'guise-count-'))

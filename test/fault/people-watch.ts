@@ -6,11 +6,12 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { lmdbStore } from '../../src/store/lmdb.ts'
 import { crossingsOf, logOf } from '../support/people.ts'
+import type { TestServer } from '../support/postgres.ts'
 import { compile, type Mutation } from './compile.ts'
+import { withPeopleStore } from './people-postgres.ts'
 import { VAULT_FOLDERS } from './vault-folders.ts'
-import { openWorld, REALM } from './vault-world.ts'
+import { openWorld, openWorldStore, REALM } from './vault-world.ts'
 
 const ENTRY = join('test', 'fault', 'people-child.js')
 const FOLDERS = [...VAULT_FOLDERS, 'src/cli']
@@ -26,6 +27,8 @@ export interface WatchKillOptions {
   readonly readings: number
   readonly thresholds: readonly number[]
   readonly mutation?: Mutation
+  /** Without one the store lies on LMDB. */
+  readonly server?: TestServer
 }
 
 export interface WatchKillResult {
@@ -37,7 +40,11 @@ export interface WatchKillResult {
 }
 
 /** At the end one process watches once, as whoever comes after a crash does; then the log is counted by other means. */
-export async function killWatchers(options: WatchKillOptions): Promise<WatchKillResult> {
+export function killWatchers(options: WatchKillOptions): Promise<WatchKillResult> {
+  return withPeopleStore(options.server, () => killWatchersOn(options))
+}
+
+async function killWatchersOn(options: WatchKillOptions): Promise<WatchKillResult> {
   const { rounds, workers, verbs, watchers, readings, thresholds, fill, mutation } = options
   const entry = join(compile({ folders: FOLDERS, ...(mutation === undefined ? {} : { mutation }) }), ENTRY)
   const base = mkdtempSync(join(tmpdir(), 'guise-watch-'))
@@ -82,7 +89,7 @@ async function judge(
 ): Promise<Omit<WatchKillResult, 'killed'>> {
   // Integrates what waits.
   await (await openWorld(directory)).close()
-  const store = await lmdbStore({ path: directory })
+  const store = await openWorldStore(directory)
   const entries = await logOf(store, REALM)
   await store.close()
   const counted = thresholds.map((threshold) => crossingsOf(entries, threshold))

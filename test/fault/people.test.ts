@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { killCounted, killPurge } from './people-kill.ts'
+import { countSteps } from './people-steps.ts'
 import { killWatchers } from './people-watch.ts'
 
 const SUBJECTS = 150
@@ -32,6 +33,14 @@ test('POLICY-50 a copy before a purge holds every piece of what is erased, a cop
   // Pages of a copy may repeat what other pages of it hold.
   expect(residue.before).toBeGreaterThanOrEqual(residue.of)
   expect(residue.after).toBe(0)
+})
+
+test('POLICY-45 100 steps: after each the count by the log is that of rows and model; a model that forgets is seen', {
+  timeout: 120_000,
+}, async () => {
+  const { most, wrong } = await countSteps({ steps: 100, seed: 45_001 })
+  expect([most > 20, wrong]).toEqual([true, 0])
+  expect((await countSteps({ steps: 40, seed: 45_001, forget: 7 })).wrong).toBeGreaterThan(0)
 })
 
 test('POLICY-45 three processes killed twice over: the count is that of the codes', {

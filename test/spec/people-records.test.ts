@@ -79,8 +79,9 @@ test('POLICY-59 values are those of the rows, the settings and the policies, and
     models: 'test@1, 128 bits',
     custody: 'operator 4',
     'search among all': 'no gallery is declared: nobody can be searched for',
-    'rule for login': 'afterMatchDays 400, afterExpiryDays 30',
-    'bases of login end': expect.stringMatching(/^from 2026-02-01T08.* to 2026-05-11T08/) as string,
+    'rule for login':
+      'erased 400 days after the last match, or 30 days after the end of the basis, whichever comes first',
+    'end of the bases for login': expect.stringMatching(/^from 2026-02-01T08.* to 2026-05-11T08/) as string,
     'copies in backups': 'unreadable 10 days after an erasure at the latest',
     anchor: 'a witness of another company',
     'failures in a row before a delay': '3',

@@ -28,7 +28,7 @@ describe('STORE-18', () => {
   test('STORE-18 migrations that run at once do their work once, beside a store at work', async () => {
     const schema = freshSchema()
     const results = await Promise.all(Array.from({ length: 5 }, () => migratePostgres(pool, { schema })))
-    expect(results.map(({ from }) => from).sort((a, b) => a - b)).toEqual([0, 2, 2, 2, 2])
+    expect(results.map(({ from }) => from).sort((a, b) => a - b)).toEqual([0, 3, 3, 3, 3])
     const store = await postgresStore({ pool, schema })
     const client = await pool.connect()
     let version: string | null = null
@@ -56,9 +56,9 @@ describe('STORE-18', () => {
       return rows
     }
     expect(await columns(scripted)).toEqual(await columns(made))
-    expect(await migratePostgres(pool, { schema: scripted })).toEqual({ from: 2, to: 2 })
+    expect(await migratePostgres(pool, { schema: scripted })).toEqual({ from: 3, to: 3 })
     await (await postgresStore({ pool, schema: scripted })).close()
-    expect(postgresSchema({ from: 2 })).toBe('BEGIN;\nCOMMIT;\n')
+    expect(postgresSchema({ from: 3 })).toBe('BEGIN;\nCOMMIT;\n')
   })
 
   test('STORE-18 a schema of the version before is refused, brought up, and keeps its rows', async () => {
@@ -68,7 +68,7 @@ describe('STORE-18', () => {
     await pool.query(`${first}${record}COMMIT;`)
     await pool.query(`INSERT INTO ${schema}.states VALUES ('a', 'b', gen_random_uuid())`)
     expect(await codeOf(postgresStore({ pool, schema }))).toBe('ERR_STORE_UNSUPPORTED')
-    expect(await migratePostgres(pool, { schema })).toEqual({ from: 1, to: 2 })
+    expect(await migratePostgres(pool, { schema })).toEqual({ from: 1, to: 3 })
     const store = await postgresStore({ pool, schema })
     const [row] = (await store.getMany?.([{ table: 'states', key: new TextEncoder().encode('a') }])) ?? []
     expect(row?.bytes).toEqual(new TextEncoder().encode('b'))
@@ -76,14 +76,40 @@ describe('STORE-18', () => {
     const scripted = freshSchema()
     await pool.query(`${first.replaceAll(schema, scripted)}${record.replaceAll(schema, scripted)}COMMIT;`)
     await pool.query(postgresSchema({ schema: scripted, from: 1 }))
-    expect(await migratePostgres(pool, { schema: scripted })).toEqual({ from: 2, to: 2 })
+    expect(await migratePostgres(pool, { schema: scripted })).toEqual({ from: 3, to: 3 })
+  })
+
+  test('POLICY-75 nothing of a row is sampled for the planner, and what was sampled before goes', async () => {
+    const schema = freshSchema()
+    const record = `INSERT INTO "${schema}".migration (version) VALUES (2);\n`
+    const [first = ''] = postgresSchema({ schema }).split(record)
+    await pool.query(`${first}${record}COMMIT;`)
+    await pool.query(
+      `INSERT INTO ${schema}.secrets SELECT sha256(n::text::bytea), sha512(n::text::bytea), gen_random_uuid() FROM generate_series(1, 200) AS n`,
+    )
+    const sampled = async (): Promise<unknown> => {
+      await pool.query(`ANALYZE ${schema}.secrets`)
+      const { rows } = await pool.query('SELECT attname FROM pg_stats WHERE schemaname = $1 ORDER BY 1', [
+        schema,
+      ])
+      return rows.map((row: { attname: string }) => row.attname)
+    }
+    expect(await sampled()).toEqual(['bytes', 'key', 'version'])
+    expect(await migratePostgres(pool, { schema })).toEqual({ from: 2, to: 3 })
+    expect(await sampled()).toEqual(['version'])
+    const { rows } = await pool.query(
+      `SELECT count(*)::int AS n, bool_and(attstorage = 'e') AS external FROM pg_attribute
+       WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r') AND attname = 'bytes'`,
+      [schema],
+    )
+    expect(rows).toEqual([{ n: 11, external: true }])
   })
 
   test('STORE-18 a schema that is missing, newer or older is refused', async () => {
     expect(await codeOf(postgresStore({ pool, schema: 'never_made' }))).toBe('ERR_STORE_UNSUPPORTED')
     const schema = freshSchema()
     await migratePostgres(pool, { schema })
-    await pool.query(`INSERT INTO ${schema}.migration (version) VALUES (3)`)
+    await pool.query(`INSERT INTO ${schema}.migration (version) VALUES (4)`)
     expect(await codeOf(postgresStore({ pool, schema }))).toBe('ERR_STORE_UNSUPPORTED')
     expect(await codeOf(migratePostgres(pool, { schema }))).toBe('ERR_STORE_UNSUPPORTED')
     await pool.query(`DELETE FROM ${schema}.migration`)

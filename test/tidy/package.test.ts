@@ -68,3 +68,12 @@ describe('package-lock.json', () => {
     ])
   })
 })
+
+describe('docs/services', () => {
+  test('pins its frameworks, is no package of ours, and is tied to no registry', () => {
+    const json = readFileSync(`${root}docs/services/package.json`, 'utf8')
+    expect(manifestFaults(json, []).filter((fault) => !fault.startsWith('runtime dependencies'))).toEqual([])
+    expect(json).toContain('"private": true')
+    expect(lockFaults(readFileSync(`${root}docs/services/package-lock.json`, 'utf8'))).toEqual([])
+  })
+})
