@@ -69,3 +69,15 @@ test('a log whose head changes and does not grow is not waited for', async () =>
   expect(await codeOf(new Follower(reader, REALM, KEYS).follow())).toBe('ERR_AUDIT_EDIT')
   expect(await rowsOf(store, 'queue')).toHaveLength(0)
 })
+
+test('a log whose head is gone has been put back', async () => {
+  const store = await busyStore(1)
+  const follower = new Follower(store, REALM, KEYS)
+  await follower.follow()
+  await integrateSome({ store, realm: REALM, keys: KEYS }, follower)
+  const row = await store.get('log', headKey(REALM))
+  await store.commit([
+    { step: 'delete', table: 'log', key: headKey(REALM), expected: row?.version as string },
+  ])
+  expect(await codeOf(follower.follow())).toBe('ERR_AUDIT_ROLLBACK')
+})
