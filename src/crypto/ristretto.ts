@@ -57,11 +57,32 @@ export function randomScalar(): bigint {
 export function readElement(bytes: Uint8Array): Element | undefined {
   if (bytes.length !== ELEMENT_BYTES) return undefined
   try {
-    const element = Point.fromBytes(Uint8Array.from(bytes))
-    return element.is0() ? undefined : element
+    const own = Uint8Array.from(bytes)
+    const element = Point.fromBytes(own)
+    if (element.is0()) return undefined
+    // No other bytes decode to it (RFC 9496 §4.3.1).
+    encodings.set(element, own)
+    return element
   } catch {
     return undefined
   }
+}
+
+const encodings = new WeakMap<Element, Uint8Array>()
+
+/** The 32 bytes of an element that is public, computed once, as that takes a root. They stay this module's: nobody alters or wipes them. */
+function encodingOf(element: Element): Uint8Array {
+  let bytes = encodings.get(element)
+  if (bytes === undefined) {
+    bytes = element.toBytes()
+    encodings.set(element, bytes)
+  }
+  return bytes
+}
+
+/** The 32 bytes of an element that is public; the caller's. */
+export function writeElement(element: Element): Uint8Array {
+  return Uint8Array.from(encodingOf(element))
 }
 
 /** The element of a message under a context string (RFC 9380 Appendix B, RFC 9497 §4.1). */
@@ -88,7 +109,12 @@ export function multiplyBlinded(element: Element, secret: bigint): Element {
 /** `Σ factor·element` in variable time: for what is public. The identity when there is nothing to add. */
 export function sumOfProducts(terms: Iterable<readonly [factor: bigint, element: Element]>): Element {
   let sum = Point.ZERO
-  for (const [factor, element] of terms) sum = sum.add(element.multiplyUnsafe(factor))
+  for (const [factor, element] of terms) {
+    // Small negative factors are those of most subsets.
+    const isNegative = 2n * factor > Fn.ORDER
+    const product = element.multiplyUnsafe(isNegative ? Fn.neg(factor) : factor)
+    sum = isNegative ? sum.subtract(product) : sum.add(product)
+  }
   return sum
 }
 
@@ -145,15 +171,19 @@ export class Multiples {
   }
 }
 
-const KEY_WINDOW = 5
+/** Bits of a window: the longer an element is multiplied, the more its table may cost. */
+const WINDOWS_OF = { once: 3, often: 5 } as const
 
 const tabled = new WeakSet<Element>()
 
-/** Gives an element a table that makes its multiples cheap: for one that is multiplied for as long as the process runs. */
-export function giveTable(element: Element): void {
+/**
+ * Gives an element a table that makes its multiples cheap: for one that is multiplied for as long as the process runs (`often`), or five times
+ * (`once`). Lookups read the whole of a window, whatever the scalar.
+ */
+export function giveTable(element: Element, uses: keyof typeof WINDOWS_OF = 'often'): void {
   if (tabled.has(element)) return
   tabled.add(element)
-  element.precompute(KEY_WINDOW, true)
+  element.precompute(WINDOWS_OF[uses], uses === 'often')
 }
 
 /** What a proof is about: `evaluated` is `element` times the number of which `key` is the multiple of G. */
@@ -176,7 +206,7 @@ export function proofSteps(
 ): Generator<void, Uint8Array> {
   const random = randomBytes(SCALAR_BYTES)
   const own = writeScalar(secret)
-  const said = [statement.key, statement.element, statement.evaluated].map((element) => element.toBytes())
+  const said = [statement.key, statement.element, statement.evaluated].map(encodingOf)
   const input = concatBytes(fixedLabel('guise/v1/quorum-nonce'), random, own, ...said)
   const wide = sha512(input)
   try {
@@ -203,9 +233,11 @@ function* stepsWith(
   context: Uint8Array,
 ): Generator<void, Uint8Array> {
   yield
-  const { m, z } = compositesOf(statement, context)
+  const factor = compositeFactor(statement, context)
+  const [m, z] = [statement.element.multiplyUnsafe(factor), statement.evaluated.multiplyUnsafe(factor)]
   yield
-  const blinded = multiplyBlinded(m, nonce)
+  // nonce·m by the table that the element has.
+  const blinded = multiplyBlinded(statement.element, Fn.mul(nonce, factor))
   yield
   const challenge = challengeOf([statement.key, m, z, multiplyBase(nonce), blinded], context)
   const response = Fn.sub(nonce, Fn.mul(challenge, secret))
@@ -262,21 +294,16 @@ export function reduceWide(wide: Uint8Array): bigint {
   return Fn.create(numberOf(wide))
 }
 
-/** RFC 9497 §2.2.1 `ComputeCompositesFast`: one multiplication of the evaluated element, which is public, gives the same. */
-function compositesOf(statement: Statement, context: Uint8Array): { m: Element; z: Element } {
-  const factor = compositeFactor(statement, context)
-  return { m: statement.element.multiplyUnsafe(factor), z: statement.evaluated.multiplyUnsafe(factor) }
-}
-
+/** The factor of RFC 9497 §2.2.1 `ComputeCompositesFast` for one element: `m` and `z` are its multiples of the element and of the evaluated one, which is public. */
 function compositeFactor({ key, element, evaluated }: Statement, context: Uint8Array): bigint {
-  const seed = sha512(concatBytes(framed(key.toBytes()), framed(concatBytes(ascii('Seed-'), context))))
+  const seed = sha512(concatBytes(framed(encodingOf(key)), framed(concatBytes(ascii('Seed-'), context))))
   const first = Uint8Array.of(0, 0)
-  const message = concatBytes(framed(seed), first, framed(element.toBytes()), framed(evaluated.toBytes()))
+  const message = concatBytes(framed(seed), first, framed(encodingOf(element)), framed(encodingOf(evaluated)))
   return hashToScalar(concatBytes(message, ascii('Composite')), context)
 }
 
 function challengeOf(elements: readonly Element[], context: Uint8Array): bigint {
-  const parts = elements.map((element) => framed(element.toBytes()))
+  const parts = elements.map((element) => framed(encodingOf(element)))
   return hashToScalar(concatBytes(...parts, ascii('Challenge')), context)
 }
 

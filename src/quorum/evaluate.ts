@@ -8,6 +8,7 @@ import { lagrange } from '../crypto/frost.ts'
 import {
   type Element,
   finalize,
+  giveTable,
   hashToElement,
   Multiples,
   multiplyBlinded,
@@ -15,6 +16,7 @@ import {
   readElement,
   sumOfProducts,
   verifyProof,
+  writeElement,
 } from '../crypto/ristretto.ts'
 import { rejectInput } from './errors.ts'
 import { FORMAT, type QuorumKey } from './key.ts'
@@ -83,10 +85,12 @@ export async function evaluateSoon(share: QuorumShare, input: QuorumInput): Prom
 
 function* evaluationSteps(share: QuorumShare, { element }: QuorumInput): Generator<void, Partial> {
   const { key, index } = share
+  giveTable(element, 'once')
+  yield
   const evaluated = share.use((scalar) => multiplyBlinded(element, scalar))
   const statement = { key: key.shareKey(index), element, evaluated }
   const proof = yield* share.use((scalar) => proofSteps(scalar, statement, CONTEXT))
-  return { index, evaluated: evaluated.toBytes(), proof }
+  return { index, evaluated: writeElement(evaluated), proof }
 }
 
 /** The part, or `undefined` when its proof does not hold under the share key of its index (QUORUM-7). */
