@@ -38,6 +38,19 @@ export interface AcceptedLog {
   readonly digest: Uint8Array
 }
 
+/** What a holder is to accept, and on whose word. */
+export interface HolderAcceptance {
+  readonly statement: string
+  readonly actor: string
+}
+
+/** Sizes of the vault's log before and after, and the holder's signed note. */
+export interface HolderAccepted {
+  readonly from: number
+  readonly to: number
+  readonly statement: string
+}
+
 /** One acceptance, as the holder remembers it. */
 export interface AcceptanceRow {
   /** 1, 2, … */

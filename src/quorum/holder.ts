@@ -8,7 +8,13 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
 import { Turns } from '../base/turns.ts'
 import type { Store } from '../store/store.ts'
-import { MAX_ACTOR_BYTES, readStatement, requireNew } from './acceptance.ts'
+import {
+  type HolderAcceptance,
+  type HolderAccepted,
+  MAX_ACTOR_BYTES,
+  readStatement,
+  requireNew,
+} from './acceptance.ts'
 import type { QuorumBudgets } from './budgets.ts'
 import { untilAborted } from './collect.ts'
 import { type CountRules, countAnswer, Draft } from './draft.ts'
@@ -17,6 +23,7 @@ import { evaluateSoon, quorumInput } from './evaluate.ts'
 import { raiseEpoch, raiseRefresh, requireServed, stale } from './floors.ts'
 import { checkBudgets, checkLogKey, checkPinned, checkShares, requireOneTree } from './holder-check.ts'
 import { checkEpoch, MAX_EPOCH } from './key.ts'
+import { type HolderMemory, mergeMemories, signMemory } from './memory.ts'
 import {
   decodeQuestion,
   encodeAcknowledgement,
@@ -86,21 +93,16 @@ export interface QuorumHolder extends QuorumPeer, Disposable {
    * or that was accepted before, and when there is nothing to accept.
    */
   accept(accepted: HolderAcceptance, options?: CallOptions): Promise<HolderAccepted>
+  /** All that the holder remembers, signed, for whoever takes a lost one's place: a row of every generation. */
+  memory(options?: CallOptions): Promise<Uint8Array>
+  /**
+   * Takes over what others remember (QUORUM-39), before the first answer of a holder whose share was made again. At least `t` memories of other
+   * holders, the more the better. Durable and anchored when it resolves. Throws `ERR_QUORUM_INPUT` when the holder has decided something already, or for fewer;
+   * `ERR_QUORUM_ROUND` with the index of whose memory its key did not sign, or that saw another log.
+   */
+  inherit(memories: readonly HolderMemory[], options?: CallOptions): Promise<void>
   /** Wipes shares and keys; whatever is asked from then on is refused. The store stays the caller's. */
   close(): void
-}
-
-/** What a holder is to accept, and on whose word. */
-export interface HolderAcceptance {
-  readonly statement: string
-  readonly actor: string
-}
-
-/** Sizes of the vault's log before and after, and the holder's signed note. */
-export interface HolderAccepted {
-  readonly from: number
-  readonly to: number
-  readonly statement: string
 }
 
 /**
@@ -226,6 +228,26 @@ class Holder implements QuorumHolder {
       requireNew(accepted, state.head, state.acceptances)
       const { row, statement: said } = await state.accept(accepted, { actor, timeMs: clock.nowMs() }, options)
       return { from: row.from.size, to: row.to.size, statement: said }
+    })
+  }
+
+  async memory(options: CallOptions = {}): Promise<Uint8Array> {
+    return await this.#turns.run(async () => {
+      options.signal?.throwIfAborted()
+      await this.#ready(options)
+      return await signMemory(this.#parts, this.#parts.state)
+    })
+  }
+
+  async inherit(memories: readonly HolderMemory[], options: CallOptions = {}): Promise<void> {
+    const { realm, index, state, shares } = this.#parts
+    const threshold = Math.max(...shares.map(({ key }) => key.threshold))
+    const { head, rows } = mergeMemories({ realm, index }, threshold, memories)
+    await this.#turns.run(async () => {
+      options.signal?.throwIfAborted()
+      await this.#ready(options)
+      if (state.head.sequence > 0) throw rejectInput('the holder has a memory of its own')
+      await state.keep(head, rows, options)
     })
   }
 

@@ -120,6 +120,11 @@ export class HolderState {
     return { generations: rows.length, revoked: rows.filter(({ row }) => row.revoked).length }
   }
 
+  /** Of all generations that are remembered. */
+  get rows(): readonly RecordRow[] {
+    return [...this.#rows.values()].map(({ row }) => row)
+  }
+
   /** Rollbacks of the vault's log that were accepted, the oldest first. */
   get acceptances(): readonly AcceptanceRow[] {
     return this.#acceptances
