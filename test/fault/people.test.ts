@@ -86,13 +86,12 @@ test('POLICY-56 control: a watch that forgets a crossing when the number is lowe
   }
   // Nobody looks before the end, when the number has been above the threshold and is below.
   const thresholds = Array.from({ length: 60 }, (_, i) => 1 + i)
-  const { crossings, missed } = await killWatchers({
-    ...WATCHED,
-    thresholds,
-    rounds: 1,
-    watchers: 0,
-    mutation,
-  })
-  expect(crossings).toBeGreaterThan(0)
+  // Most rounds end below a threshold that they had crossed; not each does.
+  let missed = 0
+  for (let round = 0; round < 20 && missed === 0; round++) {
+    const told = await killWatchers({ ...WATCHED, thresholds, rounds: 1, watchers: 0, mutation })
+    expect(told.crossings).toBeGreaterThan(0)
+    missed = told.missed
+  }
   expect(missed).toBeGreaterThan(0)
 })
