@@ -92,6 +92,8 @@ export interface Stolen {
   readonly alone: number
   readonly withOne: number
   readonly withTwo: number
+  /** With the output of another template, as somebody sees it who watched the vault open that one. */
+  readonly withAnother: number
 }
 
 /** Stores and keyring stolen, and perhaps shares: how many templates open without a holder being asked. */
@@ -100,7 +102,8 @@ export async function stealTemplates(people: number): Promise<Stolen> {
   const ctx = await insider(world)
   const before = [...world.asked]
   const [first, second] = world.dealt.shares as readonly [QuorumShare, QuorumShare]
-  const opened = { alone: 0, withOne: 0, withTwo: 0 }
+  const opened = { alone: 0, withOne: 0, withTwo: 0, withAnother: 0 }
+  let seen = new Uint8Array(64)
   const templates = await templatesOf(ctx, world.store)
   for (const name of templates) {
     const input = quorumInput({ ...name, epoch: 1 })
@@ -115,7 +118,9 @@ export async function stealTemplates(people: number): Promise<Stolen> {
       input,
       parts.filter((part) => part !== undefined),
     )
+    if (await opens(ctx, name, { quorum: seen })) opened.withAnother++
     if (await opens(ctx, name, { quorum: whole })) opened.withTwo++
+    seen = whole
   }
   const nobody = world.asked.every((count, i) => count === before[i])
   if (!nobody) throw new Error('a holder was asked')
