@@ -4,6 +4,7 @@ import type { Realm } from '../base/brand.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { Pace } from '../base/pace.ts'
+import { Turns } from '../base/turns.ts'
 import { randomBytes } from '../crypto/random.ts'
 import {
   decodeRealmAttemptsRow,
@@ -18,7 +19,10 @@ import { isConflict } from './outcome.ts'
 
 const WINDOW_MS = 3_600_000
 const FLUSH_MS = 1000
-const FLUSH_COUNT = 64
+/** Failures that a writer may not have flushed: so many, or this share of the limit where that is more, up to the last. */
+const LAG_LEAST = 64
+const LAG_SHARE = 256
+const LAG_MOST = 1024
 /** Rows of writers that have been silent for so long are deleted, so many at a reading. */
 const PAST_MS = 24 * WINDOW_MS
 const MOST_DELETED = 64
@@ -29,13 +33,14 @@ const MOST_A_TURN = 16
 
 /**
  * Counts failures of the running hour. Those of other writers are read at most a second late, and each writer flushes
- * its own at least every second or 64 failures: the error is at most that much a writer.
+ * its own at least every second or `lag` failures: the error is at most that much a writer.
  */
 export class RealmLimit {
   readonly #ring: VaultKeys
   readonly #realm: Realm
   readonly #clock: Clock
   readonly #perHour: number
+  readonly #lag: number
   readonly #writer: Uint8Array = randomBytes(16)
   /** `undefined`: to be read before the next write. */
   #rowVersion: string | null | undefined = null
@@ -51,13 +56,14 @@ export class RealmLimit {
   #readMs = Number.NEGATIVE_INFINITY
   #reading: Promise<void> | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
-  #flushing: Promise<void> = Promise.resolve()
+  readonly #flushes: Turns = new Turns()
 
   constructor(ring: VaultKeys, realm: Realm, clock: Clock, perHour: number) {
     this.#ring = ring
     this.#realm = realm
     this.#clock = clock
     this.#perHour = perHour
+    this.#lag = Math.min(LAG_MOST, Math.max(LAG_LEAST, Math.floor(perHour / LAG_SHARE)))
   }
 
   /**
@@ -77,7 +83,7 @@ export class RealmLimit {
     if (turn !== undefined) await turn
     const failures = this.#own + this.#others
     // Comparisons under way may all fail: no more of them than one flush may lag behind.
-    if (failures >= this.#perHour || failures + this.#underWay >= this.#perHour + FLUSH_COUNT) return false
+    if (failures >= this.#perHour || failures + this.#underWay >= this.#perHour + this.#lag) return false
     this.#underWay++
     return true
   }
@@ -89,20 +95,24 @@ export class RealmLimit {
     if (!failed) return
     this.#own++
     this.#oldestMs ??= ms
-    if (this.#isDue(ms)) this.#flushInBackground()
+    // Begun early, a flush ends before anybody has to wait for it.
+    if (this.#isDue(ms) || this.#unflushed >= this.#lag / 2) this.#flushInBackground()
     else this.#timer ??= this.#later()
   }
 
-  /** Writes this writer's row. */
+  /** Writes what this writer has counted so far. */
   flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#flushing = this.#flushing.catch(() => undefined).then(() => this.#write())
-    return this.#flushing
+    return this.#flushes.share(() => this.#write())
+  }
+
+  get #unflushed(): number {
+    return this.#own - this.#flushed
   }
 
   #isDue(ms: number): boolean {
-    if (this.#own - this.#flushed >= FLUSH_COUNT) return true
+    if (this.#unflushed >= this.#lag) return true
     return this.#oldestMs !== undefined && ms - this.#oldestMs >= FLUSH_MS
   }
 
@@ -119,7 +129,9 @@ export class RealmLimit {
   }
 
   async #write(): Promise<void> {
-    for (let attempt = 1; this.#own > this.#flushed; attempt++) {
+    const counted = this.#own
+    // What is counted meanwhile is for the next flush; a new hour begins at nothing.
+    for (let attempt = 1; Math.min(counted, this.#own) > this.#flushed; attempt++) {
       try {
         await this.#writeOnce()
       } catch (error) {
