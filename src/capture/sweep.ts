@@ -50,7 +50,9 @@ async function expired(
   const found: StoredRow[] = []
   for await (const row of rows) {
     const rest = row.key.subarray(from.length)
-    if (!equalBytes(row.key.subarray(0, from.length), from) || rest.length < bytes || !isOver(rest)) break
+    if (!equalBytes(row.key.subarray(0, from.length), from)) break
+    // A key that is too short for what it should name is nobody's: it goes too, or it would keep all behind it.
+    if (rest.length >= bytes && !isOver(rest)) break
     found.push(row)
     if (found.length === MOST_ROWS) break
   }

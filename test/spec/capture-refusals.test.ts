@@ -4,16 +4,21 @@ import { inspect } from 'node:util'
 import { memoryStore } from 'guise'
 import { CaptureError, captureReason, isAttestedCapture } from 'guise/capture'
 import { describe, expect, test } from 'vitest'
+import type { Realm } from '../../src/base/brand.ts'
+import { joinBytes } from '../../src/base/bytes.ts'
+import { areaKey, CHALLENGES, REPEATS, TABLE } from '../../src/capture/rows.ts'
 import { otherSignature } from '../reference/cose.ts'
 import {
   ANN,
   captureWorld,
   freshVector,
   outcome,
+  REALM,
   rowsOf,
   sealedCapture,
   vectorOf,
 } from '../support/capture.ts'
+import { overwrite } from '../support/rows.ts'
 
 describe('refusals', () => {
   test('CAPTURE-17 look the same, take their time, and tell the reason to the symbol alone', async () => {
@@ -81,6 +86,22 @@ describe('refusals', () => {
     await world.desk.sweep()
     expect((await rowsOf(world.store))[2]).toBeUndefined()
     expect(await outcome(world.desk, await sealedCapture(world, { vector }))).toBe('accepted')
+  })
+
+  test('CAPTURE-18 a row whose key is nobody’s keeps no sweep from what lies behind it', async () => {
+    const day = 86_400_000
+    const world = await captureWorld({ retentionMs: day })
+    expect(await outcome(world.desk, await sealedCapture(world))).toBe('accepted')
+    for (const area of [CHALLENGES, REPEATS]) {
+      const key = joinBytes(areaKey(REALM as Realm, area), new Uint8Array(3))
+      await overwrite(world.store, TABLE, key, new Uint8Array(9))
+    }
+    const before = await rowsOf(world.store)
+    expect([before[CHALLENGES], before[REPEATS]]).toEqual([1, 2])
+    world.clock.advance(2 * day)
+    await world.desk.sweep()
+    const after = await rowsOf(world.store)
+    expect([after[CHALLENGES], after[REPEATS]]).toEqual([undefined, undefined])
   })
 
   test('CAPTURE-19 what was returned is wiped when it is disposed, and prints nothing', async () => {
