@@ -25,7 +25,7 @@ export class KeyedMutex {
       queue = new Set()
       this.#queues.set(key, queue)
     } else {
-      await turn(queue, signal)
+      await inTurn(queue, signal)
     }
     try {
       return await task()
@@ -49,7 +49,7 @@ export class KeyedMutex {
  * Resolves when the caller is let in; rejects with the signal's reason and leaves the queue when aborted
  * first.
  */
-function turn(queue: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
+export function inTurn(queue: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal === undefined) {
       queue.add(resolve)

@@ -1,15 +1,14 @@
 /** What every verb of one open vault shares: configuration, stores, keys, clock, limits. @module */
 
 import type { AuditEvent } from '../audit/chain.ts'
-import { ROW_TAG_BYTES } from '../audit/entry.ts'
 import { rolledBack } from '../audit/follower.ts'
 import type { TimedEvent } from '../audit/journal.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import { headKey } from '../audit/log-rows.ts'
 import type { Realm } from '../base/brand.ts'
-import { equalBytes } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import type { CallOptions } from '../base/errors.ts'
+import type { Lanes } from '../base/lanes.ts'
 import type { KeyedMutex } from '../base/mutex.ts'
 import { randomBytes } from '../crypto/random.ts'
 import type { CheckStep } from '../keys/ring-access.ts'
@@ -18,9 +17,9 @@ import type { AttemptPolicy, Instant } from '../policy/attempts.ts'
 import type { OperatingPoint } from '../policy/operating-point.ts'
 import type { Quorum } from '../quorum/client.ts'
 import { decodeModelRow } from '../record/model-row.ts'
-import { attemptsKey, MODEL_HANDLE, modelPlace, SCOPE_UNBOUND, stateKey } from '../record/place.ts'
+import { MODEL_HANDLE, modelPlace } from '../record/place.ts'
 import type { TemplateProfile } from '../record/reference-row.ts'
-import { type KeyForVersion, TAG_BYTES } from '../record/row.ts'
+import type { KeyForVersion } from '../record/row.ts'
 import { readRows } from '../store/read-rows.ts'
 import type { LinkedPlace, RowPlace, Store, StoredRow, StoreStep } from '../store/store.ts'
 import type { Suite } from '../transform/suite.ts'
@@ -30,6 +29,7 @@ import type { VaultKeys } from './keys.ts'
 import type { ModelWindow } from './model-window.ts'
 import { isConflict } from './outcome.ts'
 import type { RealmLimit } from './realm-limit.ts'
+import { NO_ROW, rowTag, rowTags } from './row-tags.ts'
 import type { Meter } from './telemetry.ts'
 import type { Custody } from './types.ts'
 
@@ -81,6 +81,8 @@ export interface VaultParts {
   readonly ledger: Ledger
   /** One verb at a time and subject in this process; between processes the store decides. */
   readonly subjects: KeyedMutex
+  /** Verifies side by side in this process; `undefined`: as many as there are. */
+  readonly lanes?: Lanes | undefined
   readonly decoys: Decoys
   /** Where the vault declares one. */
   readonly gallery: Gallery | undefined
@@ -127,6 +129,7 @@ export class VaultContext {
   readonly clock: Clock
   readonly realmLimit: RealmLimit
   readonly subjects: KeyedMutex
+  readonly lanes: Lanes | undefined
   readonly ledger: Ledger
   readonly decoys: Decoys
   readonly gallery: Gallery | undefined
@@ -147,6 +150,7 @@ export class VaultContext {
     this.clock = parts.clock
     this.realmLimit = parts.realmLimit
     this.subjects = parts.subjects
+    this.lanes = parts.lanes
     this.ledger = parts.ledger
     this.decoys = parts.decoys
     this.gallery = parts.gallery
@@ -349,32 +353,6 @@ export async function requireNewest(
   // Whoever stops matching writes over what somebody put back.
   if (ctx.urgent) return
   throw rolledBack()
-}
-
-/** What the log is told of the rows that steps leave behind: the beginning of their tags. */
-function rowTags(
-  realm: Realm,
-  handle: Uint8Array | null | undefined,
-  steps: readonly StoreStep[],
-): { readonly state?: Uint8Array; readonly attempts?: Uint8Array } {
-  const tags: { state?: Uint8Array; attempts?: Uint8Array } = {}
-  if (handle === undefined || handle === null) return tags
-  for (const step of steps) {
-    if (step.step !== 'put' && step.step !== 'delete') continue
-    const tag = step.step === 'put' ? rowTag(step.bytes) : NO_ROW
-    if (step.table === 'states' && equalBytes(step.key, stateKey(realm, handle))) tags.state = tag
-    if (step.table === 'attempts' && equalBytes(step.key, attemptsKey(realm, handle, SCOPE_UNBOUND))) {
-      tags.attempts = tag
-    }
-  }
-  return tags
-}
-
-const NO_ROW: Uint8Array = new Uint8Array(ROW_TAG_BYTES)
-
-/** The first 16 bytes of an authenticated row's tag. */
-export function rowTag(row: Uint8Array): Uint8Array {
-  return row.subarray(row.length - TAG_BYTES, row.length - TAG_BYTES + ROW_TAG_BYTES)
 }
 
 /** The store with the signal of one call; nothing else of the call concerns a store. */

@@ -23,11 +23,11 @@ import { decodeSecretRow } from '../record/secret-row.ts'
 import { decodeStateRow, type StateRow } from '../record/state-row.ts'
 import { decodeUnfinishedRow } from '../record/unfinished-row.ts'
 import type { StoredRow, Table } from '../store/store.ts'
-import { rowTag } from './context.ts'
 import { type Fault, type FaultKind, kindOf } from './fsck-fault.ts'
 import { galleryFaults } from './fsck-gallery.ts'
 import { type FsckPlace, templateFaults } from './fsck-template.ts'
 import { templatesOf } from './references.ts'
+import { rowTag } from './row-tags.ts'
 
 const HANDLE_BYTES = 16
 const RECORD_BYTES = 16

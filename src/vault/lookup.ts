@@ -20,8 +20,9 @@ import { decodeStateRow, type StateRow, statePieces } from '../record/state-row.
 import { SealError } from '../seal/errors.ts'
 import { readRows } from '../store/read-rows.ts'
 import type { LinkedPlace, RowPlace, StoredRow, StoreStep } from '../store/store.ts'
-import { type Beside, type Reading, requireNewest, rowTag, type VaultContext } from './context.ts'
+import { type Beside, type Reading, requireNewest, type VaultContext } from './context.ts'
 import { rejectInput, unknownSubject } from './errors.ts'
+import { rowTag } from './row-tags.ts'
 
 /** A row and the version that a commit must still find. */
 export interface Versioned<Row> {

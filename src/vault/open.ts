@@ -7,6 +7,7 @@ import type { Realm, TransformId } from '../base/brand.ts'
 import { checkBytes, checkFunction, checkInteger, checkObject, checkText } from '../base/check.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { checkPurpose } from '../base/identifier.ts'
+import { Lanes } from '../base/lanes.ts'
 import { KeyedMutex } from '../base/mutex.ts'
 import { checkModel } from '../embedding/model.ts'
 import { checkGallery } from '../gallery/declaration.ts'
@@ -90,6 +91,9 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   return new OpenVault(await openContext(options))
 }
 
+/** Enough to keep the processor busy behind a flush. Each holds 16 kB, which the collector would move again and again for hundreds. */
+const LANES = 64
+
 /**
  * What `openVault` opens, without the door: for whoever measures what a thief of all keys can do. `place`: for a part of a gallery,
  * which writes no row.
@@ -127,6 +131,8 @@ async function openChecked(
     realmLimit,
     ledger: new Ledger({ store, realm: settings.realm, keys: ring, journal: ring.journal, signer, anchor }),
     subjects: new KeyedMutex(),
+    // Where devices and a quorum are asked nobody waits until others have their answers.
+    lanes: settings.custody === 'operator' ? new Lanes(LANES) : undefined,
     decoys: new Decoys(settings.profile, clock.nowMs()),
     gallery,
     next,

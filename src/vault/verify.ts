@@ -38,7 +38,7 @@ import {
 import { operationDigest, probeDigest } from './operation.ts'
 import { type Probes, probeFor, withProbes } from './probes.ts'
 import { pairFor } from './references.ts'
-import { checkFactor, readRequest, SAMPLE_FIELDS } from './sample.ts'
+import { checkFactor, disposeReachable, readRequest, SAMPLE_FIELDS } from './sample.ts'
 import { type Shares, withShares } from './shares.ts'
 import { secondFactorConfirmed } from './symbols.ts'
 import type { VerifyDecision, VerifyRequest } from './types.ts'
@@ -54,12 +54,23 @@ export async function verify(
   request: VerifyRequest,
   options?: CallOptions,
 ): Promise<VerifyDecision> {
+  // Read before anything waits: what the caller does to the request afterwards concerns another call.
   const given = readRequest(request, FIELDS)
   const { subject, holderShare, [secondFactorConfirmed]: confirmed, ...samples } = given
-  return await withProbes(ctx, samples, subject, (probes) => {
-    const factor = checkFactor(confirmed)
-    return ask(ctx, { subject, holderShare, probes, factor }, options)
-  })
+  try {
+    await ctx.lanes?.enter(ctx.signal)
+  } catch (error) {
+    disposeReachable(given)
+    throw error
+  }
+  try {
+    return await withProbes(ctx, samples, subject, (probes) => {
+      const factor = checkFactor(confirmed)
+      return ask(ctx, { subject, holderShare, probes, factor }, options)
+    })
+  } finally {
+    ctx.lanes?.leave()
+  }
 }
 
 /** What is to be compared with whose template, and what a match leads to besides. */

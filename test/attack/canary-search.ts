@@ -143,7 +143,7 @@ class Search {
   /** Follows the work and searches the memory now and then, while the vault is open and once it is closed. */
   async #work(world: World): Promise<void> {
     const { custody, operations, server } = this.#options
-    const secrets = new Secrets(this.#secrets, this.#secrets, world, custody)
+    const secrets = new Secrets(this.#secrets, this.#secrets, world, { custody, shares: [] })
     for (let person = 0; person < CANARY_PEOPLE; person++) addName(this.#others, canaryName(person))
     if (custody === 'holder') {
       for (let i = 0; i < operations; i++) {

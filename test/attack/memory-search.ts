@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { subjectName } from '../fault/vault-people.ts'
 import { openWorld } from '../fault/vault-world.ts'
+import { dealWorldQuorum, openWorldQuorum, worldShares } from '../fault/world-quorum.ts'
 import { plantInFile, scanFiles } from './memory-canaries.ts'
 import { Pieces, type Scan, scanProcess } from './memory-scan.ts'
 import { addHeldKeys, addMomentaryKeys, addSigningKeys, Secrets } from './memory-secrets.ts'
@@ -16,7 +17,7 @@ import { addHeldKeys, addMomentaryKeys, addSigningKeys, Secrets } from './memory
 export interface SearchOptions {
   /** From `compile()`. */
   readonly compiled: string
-  readonly custody: 'operator' | 'holder'
+  readonly custody: 'operator' | 'holder' | 'quorum'
   /** Operations of each verb. */
   readonly count: number
   /** Phases to search after; every one by default. The last, `close`, is always searched. */
@@ -30,6 +31,8 @@ export interface SearchResult {
   readonly open: Readonly<Record<string, number>>
   /** Found of the expanded key that signs receipts, at the end. */
   readonly signing: Readonly<Record<string, number>>
+  /** Found of elements that the quorum's answers make, by phase: the curve library computes in numbers that nobody can wipe. */
+  readonly elements: Readonly<Record<string, number>>
   /** Found of pieces that were planted, by kind: the control. */
   readonly planted: Readonly<Record<string, number>>
   readonly disk: {
@@ -53,6 +56,7 @@ export async function searchMemory(options: SearchOptions): Promise<SearchResult
   const journal = join(base, 'journal')
   mkdirSync(directory, { mode: 0o700 })
   writeFileSync(journal, '')
+  if (options.custody === 'quorum') dealWorldQuorum(base)
   const script = join(options.compiled, 'test', 'fault', 'vault-memory-child.js')
   const child = spawn(
     process.execPath,
@@ -89,13 +93,24 @@ async function search(options: SearchOptions, child: Searched): Promise<SearchRe
   const { directory, journal, pid } = child
   const opened = await child.next()
   if (opened !== 'open') throw new Error(`the process began with ${opened}`)
-  const world = await openWorld(directory, { custody: options.custody })
+  const under = options.custody === 'quorum' ? dirname(journal) : undefined
+  const quorum = under === undefined ? undefined : await openWorldQuorum(under)
+  const world = await openWorld(directory, {
+    custody: options.custody,
+    ...(quorum === undefined ? {} : { quorum }),
+  })
   try {
     const pieces = new Pieces()
     const held = new Pieces()
     const signing = new Pieces()
     const canaries = new Pieces()
-    const secrets = new Secrets(pieces, canaries, world, options.custody)
+    const elements = new Pieces()
+    const leftOf: Record<string, number> = {}
+    const secrets = new Secrets(pieces, canaries, world, {
+      custody: options.custody,
+      shares: under === undefined ? [] : worldShares(under),
+      elements,
+    })
     for (let i = 0; i < 10; i++) canaries.add('external identifier', Buffer.from(subjectName(i)), 8)
     const disk: Record<string, number> = {}
     const scanDisk = (): void => {
@@ -116,16 +131,18 @@ async function search(options: SearchOptions, child: Searched): Promise<SearchRe
       await addMomentaryKeys(pieces, world, directory)
       scanDisk()
       phases.push({ name, found: asRecord(scanStopped(pid, pieces)) })
+      if (under !== undefined) leftOf[name] = count(scanStopped(pid, elements))
     }
     addSigningKeys(signing, world)
     const last = scanStopped(pid, held)
     phases.push({ name: 'close, keys that were held', found: asRecord(last) })
     const remains = asRecord(scanStopped(pid, signing))
     child.say('go')
-    const planted = await plant(child, pieces, held)
+    const planted = await plant(child, pieces, held, elements)
     return {
       phases,
       signing: remains,
+      elements: leftOf,
       open,
       planted,
       disk: { found: { ...disk }, ...plantOnDisk(directory, pieces, canaries, held) },
@@ -173,6 +190,10 @@ function scanStopped(pid: number, pieces: Pieces): Scan {
   } finally {
     process.kill(pid, 'SIGCONT')
   }
+}
+
+function count({ found }: Scan): number {
+  return [...found.values()].reduce((sum, pieces) => sum + pieces, 0)
 }
 
 function asRecord({ found }: Scan): Readonly<Record<string, number>> {

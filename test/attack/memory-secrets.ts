@@ -16,6 +16,8 @@ import { contextName } from '../../src/keys/local-directory.ts'
 import { epochContext, realmContext } from '../../src/keys/provider.ts'
 import { decodeRing, ringRowKey } from '../../src/keys/ring.ts'
 import { unpackSealed } from '../../src/keys/sealed.ts'
+import type { QuorumShare } from '../../src/quorum/share.ts'
+import { stateKey } from '../../src/record/place.ts'
 import { decodeReferenceRow } from '../../src/record/reference-row.ts'
 import { decodeSecretRow } from '../../src/record/secret-row.ts'
 import { decodeStateRow } from '../../src/record/state-row.ts'
@@ -24,6 +26,8 @@ import { rotate } from '../../src/transform/rotate.ts'
 import { keyStream } from '../../src/transform/stream.ts'
 import { withRecordSecret } from '../../src/vault/wrap.ts'
 import { MODEL, numberedBytes, providerKey, REALM, vectorOf, type World } from '../fault/vault-world.ts'
+import { CONTEXT, finalize, inputOf, lagrangeAtZero } from '../reference/quorum.ts'
+import { encodePoint, hashToGroup, multiply, ORDER } from '../reference/ristretto.ts'
 import { recordKeys, recordOpen } from '../reference/seal.ts'
 import { addEncodings } from './memory-canaries.ts'
 import type { Pieces } from './memory-scan.ts'
@@ -33,6 +37,7 @@ const BITS = 128
 const VECTOR_WINDOW = 32
 const VECTOR_WINDOWS = 8
 const KEY_WINDOW = 8
+const STATE_KEY_DIGITS = 2 * stateKey(realm, new Uint8Array(16)).length
 
 /** A line of the journal of vault-memory-child. */
 type Line =
@@ -43,11 +48,20 @@ type Line =
       readonly bytes: string
     }
 
+/** Who takes part beside the realm. */
+export interface Custody {
+  readonly custody: string
+  /** Of the quorum, if there is one. */
+  readonly shares: readonly QuorumShare[]
+  /** Gets what the curve library computes, of which it keeps copies (SPEC §17.4). */
+  readonly elements?: Pieces
+}
+
 /** Follows a journal as it grows. */
 export class Secrets {
   readonly #pieces: Pieces
   readonly #world: World
-  readonly #custody: string
+  readonly #custody: Custody
   readonly #canaries: Pieces
   readonly #wraps = new Map<string, Uint8Array>()
   readonly #rotationKeys = new Map<number, Uint8Array>()
@@ -57,7 +71,7 @@ export class Secrets {
   #read = 0
 
   /** @param canaries gets the faces in the encodings that are looked for on a disk */
-  constructor(pieces: Pieces, canaries: Pieces, world: World, custody: string) {
+  constructor(pieces: Pieces, canaries: Pieces, world: World, custody: Custody) {
     this.#pieces = pieces
     this.#canaries = canaries
     this.#world = world
@@ -72,8 +86,10 @@ export class Secrets {
     for (const text of lines.slice(this.#read)) {
       const line = JSON.parse(text) as Line
       if ('verb' in line) this.#verb(line)
-      else if (line.table === 'states') this.#state = Buffer.from(line.bytes, 'hex')
-      else if (line.table === 'references') this.#reference = Buffer.from(line.bytes, 'hex')
+      else if (line.table === 'states') {
+        // A generation that ended has a longer key.
+        if (line.key.length === STATE_KEY_DIGITS) this.#state = Buffer.from(line.bytes, 'hex')
+      } else if (line.table === 'references') this.#reference = Buffer.from(line.bytes, 'hex')
       else this.#wrap(line.key, Buffer.from(line.bytes, 'hex'))
     }
     this.#read = lines.length
@@ -114,9 +130,11 @@ export class Secrets {
     const name = nameOf(row)
     const prefix = Buffer.concat([realmPrefix(realm), name.record, name.generation]).toString('hex')
     const secret = decodeSecretRow(this.#wraps.get(prefix) as Uint8Array, name)
-    const share = this.#custody === 'holder' ? numberedBytes(1 + subject) : undefined
+    const share = this.#custody.custody === 'holder' ? numberedBytes(1 + subject) : undefined
+    const quorum = outputOf(this.#custody.shares, name, secret.quorumEpoch)
     const { devices } = decodeStateRow(Uint8Array.from(this.#state ?? []), name, ctx.stateKey)
-    const rs = withRecordSecret(ctx, { ...name, devices }, secret, { share }, (opened) =>
+    const presented = { share, quorum: quorum?.output }
+    const rs = withRecordSecret(ctx, { ...name, devices }, secret, presented, (opened) =>
       Uint8Array.from(opened),
     )
     const reference = decodeReferenceRow(row, ctx.settings.profile, name)
@@ -146,8 +164,33 @@ export class Secrets {
       const { custody } = ctx.ring.requireRealmKeys(1)
       add('custody key of a holder', preparedCustody(2, { custodyKey: custody, share }))
     }
+    if (quorum !== undefined) {
+      add('output of the quorum', quorum.output)
+      this.#custody.elements?.add('element of the quorum', quorum.element, KEY_WINDOW)
+      const { custody } = ctx.ring.requireRealmKeys(1)
+      const prepared = preparedCustody(1, { custodyKey: custody, quorum: quorum.output })
+      add('custody key of a template', innerState(prepared))
+    }
     this.#rotationKeys.set(subject, Uint8Array.from(keys.rotationKey))
   }
+}
+
+/** What two shares make for a generation: by their numbers, as no process ever does. */
+function outputOf(
+  shares: readonly QuorumShare[],
+  { record, generation }: Pick<ReturnType<typeof nameOf>, 'record' | 'generation'>,
+  epoch: number | undefined,
+): { readonly output: Uint8Array; readonly element: Uint8Array } | undefined {
+  if (shares.length === 0) return undefined
+  const used = shares.slice(0, 2)
+  const indices = used.map(({ index }) => index)
+  const key = used.reduce(
+    (sum, share) => sum + share.use((part) => part * lagrangeAtZero(indices, share.index)),
+    0n,
+  )
+  const input = inputOf(REALM, record, generation, epoch as number)
+  const element = multiply(hashToGroup(input, CONTEXT), key % ORDER)
+  return { output: finalize(input, element), element: encodePoint(element) }
 }
 
 function nameOf(row: Uint8Array): Parameters<typeof decodeReferenceRow>[2] {

@@ -9,10 +9,10 @@ const COUNT = Number(process.env['GUISE_MEMORY_OPERATIONS'] ?? 310)
 let compiled = ''
 
 beforeAll(() => {
-  compiled = compile({ folders: VAULT_FOLDERS })
+  compiled = compile({ folders: [...VAULT_FOLDERS, 'src/quorum'] })
 }, 120_000)
 
-test.each(['operator', 'holder'] as const)(
+test.each(['operator', 'holder', 'quorum'] as const)(
   `custody %s: ${COUNT} operations of each verb leave nothing of a face or key, in memory or on disk`,
   { timeout: 3_600_000 },
   async (custody) => {

@@ -6,20 +6,26 @@ import { VAULT_FOLDERS } from '../fault/vault-folders.ts'
 import { searchMemory } from './memory-search.ts'
 
 const COUNT = Number(process.env['GUISE_MEMORY_OPERATIONS_SMOKE'] ?? 40)
+/** An opening by a quorum costs as much as many without. */
+const CUSTODIES = [
+  ['operator', COUNT],
+  ['holder', COUNT],
+  ['quorum', Math.ceil(COUNT / 4)],
+] as const
 let compiled = ''
 
 beforeAll(() => {
-  compiled = compile({ folders: VAULT_FOLDERS })
+  compiled = compile({ folders: [...VAULT_FOLDERS, 'src/quorum'] })
 }, 120_000)
 
-test.each(['operator', 'holder'] as const)(
-  `custody %s: ${COUNT} operations of each verb leave nothing of a face or key, in memory or on disk`,
+test.each(CUSTODIES)(
+  'custody %s: %i operations of each verb leave nothing of a face or key, in memory or on disk',
   { timeout: 240_000 },
-  async (custody) => {
+  async (custody, count) => {
     const phases = ['match with an operation id', 'erase']
-    const { open, ...result } = await searchMemory({ compiled, custody, count: COUNT, phases })
+    const { open, elements, ...result } = await searchMemory({ compiled, custody, count, phases })
     console.info(
-      `${custody}: ${result.pieces} pieces of ${result.kinds} kinds in ${result.scannedBytes} bytes`,
+      `${custody}: ${result.pieces} pieces of ${result.kinds} kinds in ${result.scannedBytes} bytes; elements of a quorum: ${JSON.stringify(elements)}`,
     )
     expect(result.signing).toEqual({})
     expect(result.disk.found).toEqual({})

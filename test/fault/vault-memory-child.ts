@@ -2,20 +2,24 @@
 /// <reference types="node" />
 
 import { openSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { secondFactorConfirmed } from '../../src/vault/symbols.ts'
 import type { ErasureReceipt, ShareSource } from '../../src/vault/types.ts'
 import { telling } from './telling-store.ts'
 import { subjectName } from './vault-people.ts'
 import { basis, numberedBytes, openWorld, sampleOf } from './vault-world.ts'
+import { openWorldQuorum } from './world-quorum.ts'
 
 const [directory = '', custody = 'operator', text = '0', log = ''] = process.argv.slice(2)
 const count = Number(text)
 const holder = custody === 'holder'
 const journal = openSync(log, 'a')
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
+const quorum = custody === 'quorum' ? await openWorldQuorum(dirname(log)) : undefined
 const world = await openWorld(directory, {
-  custody: holder ? 'holder' : 'operator',
+  custody: custody as 'operator' | 'holder' | 'quorum',
+  ...(quorum === undefined ? {} : { quorum }),
   between: (store) => telling(store, journal),
 })
 const { vault } = world

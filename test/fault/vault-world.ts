@@ -13,13 +13,14 @@ import { localKeyProvider } from '../../src/keys/local.ts'
 import type { AttemptPolicy } from '../../src/policy/attempts.ts'
 import type { Basis } from '../../src/policy/basis.ts'
 import type { Bits, OperatingPoint } from '../../src/policy/operating-point.ts'
+import type { Quorum } from '../../src/quorum/client.ts'
 import { lmdbStore } from '../../src/store/lmdb.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { VaultContext } from '../../src/vault/context.ts'
 import { openContext } from '../../src/vault/open.ts'
 import { allowHighFalseMatchRate, allowUnattestedCapture, revealReason } from '../../src/vault/symbols.ts'
 import type { Telemetry } from '../../src/vault/telemetry.ts'
-import type { UnattestedSample, VaultOptions } from '../../src/vault/types.ts'
+import type { Custody, UnattestedSample, VaultOptions } from '../../src/vault/types.ts'
 import { OpenVault, type Vault } from '../../src/vault/vault.ts'
 import { seeded } from './driver.ts'
 import { POSTGRES_WORLD, postgresWorldStore } from './postgres-world.ts'
@@ -45,7 +46,9 @@ export function numberedBytes(number: number): Uint8Array {
 export interface WorldOptions {
   /** Wraps lie in a store of their own. */
   readonly split?: boolean
-  readonly custody?: 'operator' | 'holder'
+  readonly custody?: 'operator' | 'holder' | 'quorum'
+  /** For custody `quorum`. */
+  readonly quorum?: Quorum
   /** Stands between the vault and each store. */
   readonly between?: (store: Store) => Store
   readonly telemetry?: Telemetry
@@ -69,7 +72,7 @@ export interface World {
 
 /** Opens the vault of a directory, and makes it when it is missing. The keys lie in `keys` beside the directory. */
 export async function openWorld(directory: string, options: WorldOptions = {}): Promise<World> {
-  const { split = false, custody = 'operator', between = (store) => store } = options
+  const { split = false, between = (store) => store } = options
   const opened = await openWorldStore(split ? join(directory, 'codes') : directory)
   const apart = split ? await lmdbStore({ path: join(directory, 'wraps') }) : undefined
   const store = between(opened)
@@ -86,7 +89,7 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
     purpose: PURPOSE,
     ...(options.gallery === undefined ? { operatingPoints: [operatingPoint()] } : galleryWorld(options)),
     logSigner: signer,
-    custody: { profile: custody },
+    custody: custodyOf(options),
     ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }),
     ...(options.anchor === undefined ? {} : { anchor: fileAnchor(options.anchor) }),
     // Long enough that no machine is so slow that a delay ends within a test.
@@ -103,6 +106,12 @@ export async function openWorld(directory: string, options: WorldOptions = {}): 
     await apart?.close()
   }
   return { vault, ctx, keyring, close }
+}
+
+function custodyOf({ custody = 'operator', quorum }: WorldOptions): Custody {
+  if (custody !== 'quorum') return { profile: custody }
+  if (quorum === undefined) throw new Error('custody quorum needs one')
+  return { profile: custody, quorum }
 }
 
 /** The store itself: the schema that `POSTGRES_WORLD` names, or LMDB in the directory. */
