@@ -48,10 +48,16 @@ export async function timeCalls<Prepared>(
   return { name, unit: 'µs', values }
 }
 
+/** What is switched on while calls that count are under way: a histogram of the event loop's delay. */
+export interface Watch {
+  enable(): unknown
+  disable(): unknown
+}
+
 /** Calls a second with `width` of them in flight, after as many that are not counted. */
 export async function timeInFlight<Prepared>(
   name: string,
-  size: { readonly width: number; readonly calls: number; readonly repeats: number },
+  size: { readonly width: number; readonly calls: number; readonly repeats: number; readonly watch?: Watch },
   prepare: (turn: number) => Prepared,
   call: (prepared: Prepared, turn: number) => Promise<unknown>,
 ): Promise<Series> {
@@ -66,8 +72,10 @@ export async function timeInFlight<Prepared>(
         sink = await call(prepared[turn] as Prepared, from + turn)
       }
     }
+    if (repeat > 0) size.watch?.enable()
     const begin = performance.now()
     await Promise.all(Array.from({ length: size.width }, lane))
+    if (repeat > 0) size.watch?.disable()
     if (repeat > 0) values.push((size.calls * 1000) / (performance.now() - begin))
   }
   return { name, unit: 'per second', values }

@@ -26,7 +26,7 @@ export const verifyDurableScenario: Scenario = {
   notes: [
     `the peer puts ${ROW_BYTES} bytes and waits for the disk; a match writes its log entry and nothing else`,
     `in flight: ${WIDTH} calls at once, another subject each`,
-    `event loop: what a timer of ${TICK_MS} ms waits in all, the preparing of probes between two batches of calls included`,
+    `event loop: what a timer of ${TICK_MS} ms waits in all while calls that count are under way`,
     'what limits it: the processor of one thread, of which the garbage collector takes a fifth; less with a larger young generation',
   ],
   repeats: true,
@@ -61,11 +61,9 @@ function ours(plan: Plan): Promise<readonly Series[]> {
     const mate = (turn: number): ReturnType<typeof verifyRequest> =>
       verifyRequest(pick(people, turn).subject, pick(people, turn))
     const single = await timeCalls('nonmatch, one after the other', plan.calls, stranger, ask('nonmatch'))
-    const size = { width: WIDTH, calls: 10 * plan.calls, repeats: REPEATS }
     const delay = monitorEventLoopDelay({ resolution: TICK_MS })
-    delay.enable()
+    const size = { width: WIDTH, calls: 10 * plan.calls, repeats: REPEATS, watch: delay }
     const many = await timeInFlight(`nonmatch, ${WIDTH} in flight`, size, stranger, ask('nonmatch'))
-    delay.disable()
     // A match takes back the run of failures, which it writes, unless there is none.
     for (let turn = 0; turn < people.length; turn++) await ask('match')(mate(turn))
     const match = await timeCalls('match, its log entry', plan.calls, mate, ask('match'))
