@@ -28,7 +28,7 @@ test('so many enter at once, and whoever leaves lets the first one in', async ()
 test('a signal ends the waiting, and takes nobody else’s place', async () => {
   const lanes = new Lanes(1)
   expect(() => lanes.enter(AbortSignal.abort(new Error('over')))).toThrow('over')
-  lanes.enter()
+  expect(lanes.enter()).toBeUndefined()
   const controller = new AbortController()
   const aborted = lanes.enter(controller.signal)
   const next = lanes.enter(new AbortController().signal)
