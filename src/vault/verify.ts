@@ -57,19 +57,19 @@ export async function verify(
   // Read before anything waits: what the caller does to the request afterwards concerns another call.
   const given = readRequest(request, FIELDS)
   const { subject, holderShare, [secondFactorConfirmed]: confirmed, ...samples } = given
-  try {
-    await ctx.lanes?.enter(ctx.signal)
-  } catch (error) {
-    disposeReachable(given)
-    throw error
-  }
-  try {
-    return await withProbes(ctx, samples, subject, (probes) => {
+  const compare = (): Promise<VerifyDecision> =>
+    withProbes(ctx, samples, subject, (probes) => {
       const factor = checkFactor(confirmed)
       return ask(ctx, { subject, holderShare, probes, factor }, options)
     })
-  } finally {
-    ctx.lanes?.leave()
+  const { lanes, signal } = ctx
+  if (lanes === undefined || typeof subject !== 'string') return await compare()
+  try {
+    return await lanes.run(subject, compare, signal)
+  } catch (error) {
+    // The signal of a call that still waited has ended it.
+    disposeReachable(given)
+    throw error
   }
 }
 

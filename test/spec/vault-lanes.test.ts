@@ -100,6 +100,18 @@ describe('VAULT-104', () => {
     await Promise.all(first)
   })
 
+  test('VAULT-104 a crowd that asks about one subject takes one place', async () => {
+    const { held, hold, ask } = await crowd()
+    const release = hold()
+    const same = Array.from({ length: LANES + 10 }, () => ask(3))
+    const other = ask(4)
+    await pause()
+    expect(held.count).toBe(2)
+    release()
+    expect(await other).toBe('match')
+    expect(new Set(await Promise.all(same))).toEqual(new Set(['match']))
+  })
+
   test('VAULT-104 whoever waits for a device keeps nobody waiting', async () => {
     const { vault } = await testVault({ custody: { profile: 'holder' } })
     const holderShare = async (): Promise<Uint8Array> => new Uint8Array(32).fill(5)
