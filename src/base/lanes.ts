@@ -23,7 +23,6 @@ export class Lanes {
   }
 
   async #runInLane<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    signal?.throwIfAborted()
     if (this.#free === 0) await inTurn(this.#waiting, signal)
     else this.#free -= 1
     try {

@@ -51,6 +51,8 @@ export class KeyedMutex {
  */
 export function inTurn(queue: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
+    // One that is aborted already tells nobody any more.
+    signal?.throwIfAborted()
     if (signal === undefined) {
       queue.add(resolve)
       return

@@ -101,7 +101,7 @@ test.each(['a', 'b'])(
       await turn()
       let hadBegun: boolean | undefined
       const abort = async (): Promise<void> => {
-        for (let hop = 0; hop < hops; hop++) await undefined
+        for (let hop = 0; hop < hops; hop++) await Promise.resolve()
         hadBegun = begun.includes('second')
         controller.abort(new Error('just now'))
       }
@@ -116,3 +116,23 @@ test.each(['a', 'b'])(
     expect(close).toBeLessThan(12)
   },
 )
+
+test('a signal that comes while one turn is handed on ends the waiting for the other', async () => {
+  for (let hops = 0; hops < 12; hops++) {
+    const { begin, end } = tasks(new Lanes(1))
+    const controller = new AbortController()
+    const first = begin('a')
+    const between = begin('c')
+    const second = begin('a', 'second', controller.signal).catch((error: Error) => error.message)
+    await turn()
+    const abort = async (): Promise<void> => {
+      for (let hop = 0; hop < hops; hop++) await Promise.resolve()
+      controller.abort(new Error('just now'))
+    }
+    await Promise.all([abort(), end('a'), first])
+    // The one between has the lane still.
+    expect(await Promise.race([second, turn()])).toBe('just now')
+    await end('c')
+    expect(await between).toBe('c')
+  }
+})
