@@ -149,8 +149,10 @@ describe('threads', () => {
     await scanTable(table, question)
     const under = scanTable(table, question)
     await Promise.resolve()
-    void started[0]?.terminate()
+    const ended = started[0]?.terminate()
     expect(textOf(await under)).toBe(expected)
+    // Its end may be heard of behind that of the search.
+    await ended
     expect(textOf(await scanTable(table, question))).toBe(expected)
     expect(started).toHaveLength(2)
     await started[1]?.terminate()
