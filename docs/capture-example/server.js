@@ -68,8 +68,8 @@ const { desk, devices } = await openCaptureDesk(vault, {
   model,
   challengeMs: CHALLENGE_MS,
   policies: [
-    // 128 numbers scatter: a template agrees with the vector that it was made of at 0.75 to 0.85.
-    { purpose: PURPOSE, liveness: 'not-needed', tripwire: 7000 },
+    // 128 numbers scatter: a template agrees with the vector that it was made of at 0.73 to 0.87, with another picture of the example at 0.45 to 0.73.
+    { purpose: PURPOSE, liveness: 'not-needed', tripwire: 7300 },
     { purpose: 'newsletter', liveness: 'not-needed', intent: false },
   ],
 })
