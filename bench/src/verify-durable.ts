@@ -27,7 +27,7 @@ export const verifyDurableScenario: Scenario = {
     `the peer puts ${ROW_BYTES} bytes and waits for the disk; a match writes its log entry and nothing else`,
     `in flight: ${WIDTH} calls at once, another subject each`,
     `event loop: what a timer of ${TICK_MS} ms waits in all while calls that count are under way`,
-    'what limits it: the processor of one thread, of which the garbage collector takes a fifth; less with a larger young generation',
+    'what limits it: the processor of one thread, of which the garbage collector takes a tenth; less with a larger young generation',
   ],
   repeats: true,
   claims: [
