@@ -1,7 +1,7 @@
 /** Bringing shards into the index: pages of rows are read, opened here or in threads, and placed in their order (SPEC §16.4). @module */
 
 import { equalBytes, wipe } from '../base/bytes.ts'
-import { sameProfile } from '../gallery/declaration.ts'
+import { type GalleryProfile, sameProfile } from '../gallery/declaration.ts'
 import { positionOf } from '../gallery/part-place.ts'
 import { shardKey } from '../gallery/place.ts'
 import type { ShardRow } from '../gallery/shard-row.ts'
@@ -36,10 +36,17 @@ interface ReadShard {
   readonly members: readonly (StoredMember | undefined)[]
 }
 
-/** A page, and the codes of all its members, shard by shard. */
-interface Page {
+type Codes = readonly (Uint8Array | undefined)[]
+
+/** Shards, and the codes of all their members in their order, part by part as they were opened. */
+interface Opened {
+  readonly shards: readonly Pick<ReadShard, 'members'>[]
+  readonly parts: Promise<Codes>[]
+}
+
+/** Shards that are read, and opened, together. */
+interface Page extends Opened {
   readonly shards: readonly ReadShard[]
-  readonly codes: Promise<readonly (Uint8Array | undefined)[]>
 }
 
 /** Reads the shards of these numbers, ascending, that changed since they were read; `onPage` is called after every page. */
@@ -56,21 +63,15 @@ export async function loadShards(
     for (let from = 0; from < numbers.length; from += PAGE) {
       ctx.signal?.throwIfAborted()
       const shards = await readShards(gallery, ctx, numbers.slice(from, from + PAGE), rows)
-      const members = shards.flatMap((shard) => shard.members)
-      const elsewhere = openers && (await openInThread(ctx, openers, gallery.settings.profile, members))
-      const codes = elsewhere?.codes ?? openHere(ctx, shards)
-      // Whoever waits for an earlier page must not leave this one's failure unheard.
-      codes.catch(() => undefined)
-      pages.push({ shards, codes })
-      if (elsewhere === undefined) await codes
+      const page: Page = { shards, parts: [] }
+      pages.push(page)
+      await openShards(ctx, gallery.settings.profile, openers, page)
       while (pages.length > MOST_AHEAD + (openers?.most ?? 0)) await placeNext(gallery, ctx, pages, onPage)
     }
     while (pages.length > 0) await placeNext(gallery, ctx, pages, onPage)
   } finally {
     await openers?.close()
-    for (const { shards, codes } of pages) {
-      wipe(...shards.map(({ key }) => key), ...(await codes.catch(() => [])))
-    }
+    for (const page of pages) await wipePage(page)
   }
 }
 
@@ -80,22 +81,36 @@ function startOpeners({ settings }: Gallery, ctx: VaultContext): Openers | undef
   return threads < 1 ? undefined : new Openers(threads, { profile: settings.profile, purpose })
 }
 
-/** Shard after shard, with a turn for the event loop between them. */
-async function openHere(
+/**
+ * Gives the members of a page to a thread that is free; while none is, opens them here, shard after shard, with a turn for the event
+ * loop between them. Adds what is opened, or will be, to `parts`.
+ */
+export async function openShards(
   ctx: VaultContext,
-  shards: readonly ReadShard[],
-): Promise<readonly (Uint8Array | undefined)[]> {
-  const codes: (Uint8Array | undefined)[] = []
-  try {
-    for (const { members } of shards) {
-      codes.push(...(await openMembers(ctx, members)))
-      await pause()
-    }
-  } catch (error) {
-    wipe(...codes)
-    throw error
+  profile: GalleryProfile,
+  openers: Openers | undefined,
+  { shards, parts }: Opened,
+): Promise<void> {
+  for (const [i, { members }] of shards.entries()) {
+    const rest = shards.slice(i).flatMap(membersOf)
+    const elsewhere = openers && (await openInThread(ctx, openers, profile, rest))
+    const codes = elsewhere?.codes ?? openMembers(ctx, members)
+    // Whoever waits for an earlier page must not leave this one's failure unheard.
+    codes.catch(() => undefined)
+    parts.push(codes)
+    if (elsewhere !== undefined) return
+    await codes
+    await pause()
   }
-  return codes
+}
+
+function membersOf({ members }: Pick<ReadShard, 'members'>): ReadShard['members'] {
+  return members
+}
+
+async function wipePage({ shards, parts }: Page): Promise<void> {
+  wipe(...shards.map(({ key }) => key))
+  for (const codes of parts) wipe(...(await codes.catch(() => [])))
 }
 
 async function readShards(
@@ -157,7 +172,7 @@ async function placeNext(
 ): Promise<void> {
   const [page] = pages
   if (page === undefined) return
-  const codes = await page.codes
+  const codes = (await Promise.all(page.parts)).flat()
   try {
     let from = 0
     for (const shard of page.shards) {
@@ -176,7 +191,7 @@ async function placeShard(
   gallery: Gallery,
   ctx: VaultContext,
   { row, version, open, fill, key }: ReadShard,
-  codes: readonly (Uint8Array | undefined)[],
+  codes: Codes,
 ): Promise<void> {
   const { number } = row
   const position = positionOf(gallery.place, number)
@@ -200,7 +215,7 @@ async function lostSlots(
   ctx: VaultContext,
   { number, slots }: ShardRow,
   fill: number,
-  codes: readonly (Uint8Array | undefined)[],
+  codes: Codes,
 ): Promise<readonly number[]> {
   const lost: number[] = []
   for (const [i, code] of codes.entries()) {

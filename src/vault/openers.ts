@@ -16,8 +16,8 @@ interface ThreadModule {
   readonly Worker: new (file: URL, options: object) => Thread
 }
 
-/** A page that waits behind another keeps a thread at work while the next one is read. */
-const MOST_WAITING = 2
+/** Pages that wait keep a thread at work while the next one is read, and a shard or two opened. */
+const MOST_WAITING = 3
 
 /** One thread and the pages that it has. */
 class Opener {
@@ -73,6 +73,11 @@ export class Openers {
   /** Pages that threads have at most. */
   get most(): number {
     return MOST_WAITING * this.#openers.length
+  }
+
+  /** True when a page would be taken. */
+  get free(): boolean {
+    return this.#openers.some(({ free }) => free)
   }
 
   /**

@@ -22,7 +22,7 @@ export async function openInThread(
   profile: GalleryProfile,
   members: Members,
 ): Promise<{ readonly codes: Promise<Codes> } | undefined> {
-  const wrap = await usualWrap(ctx, members)
+  const wrap = openers.free ? await usualWrap(ctx, members) : undefined
   if (wrap === undefined) return undefined
   const { epoch, keyVersion } = wrap
   const custodyKey = ctx.ring.requireRealmKeys(keyVersion).preparedOperator

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { compareBytes } from '../../src/base/bytes.ts'
 import type { VaultContext } from '../../src/vault/context.ts'
+import { openShards } from '../../src/vault/gallery-loading.ts'
 import { openMembers, readMembers, type StoredMember } from '../../src/vault/gallery-members.ts'
 import { openShard, readOpenRows } from '../../src/vault/gallery-rows.ts'
 import type { Openers } from '../../src/vault/openers.ts'
@@ -54,7 +55,7 @@ afterEach(async () => {
 
 async function openElsewhere(
   { context, members }: World,
-  by: Pick<Openers, 'open'>,
+  by: Pick<Openers, 'free' | 'open'>,
 ): Promise<readonly (Uint8Array | undefined)[]> {
   const started = await openInThread(context, by as Openers, settingOf(context).profile, members)
   return await (started as NonNullable<typeof started>).codes
@@ -64,8 +65,9 @@ async function openElsewhere(
 function byHand(
   context: VaultContext,
   spoil: (page: ArrayBuffer) => ArrayBuffer | undefined,
-): Pick<Openers, 'open'> {
+): Pick<Openers, 'free' | 'open'> {
   return {
+    free: true,
     open: async (page) => {
       const spoilt = spoil(page())
       if (spoilt !== undefined) openPage(spoilt, settingOf(context))
@@ -114,6 +116,7 @@ describe('opening members in threads', () => {
     const world = await openWorld()
     let opened = 0
     const codes = await openElsewhere(world, {
+      free: true,
       open: async (page) => {
         // Another epoch than the wraps have.
         const other = page()
@@ -144,6 +147,32 @@ describe('opening members in threads', () => {
       expect(codes).toEqual(world.codes)
     }
     expect(length).toBe(PEOPLE - 1)
+  })
+
+  test('while threads are busy shards are opened here, the others elsewhere as soon as one is free', async () => {
+    const world = await openWorld()
+    const { context, members, codes } = world
+    const shards = [0, 1, 2, 3].map((i) => ({ members: members.slice(8 * i, 8 * i + 8) }))
+    for (const busy of [0, 1, 3, 9]) {
+      let asked = 0
+      let pages = 0
+      const hand = byHand(context, (page) => {
+        pages += 1
+        return page
+      })
+      const by = {
+        get free() {
+          asked += 1
+          return asked > busy
+        },
+        open: hand.open,
+      }
+      const parts: Promise<readonly (Uint8Array | undefined)[]>[] = []
+      await openShards(context, settingOf(context).profile, by as Openers, { shards, parts })
+      expect((await Promise.all(parts)).flat()).toEqual(codes)
+      expect(parts).toHaveLength(Math.min(4, busy + 1))
+      expect(pages).toBe(busy < 4 ? 1 : 0)
+    }
   })
 
   test('the page keeps no key when it was opened, and nothing when it was read', async () => {
