@@ -33,7 +33,7 @@ export const FAISS_SCAN: Program = {
 
 /**
  * The microseconds that a program prints, a number a line, as one series of milliseconds scaled by `factor`. None where it does not compile,
- * which is said on the standard error: a figure that is missing must not look like one that was not wanted.
+ * which is said on the standard error.
  */
 export function timeProgram(
   program: Program,
@@ -45,12 +45,7 @@ export function timeProgram(
     const path = join(folder, 'program')
     const { compiler, flags, source, libraries } = program
     const file = new URL(source, sources).pathname
-    const compiled = spawnSync(compiler, [...flags, file, '-o', path, ...libraries], { encoding: 'utf8' })
-    if (compiled.status !== 0) {
-      const [why = ''] = (compiled.stderr ?? String(compiled.error)).split('\n')
-      process.stderr.write(`SKIPPED: ${source} does not compile with ${compiler}: ${why}\n`)
-      return []
-    }
+    if (!compiles(compiler, [...flags, file, '-o', path, ...libraries], source)) return []
     // One thread, as everybody else has.
     const env = { ...process.env, OMP_NUM_THREADS: '1' }
     const lines = execFileSync(path, args.map(String), { encoding: 'utf8', env }).trim().split('\n')
@@ -64,6 +59,38 @@ export function timeProgram(
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Debian: clang, lld. */
+const CLANG_FLAGS = [
+  '--target=wasm32',
+  '-O3',
+  '-msimd128',
+  '-ffast-math',
+  '-nostdlib',
+  '-Wl,--no-entry,--import-memory,--export=multiply',
+]
+
+/** The module of a source in C, compiled by clang; `undefined`, and said, where there is none. */
+export function compileClang(source: string): WebAssembly.Module | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'guise-bench-native-'))
+  try {
+    const path = join(folder, 'module.wasm')
+    const args = [...CLANG_FLAGS, new URL(source, sources).pathname, '-o', path]
+    if (!compiles('clang', args, source)) return undefined
+    return new WebAssembly.Module(readFileSync(path))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** A figure that is missing must not look like one that was not wanted. */
+function compiles(compiler: string, args: readonly string[], source: string): boolean {
+  const compiled = spawnSync(compiler, args, { encoding: 'utf8' })
+  if (compiled.status === 0) return true
+  const [why = ''] = (compiled.stderr ?? String(compiled.error)).split('\n')
+  process.stderr.write(`SKIPPED: ${source} does not compile with ${compiler}: ${why}\n`)
+  return false
 }
 
 /** The part of the compiler that is used. Its own types change the global ones of whoever imports them. */
