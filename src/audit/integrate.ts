@@ -20,8 +20,8 @@ import {
 import type { LogKeys } from './queue.ts'
 import { HASH_BYTES } from './tree.ts'
 
-/** One commit moves at most so many: the store is not held for long. */
-const MOST_ENTRIES = 120
+/** One commit moves at most so many, whole pages where as many wait: the store is not held for long. */
+const MOST_ENTRIES = 8 * PAGE_ENTRIES
 
 /** Where a log lies and what authenticates it. */
 export interface LogPlace {

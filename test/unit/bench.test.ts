@@ -104,7 +104,9 @@ describe('scenarios', () => {
     const runs: Run[] = []
     for (const name of names) runs.push(await runVariant(rotateScenario, name, 0, plan))
     const result = resultOf(rotateScenario, runs)
-    expect(result.figures.map(({ n }) => n)).toEqual([2, 2, 2, 2, 2, 2, 2, 2])
+    // The last peer is compiled by clang, where there is one.
+    expect([8, 9]).toContain(result.figures.length)
+    expect(result.figures.every(({ n }) => n === 2)).toBe(true)
     expect(result.figures.every(({ min }) => min > 0)).toBe(true)
     expect(result.smallestEffect).toBeGreaterThanOrEqual(0)
   })
