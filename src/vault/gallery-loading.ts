@@ -33,14 +33,23 @@ interface ReadShard {
   readonly fill: number
   /** The rotation key of a shard that the index has not. */
   readonly key: Uint8Array | undefined
-  readonly members: readonly (StoredMember | undefined)[]
+  readonly slots: SlotRows
+}
+
+type Members = readonly (StoredMember | undefined)[]
+
+/** Slots of a shard that the index has not, and the rows of their members until these are opened or on their way to a thread. */
+interface SlotRows {
+  readonly count: number
+  rows: Members
+  readonly again: () => Promise<Members>
 }
 
 type Codes = readonly (Uint8Array | undefined)[]
 
 /** Shards, and the codes of all their members in their order, part by part as they were opened. */
 interface Opened {
-  readonly shards: readonly Pick<ReadShard, 'members'>[]
+  readonly shards: readonly Pick<ReadShard, 'slots'>[]
   readonly parts: Promise<Codes>[]
 }
 
@@ -91,21 +100,36 @@ export async function openShards(
   openers: Openers | undefined,
   { shards, parts }: Opened,
 ): Promise<void> {
-  for (const [i, { members }] of shards.entries()) {
-    const rest = shards.slice(i).flatMap(membersOf)
-    const elsewhere = openers && (await openInThread(ctx, openers, profile, rest))
-    const codes = elsewhere?.codes ?? openMembers(ctx, members)
+  for (let next = 0; next < shards.length; ) {
+    const rest = shards.slice(next).map(({ slots }) => slots)
+    const elsewhere = openers && (await sendSlots(ctx, profile, openers, rest))
+    const [first] = rest as [SlotRows]
+    const codes = elsewhere?.codes ?? openMembers(ctx, first.rows)
     // Whoever waits for an earlier page must not leave this one's failure unheard.
     codes.catch(() => undefined)
     parts.push(codes)
-    if (elsewhere !== undefined) return
+    const opened = elsewhere === undefined ? [first] : rest
+    for (const slots of opened) slots.rows = []
+    next += opened.length
+    if (elsewhere !== undefined) continue
     await codes
     await pause()
   }
 }
 
-function membersOf({ members }: Pick<ReadShard, 'members'>): ReadShard['members'] {
-  return members
+function sendSlots(
+  ctx: VaultContext,
+  profile: GalleryProfile,
+  openers: Openers,
+  rest: readonly SlotRows[],
+): ReturnType<typeof openInThread> {
+  const again = async (): Promise<Members> => {
+    const members: Members[] = []
+    for (const slots of rest) members.push(await slots.again())
+    return members.flat()
+  }
+  const members = rest.flatMap(({ rows }) => rows)
+  return openInThread(ctx, openers, profile, members, again)
 }
 
 async function wipePage({ shards, parts }: Page): Promise<void> {
@@ -158,9 +182,10 @@ async function readShard(
   const known = position <= gallery.table.shards
   const fill = known ? gallery.table.fill(position) : 0
   if (row.slots.length < fill) await refuseOlder(ctx, shardCheck(ctx, number, version))
-  const members = await readMembers(ctx, profile, row, fill)
+  const again = (): Promise<Members> => readMembers(ctx, profile, row, fill)
+  const rows = await again()
   const key = known ? undefined : await loadShardKey(ctx, row)
-  return { row, version, open, fill, key, members }
+  return { row, version, open, fill, key, slots: { count: rows.length, rows, again } }
 }
 
 /** Puts the first page into the index. */
@@ -176,7 +201,7 @@ async function placeNext(
   try {
     let from = 0
     for (const shard of page.shards) {
-      const to = from + shard.members.length
+      const to = from + shard.slots.count
       await placeShard(gallery, ctx, shard, codes.slice(from, to))
       from = to
     }

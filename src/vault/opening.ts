@@ -14,13 +14,15 @@ type Members = readonly (StoredMember | undefined)[]
 
 /**
  * The codes of members whose rows are on their way to a thread; `undefined` when none is free, or there is nothing that a thread could
- * open. What a thread does not open is opened here, where it is known what that means.
+ * open. What a thread does not open is read `again` and opened here, where it is known what that means: nobody keeps thousands of rows
+ * meanwhile, which the collector would move again and again.
  */
 export async function openInThread(
   ctx: VaultContext,
   openers: Openers,
   profile: GalleryProfile,
   members: Members,
+  again: () => Promise<Members>,
 ): Promise<{ readonly codes: Promise<Codes> } | undefined> {
   const wrap = openers.free ? await usualWrap(ctx, members) : undefined
   if (wrap === undefined) return undefined
@@ -41,7 +43,7 @@ export async function openInThread(
       packPage(items, { epoch, epochKey, keyVersion, custodyKey }, codeBytes),
     ),
   )
-  return page && { codes: finish(ctx, members, places, page, codeBytes) }
+  return page && { codes: finish(ctx, { places, of: members.length, again }, page, codeBytes) }
 }
 
 /** Epoch and key version of the first wrap that can be read, when they may be used. */
@@ -61,19 +63,28 @@ async function usualWrap(
   }
 }
 
+/** What is left of members that went to a thread. */
+interface Sent {
+  /** Where those of the page stand among all. */
+  readonly places: readonly number[]
+  readonly of: number
+  readonly again: () => Promise<Members>
+}
+
 async function finish(
   ctx: VaultContext,
-  members: Members,
-  places: readonly number[],
+  { places, of, again }: Sent,
   opening: Promise<ArrayBuffer | undefined>,
   codeBytes: number,
 ): Promise<Codes> {
   const page = await opening
-  if (page === undefined) return await openMembers(ctx, members)
-  const codes: (Uint8Array | undefined)[] = members.map(() => undefined)
+  if (page === undefined) return await openMembers(ctx, await again())
+  const codes: (Uint8Array | undefined)[] = Array.from({ length: of }, () => undefined)
   for (const [i, code] of unpackPage(page, codeBytes).entries()) codes[places[i] as number] = code
   const left = places.filter((place) => codes[place] === undefined)
+  if (left.length === 0) return codes
   try {
+    const members = await again()
     const rest = await openMembers(
       ctx,
       left.map((place) => members[place]),

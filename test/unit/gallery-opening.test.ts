@@ -57,7 +57,8 @@ async function openElsewhere(
   { context, members }: World,
   by: Pick<Openers, 'free' | 'open'>,
 ): Promise<readonly (Uint8Array | undefined)[]> {
-  const started = await openInThread(context, by as Openers, settingOf(context).profile, members)
+  const again = async (): Promise<typeof members> => members
+  const started = await openInThread(context, by as Openers, settingOf(context).profile, members, again)
   return await (started as NonNullable<typeof started>).codes
 }
 
@@ -91,6 +92,7 @@ describe('opening members in threads', () => {
       openers,
       settingOf(world.context).profile,
       world.members,
+      async () => world.members,
     )
     await openers.close()
     expect(await started?.codes).toEqual(world.codes)
@@ -152,8 +154,11 @@ describe('opening members in threads', () => {
   test('while threads are busy shards are opened here, the others elsewhere as soon as one is free', async () => {
     const world = await openWorld()
     const { context, members, codes } = world
-    const shards = [0, 1, 2, 3].map((i) => ({ members: members.slice(8 * i, 8 * i + 8) }))
     for (const busy of [0, 1, 3, 9]) {
+      const shards = [0, 1, 2, 3].map((i) => {
+        const rows = members.slice(8 * i, 8 * i + 8)
+        return { slots: { count: rows.length, rows, again: async () => rows } }
+      })
       let asked = 0
       let pages = 0
       const hand = byHand(context, (page) => {
