@@ -5,8 +5,8 @@
  * A key that nobody holds takes no memory.
  */
 export class KeyedMutex {
-  /** One entry per held key: those who wait for it, in the order they came. */
-  readonly #queues = new Map<string, Set<() => void>>()
+  /** One entry per held key: those who wait for it, in the order they came; `null` as long as nobody did. */
+  readonly #queues = new Map<string, Set<() => void> | null>()
 
   /** How many keys are held now. */
   get size(): number {
@@ -20,28 +20,29 @@ export class KeyedMutex {
    */
   async run<T>(key: string, task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted()
-    let queue = this.#queues.get(key)
-    if (queue === undefined) {
-      queue = new Set()
-      this.#queues.set(key, queue)
-    } else {
-      await inTurn(queue, signal)
-    }
+    const held = this.#queues.get(key)
+    if (held === undefined) this.#queues.set(key, null)
+    else await inTurn(held ?? this.#queueFor(key), signal)
     try {
       return await task()
     } finally {
-      this.#release(key, queue)
+      this.#release(key)
     }
   }
 
-  #release(key: string, queue: Set<() => void>): void {
-    const [next] = queue
-    if (next === undefined) {
-      this.#queues.delete(key)
-    } else {
+  #queueFor(key: string): Set<() => void> {
+    const queue = new Set<() => void>()
+    this.#queues.set(key, queue)
+    return queue
+  }
+
+  #release(key: string): void {
+    const queue = this.#queues.get(key)
+    const [next] = queue ?? []
+    if (queue && next !== undefined) {
       queue.delete(next)
       next()
-    }
+    } else this.#queues.delete(key)
   }
 }
 

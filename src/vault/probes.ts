@@ -29,13 +29,13 @@ export async function withProbes<Result>(
   subject: unknown,
   use: (probes: Probes) => Promise<Result>,
 ): Promise<Result> {
-  const { also, ...first } = samples
-  const own = sideOf(ctx, first)
+  const { also } = samples
+  const own = sideOf(ctx, samples)
   if (also === undefined) {
-    return await withSample(own, first, subject, (taken) => use([{ ...taken, ctx: own }]))
+    return await withSample(own, samples, subject, (taken) => use([{ ...taken, ctx: own }]))
   }
   try {
-    return await withSample(own, first, subject, async (taken) => {
+    return await withSample(own, samples, subject, async (taken) => {
       const second = readRequest(also, SAMPLE_FIELDS)
       const other = sideOf(ctx, second)
       if (other === own) throw rejectInput("also must be of the vault's other model")

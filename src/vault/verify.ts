@@ -56,9 +56,9 @@ export async function verify(
 ): Promise<VerifyDecision> {
   // Read before anything waits: what the caller does to the request afterwards concerns another call.
   const given = readRequest(request, FIELDS)
-  const { subject, holderShare, [secondFactorConfirmed]: confirmed, ...samples } = given
+  const { subject, holderShare, [secondFactorConfirmed]: confirmed } = given
   const compare = (): Promise<VerifyDecision> =>
-    withProbes(ctx, samples, subject, (probes) => {
+    withProbes(ctx, given, subject, (probes) => {
       const factor = checkFactor(confirmed)
       return ask(ctx, { subject, holderShare, probes, factor }, options)
     })
@@ -147,8 +147,10 @@ async function verifyOnce<Decision extends VerifyDecision>(
   }
   const attempts = await fittingAttempts(ctx, state.row, rows.attempts).catch(stale(ctx, { state, ring }))
   const evidence: Evidence = { state, attempts, now, ring, rows: record }
-  const pair = pairFor(probe.ctx.settings, state.row, probe.point)
-  return await compareFound(probe.ctx, { ...question, ...probe, ...pair }, evidence, options)
+  const { integers, provenance } = probe
+  const { template, point } = pairFor(probe.ctx.settings, state.row, probe.point)
+  const chosen = { ...question, integers, provenance, template, point }
+  return await compareFound(probe.ctx, chosen, evidence, options)
 }
 
 /** On the side of the vault that has the template's model. */
