@@ -229,7 +229,7 @@ function goalsText(files: readonly GoalsFile[]): string {
     for (const { scenario, verdicts } of file.results ?? [])
       if (verdicts.length > 0) newest.set(scenario, { file, verdicts })
   const rows = [...newest].flatMap(([scenario, { file, verdicts }]) =>
-    verdicts.map((goal) => ({ goal, scenario, date: file.date.slice(0, 10) })),
+    verdicts.map((goal) => ({ goal, scenario, run: runOf(file) })),
   )
   if (rows.length === 0) return ''
   const held = rows.filter(({ goal }) => goal.holds)
@@ -239,7 +239,7 @@ function goalsText(files: readonly GoalsFile[]): string {
     `Goals of speed and size: ${held.length} held, ${missed.length} missed, ${unmeasured.length} not measured`,
     [
       ['goal', 'measured', 'bound', 'verdict', 'run'],
-      ...[...missed, ...unmeasured, ...held].map(({ goal, scenario, date }) => {
+      ...[...missed, ...unmeasured, ...held].map(({ goal, scenario, run }) => {
         const { claim, value, unit } = goal
         const over = claim.over === undefined ? '' : ` ÷ ${claim.over.variant}, ${claim.over.series}`
         const of = claim.over === undefined && unit !== undefined ? ` ${unit}` : ''
@@ -249,11 +249,16 @@ function goalsText(files: readonly GoalsFile[]): string {
           value === null ? '–' : `${digits(value)}${of}`,
           `${bound(claim)}${of}`,
           verdict,
-          date,
+          run,
         ]
       }),
     ],
   )
+}
+
+/** A machine is half as fast again as another: who reads a goal must see where it was measured. */
+function runOf({ date, machine }: GoalsFile): string {
+  return `${date.slice(0, 10)}, ${escaped(machine.model)}`
 }
 
 function bound({ most, least }: Goal['claim']): string {

@@ -101,7 +101,7 @@ describe('EVALUATE-70', () => {
     const places = order.map((text) => card.indexOf(text))
     expect(places.every((place) => place > 0)).toBe(true)
     expect(places.toSorted((a, b) => a - b)).toEqual(places)
-    expect(card).toContain('rotate: kernel | 1.23 µs | at most 2 µs | held | 2026-01-02 |')
+    expect(card).toContain('rotate: kernel | 1.23 µs | at most 2 µs | held | 2026-01-02, processor |')
     expect(card).not.toContain('2026-01-01')
   })
 
