@@ -21,7 +21,7 @@ import type { LogKeys } from './queue.ts'
 import { HASH_BYTES } from './tree.ts'
 
 /** One commit moves at most so many, whole pages where as many wait: the store is not held for long. */
-export const MOST_ENTRIES: number = 8 * PAGE_ENTRIES
+const MOST_ENTRIES = 8 * PAGE_ENTRIES
 
 /** Where a log lies and what authenticates it. */
 export interface LogPlace {
